@@ -1,0 +1,108 @@
+//! A task behind shape checks and its time limit.
+
+use rand::Rng;
+
+use crate::env::{ActionSpace, Env, EnvError, Frame, Spec, Step};
+
+/// A task that refuses what it cannot take, and that ends at its horizon.
+///
+/// What the task itself returns is checked as well, so that an error of a home-made task is met at its step
+/// and not as a diverged network.
+pub struct Checked {
+    env: Box<dyn Env>,
+    /// Steps of the present episode; `None` before a reset and after the end.
+    steps: Option<usize>,
+}
+
+impl Checked {
+    /// Wraps a task; reset comes first.
+    pub fn new(env: Box<dyn Env>) -> Self {
+        Self { env, steps: None }
+    }
+
+    /// Shapes, bounds and horizon.
+    pub fn spec(&self) -> &Spec {
+        self.env.spec()
+    }
+
+    /// Begins an episode and writes its first observation, `[obs_dim]`.
+    ///
+    /// # Errors
+    /// [`EnvError::Shape`], or [`EnvError::NotFinite`] where the task's observation is not.
+    pub fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) -> Result<(), EnvError> {
+        self.shape("observation", obs.len(), self.spec().obs_dim)?;
+        self.env.reset(rng, obs);
+        self.steps = Some(0);
+        self.finite("observation", obs)
+    }
+
+    /// Begins an episode in a given state.
+    ///
+    /// # Errors
+    /// [`EnvError::Shape`], [`EnvError::State`], [`EnvError::NotFinite`].
+    pub fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
+        self.shape("observation", obs.len(), self.spec().obs_dim)?;
+        self.env.restore(state, obs)?;
+        self.steps = Some(0);
+        self.finite("observation", obs)
+    }
+
+    /// Advances by one step; the episode is truncated at the horizon.
+    ///
+    /// # Errors
+    /// [`EnvError`]: no episode, a wrong length, a number that is not finite, an option that is none.
+    pub fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Result<Step, EnvError> {
+        let Some(steps) = self.steps else {
+            return Err(EnvError::NotReset { id: self.spec().id.clone() });
+        };
+        self.shape("observation", obs.len(), self.spec().obs_dim)?;
+        self.check_action(action)?;
+        let mut step = self.env.step(action, obs);
+        self.finite("observation", obs)?;
+        self.finite("reward", &[step.reward])?;
+        self.finite("cost", &[step.cost])?;
+        step.truncated = !step.terminated && (step.truncated || steps + 1 >= self.spec().horizon);
+        self.steps = (!step.terminated && !step.truncated).then_some(steps + 1);
+        Ok(step)
+    }
+
+    /// Whether the task takes this action.
+    ///
+    /// # Errors
+    /// [`EnvError::Shape`], [`EnvError::NotFinite`], [`EnvError::Option`].
+    pub fn check_action(&self, action: &[f32]) -> Result<(), EnvError> {
+        let spec = self.spec();
+        self.shape("action", action.len(), spec.action.dim())?;
+        self.finite("action", action)?;
+        match spec.action {
+            ActionSpace::Discrete(options)
+                if action[0].fract() != 0.0 || !(0.0..options as f32).contains(&action[0]) =>
+            {
+                Err(EnvError::Option { id: spec.id.clone(), value: action[0], options })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The present state as lines and circles.
+    pub fn frame(&self) -> Frame {
+        self.env.frame()
+    }
+
+    fn shape(&self, what: &'static str, got: usize, want: usize) -> Result<(), EnvError> {
+        if got == want {
+            Ok(())
+        } else {
+            Err(EnvError::Shape { id: self.spec().id.clone(), what, got, want })
+        }
+    }
+
+    fn finite(&self, what: &'static str, values: &[f32]) -> Result<(), EnvError> {
+        match values.iter().position(|v| !v.is_finite()) {
+            None => Ok(()),
+            Some(index) => {
+                Err(EnvError::NotFinite { id: self.spec().id.clone(), what, index, value: values[index] })
+            }
+        }
+    }
+}

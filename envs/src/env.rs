@@ -1,0 +1,183 @@
+//! The [`Env`] trait and the types that cross it.
+
+use rand::Rng;
+
+/// What an action is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ActionSpace {
+    /// A real vector within bounds, one pair a dimension.
+    Continuous {
+        /// Lower bounds, `[action_dim]`.
+        low: Vec<f32>,
+        /// Upper bounds, `[action_dim]`.
+        high: Vec<f32>,
+    },
+    /// One of `n` options; the action is a slice of one number, its index.
+    Discrete(usize),
+}
+
+impl ActionSpace {
+    /// The same bounds in every one of `dim` dimensions.
+    pub fn uniform(dim: usize, low: f32, high: f32) -> Self {
+        Self::Continuous { low: vec![low; dim], high: vec![high; dim] }
+    }
+
+    /// Length of an action slice.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Continuous { low, .. } => low.len(),
+            Self::Discrete(_) => 1,
+        }
+    }
+}
+
+/// A task's shapes, bounds and clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// Name in the registry.
+    pub id: String,
+    /// Length of an observation.
+    pub obs_dim: usize,
+    /// Bounds or options of an action.
+    pub action: ActionSpace,
+    /// Steps after which an episode is truncated.
+    pub horizon: usize,
+    /// Seconds between two steps; 0 where time has no meaning.
+    pub dt: f32,
+}
+
+/// What one step gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Step {
+    /// The task reward: for evaluation and simulated teachers, never for the learner.
+    pub reward: f32,
+    /// The safety cost, 0 where the task has none.
+    pub cost: f32,
+    /// The episode ended for a reason of the task (a fall, a goal): its future is worth 0.
+    pub terminated: bool,
+    /// The episode was cut by the clock: its future is merely not seen.
+    pub truncated: bool,
+}
+
+/// A task: state, dynamics, reward.
+///
+/// Implementations may assume slices of the right length and finite actions, and leave
+/// [`Step::truncated`] false: [`Checked`](crate::Checked) checks and keeps the clock.
+/// K trajectories from one initial state come from resetting K tasks with clones of one generator.
+pub trait Env: Send {
+    /// Shapes, bounds and horizon; constant over the task's life.
+    fn spec(&self) -> &Spec;
+
+    /// Draws an initial state and writes its observation, `[obs_dim]`.
+    fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]);
+
+    /// Sets the state (the numbers of a trace's `init`) and writes its observation.
+    ///
+    /// # Errors
+    /// [`EnvError::State`] where the length is wrong or the task cannot be set.
+    fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
+        let _ = (state, obs);
+        Err(EnvError::State { id: self.spec().id.clone(), want: "a task that can be restored".into() })
+    }
+
+    /// Advances by one step; an action outside the bounds is clipped to them.
+    fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step;
+
+    /// The present state as lines and circles, for a picture or a page.
+    fn frame(&self) -> Frame {
+        Frame::default()
+    }
+}
+
+/// A picture of a state, in metres, y upwards.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Frame {
+    /// What to draw, back to front.
+    pub shapes: Vec<Shape>,
+}
+
+/// A thing to draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// A line segment.
+    Line {
+        /// One end (x, y).
+        from: [f32; 2],
+        /// The other end (x, y).
+        to: [f32; 2],
+        /// Thickness.
+        width: f32,
+    },
+    /// A circle.
+    Circle {
+        /// Centre (x, y).
+        centre: [f32; 2],
+        /// Radius.
+        radius: f32,
+    },
+}
+
+/// What can go wrong with a task.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// No task of that name.
+    #[error("no environment `{id}`{}; `spo envs` lists them", did_you_mean(nearest))]
+    Unknown {
+        /// The name asked for.
+        id: String,
+        /// The nearest name in the registry.
+        nearest: Option<String>,
+    },
+    /// A slice of the wrong length.
+    #[error("{id}: {what} has {got} numbers, expected {want}")]
+    Shape {
+        /// The task.
+        id: String,
+        /// "action" or "observation".
+        what: &'static str,
+        /// Length given.
+        got: usize,
+        /// Length of the spec.
+        want: usize,
+    },
+    /// A number that is NaN or infinite.
+    #[error("{id}: {what}[{index}] is {value}, expected a finite number")]
+    NotFinite {
+        /// The task.
+        id: String,
+        /// "action", "observation" or "reward".
+        what: &'static str,
+        /// Place in the slice.
+        index: usize,
+        /// The number.
+        value: f32,
+    },
+    /// An action that is no index of a discrete space.
+    #[error("{id}: action {value} is not an option, expected a whole number from 0 to {}", options - 1)]
+    Option {
+        /// The task.
+        id: String,
+        /// The number given.
+        value: f32,
+        /// How many options there are.
+        options: usize,
+    },
+    /// Stepped before a reset or after the end.
+    #[error("{id}: the episode is over or not begun; call reset first")]
+    NotReset {
+        /// The task.
+        id: String,
+    },
+    /// A state that the task cannot be set to.
+    #[error("{id}: cannot restore the state, expected {want}")]
+    State {
+        /// The task.
+        id: String,
+        /// What it takes.
+        want: String,
+    },
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default()
+}

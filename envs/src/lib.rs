@@ -1,0 +1,29 @@
+//! Continuous-control tasks for learning from preferences, in pure Rust.
+//!
+//! - [`Env`]: what a task is; [`Spec`] says its shapes, bounds and horizon.
+//! - [`registry`] and [`make`]: the tasks by name.
+//! - [`Checked`]: a task behind shape checks and its time limit; what a rollout steps.
+//! - [`trace`]: steps a task through a recorded trajectory, to hold it against another simulator.
+//!
+//! ```
+//! use rand::SeedableRng;
+//!
+//! let mut env = spo_envs::Checked::new(spo_envs::make("pendulum")?);
+//! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+//! let mut obs = vec![0.0; env.spec().obs_dim];
+//! env.reset(&mut rng, &mut obs)?;
+//! let step = env.step(&[0.5], &mut obs)?;
+//! assert!(step.reward <= 0.0 && !step.terminated);
+//! # Ok::<(), spo_envs::EnvError>(())
+//! ```
+#![warn(missing_docs)]
+
+mod checked;
+mod env;
+mod registry;
+pub mod tasks;
+pub mod trace;
+
+pub use checked::Checked;
+pub use env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
+pub use registry::{Entry, make, registry};

@@ -1,0 +1,204 @@
+//! Checkpoints: all that a run needs to go on as if it had never stopped, in one file.
+
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use crate::learner::LearnerState;
+use crate::oracle::Queries;
+use crate::policy::{Normalizer, Policy};
+use crate::rollout::Episode;
+use crate::scorer::ScorerState;
+use crate::snapshots::Snapshots;
+use crate::tensors::{self, FileError, FileKind, TensorFile};
+
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "1" };
+
+/// The state of a run between two iterations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Iterations done.
+    pub iteration: u64,
+    /// Environment steps done.
+    pub env_steps: u64,
+    /// Seconds of training so far, over all its processes.
+    pub seconds: f64,
+    /// Whether the budget of comparisons ended the training.
+    pub budget_spent: bool,
+    /// Bytes of `metrics.csv` that belong to the iterations done.
+    pub metrics_bytes: u64,
+    /// Bytes of `timings.csv`, likewise.
+    pub timings_bytes: u64,
+    /// Weights, optimiser, observation statistics.
+    pub learner: LearnerState,
+    /// Counts and queue.
+    pub scorer: ScorerState,
+    /// Policies kept so far.
+    pub snapshots: Snapshots,
+}
+
+/// What does not fit float32: counters and double-precision statistics, as JSON in the metadata.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    iteration: u64,
+    env_steps: u64,
+    seconds: f64,
+    budget_spent: bool,
+    metrics_bytes: u64,
+    timings_bytes: u64,
+    adam_time: u64,
+    obs_count: f64,
+    obs_mean: Vec<f64>,
+    obs_var: Vec<f64>,
+    queries: Queries,
+    log_bytes: u64,
+    queue_terminated: Vec<bool>,
+    queue_lengths: Vec<usize>,
+    snapshot_stride: u64,
+    snapshot_stats: Vec<(f64, Vec<f64>, Vec<f64>)>,
+}
+
+/// The columns of a queue's episodes, by name.
+const COLUMNS: [&str; 7] = ["obs", "final_obs", "actions", "latents", "log_probs", "rewards", "costs"];
+
+impl Checkpoint {
+    /// Writes the checkpoint in place of the one at `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn save(&self, path: &Path) -> Result<(), FileError> {
+        let queue = &self.scorer.queue;
+        let header = Header {
+            iteration: self.iteration,
+            env_steps: self.env_steps,
+            seconds: self.seconds,
+            budget_spent: self.budget_spent,
+            metrics_bytes: self.metrics_bytes,
+            timings_bytes: self.timings_bytes,
+            adam_time: self.learner.time,
+            obs_count: self.learner.obs_count,
+            obs_mean: self.learner.obs_mean.clone(),
+            obs_var: self.learner.obs_var.clone(),
+            queries: self.scorer.queries,
+            log_bytes: self.scorer.log_bytes,
+            queue_terminated: queue.iter().map(|e| e.terminated).collect(),
+            queue_lengths: queue.iter().map(Episode::len).collect(),
+            snapshot_stride: self.snapshots.stride,
+            snapshot_stats: (self.snapshots.policies.iter())
+                .map(|p| (p.normalizer.count, p.normalizer.mean.clone(), p.normalizer.var.clone()))
+                .collect(),
+        };
+        let mut file = TensorFile::new(&KIND);
+        file.meta("header", &serde_json::to_string(&header).expect("plain numbers"));
+        let mut add = |name: &str, values: Vec<f32>| file.add(name, &[values.len()], values);
+        add("params", self.learner.params.clone());
+        add("adam.moment_1", self.learner.moment_1.clone());
+        add("adam.moment_2", self.learner.moment_2.clone());
+        add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
+        for name in COLUMNS {
+            add(&format!("queue.{name}"), queue.iter().flat_map(|e| column(e, name).clone()).collect());
+        }
+        file.write(path)
+    }
+
+    /// Reads a checkpoint; `template` is a policy of the run, `capacity` its number of snapshots.
+    ///
+    /// # Errors
+    /// [`FileError`]: unreadable, damaged, not a checkpoint.
+    pub fn load(path: &Path, template: &Policy, capacity: usize) -> Result<Self, FileError> {
+        let bytes = tensors::read(path)?;
+        let (tensors, meta) = tensors::open(path, &bytes, &KIND)?;
+        let header = meta.get("header").map_or("", String::as_str);
+        serde_json::from_str(header)
+            .map_err(|e| e.to_string())
+            .and_then(|header| Self::decode(header, &tensors, template, capacity))
+            .map_err(|why| FileError::Damaged { path: path.into(), why })
+    }
+
+    fn decode(
+        h: Header,
+        tensors: &SafeTensors<'_>,
+        template: &Policy,
+        capacity: usize,
+    ) -> Result<Self, String> {
+        let get = |name: &str| tensors::floats(tensors, name).map(|(_, values)| values);
+        let mut queue: Vec<Episode> = h
+            .queue_terminated
+            .iter()
+            .map(|&terminated| Episode { terminated, ..Episode::default() })
+            .collect();
+        let total: usize = h.queue_lengths.iter().sum();
+        for name in COLUMNS {
+            let values = get(&format!("queue.{name}"))?;
+            let rows = if name == "final_obs" { queue.len() } else { total };
+            let width = values.len().checked_div(rows).unwrap_or(0);
+            if width * rows != values.len() || queue.len() != h.queue_lengths.len() {
+                return Err(format!("`queue.{name}` does not fit the queue's lengths"));
+            }
+            let mut rest = &values[..];
+            for (episode, &length) in queue.iter_mut().zip(&h.queue_lengths) {
+                let (own, tail) = rest.split_at(width * if name == "final_obs" { 1 } else { length });
+                *column_mut(episode, name) = own.to_vec();
+                rest = tail;
+            }
+        }
+        let weights = get("snapshots")?;
+        let each = weights.len().checked_div(h.snapshot_stats.len()).unwrap_or(0);
+        let mut snapshots = Snapshots::new(capacity);
+        snapshots.stride = h.snapshot_stride.max(1);
+        snapshots.policies = (h.snapshot_stats.into_iter().enumerate())
+            .map(|(m, (count, mean, var))| Policy {
+                params: weights[m * each..(m + 1) * each].to_vec(),
+                normalizer: Normalizer { count, mean, var },
+                ..template.clone()
+            })
+            .collect();
+        if snapshots.policies.iter().any(|p| p.params.len() != template.params.len()) {
+            return Err("its snapshots are of another network; the run's config.toml has been changed".into());
+        }
+        Ok(Self {
+            iteration: h.iteration,
+            env_steps: h.env_steps,
+            seconds: h.seconds,
+            budget_spent: h.budget_spent,
+            metrics_bytes: h.metrics_bytes,
+            timings_bytes: h.timings_bytes,
+            learner: LearnerState {
+                params: get("params")?,
+                moment_1: get("adam.moment_1")?,
+                moment_2: get("adam.moment_2")?,
+                time: h.adam_time,
+                obs_count: h.obs_count,
+                obs_mean: h.obs_mean,
+                obs_var: h.obs_var,
+            },
+            scorer: ScorerState { queries: h.queries, log_bytes: h.log_bytes, queue },
+            snapshots,
+        })
+    }
+}
+
+fn column<'a>(e: &'a Episode, name: &str) -> &'a Vec<f32> {
+    match name {
+        "obs" => &e.obs,
+        "final_obs" => &e.final_obs,
+        "actions" => &e.actions,
+        "latents" => &e.latents,
+        "log_probs" => &e.log_probs,
+        "rewards" => &e.rewards,
+        _ => &e.costs,
+    }
+}
+
+fn column_mut<'a>(e: &'a mut Episode, name: &str) -> &'a mut Vec<f32> {
+    match name {
+        "obs" => &mut e.obs,
+        "final_obs" => &mut e.final_obs,
+        "actions" => &mut e.actions,
+        "latents" => &mut e.latents,
+        "log_probs" => &mut e.log_probs,
+        "rewards" => &mut e.rewards,
+        _ => &mut e.costs,
+    }
+}

@@ -1,0 +1,64 @@
+//! `spo eval`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use spo::policy::{Acting, Policy};
+use spo::run::files;
+use spo::{policy_file, stats, train};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The run's directory, or a policy file
+    run: PathBuf,
+    /// Evaluation episodes
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    episodes: u32,
+    /// Seed of the initial states
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Draw actions from the policy instead of taking its mode
+    #[arg(long)]
+    sample: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The trained policies of a run directory or policy file, and their environment.
+pub fn policies_of(run: &Path) -> anyhow::Result<(String, Vec<Policy>)> {
+    let path = if run.is_dir() { run.join(files::POLICY) } else { run.to_path_buf() };
+    if run.is_dir() && !path.exists() {
+        if run.join(files::CONFIG).exists() {
+            bail!("{} has not ended; finish it with `spo train --resume {0}`", run.display());
+        }
+        bail!("{} is no run: it has no {}", run.display(), files::CONFIG);
+    }
+    Ok(policy_file::load(&path)?)
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (env, policies) = policies_of(&args.run)?;
+    let factory = train::registered(&env).with_context(|| args.run.display().to_string())?;
+    let spec = factory()?.spec().clone();
+    let fits = |p: &Policy| p.mlp.inputs() == spec.obs_dim && p.action == spec.action;
+    if !policies.iter().all(fits) {
+        bail!("{}: the policy's shapes are not those of `{env}`", args.run.display());
+    }
+    let acting = if args.sample { Acting::Sample } else { Acting::Mode };
+    let returns = train::evaluate(&policies, &factory, args.seed, args.episodes as usize, acting)?;
+    let (mean, ci95) = (stats::mean(&returns), stats::ci95(&returns));
+    if args.json {
+        let json = serde_json::json!({
+            "env": env, "eval_return_mean": mean, "eval_return_ci95": ci95,
+            "eval_episodes": returns.len(), "seed": args.seed,
+        });
+        return super::print(&format!("{json}\n"));
+    }
+    super::print(&format!(
+        "{env}: return {mean:.1} ± {ci95:.1} (95 % interval over {} episodes, seed {})\n",
+        returns.len(),
+        args.seed
+    ))
+}

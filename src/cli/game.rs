@@ -1,0 +1,43 @@
+//! `spo game`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use spo::game::PreferenceMatrix;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The file is a matrix of P(row beats column), with the options' names in its header:
+
+  ,rock,paper,scissors
+  rock,0.5,0,1
+  paper,1,0.5,0
+  scissors,0,1,0.5
+
+or rankings with the number of voters who hold each:
+
+  count,ranking
+  3,a>b>c
+  2,b>c>a")]
+pub struct Args {
+    /// A preference matrix or rankings, as CSV; or the name of a built-in game
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let builtin = args.file.to_str().and_then(spo::game::builtin);
+    let matrix = match builtin {
+        Some(matrix) => matrix,
+        None => PreferenceMatrix::from_csv_path(&args.file)?,
+    };
+    let report = matrix.report().with_context(|| args.file.display().to_string())?;
+    if args.json {
+        return super::print(&(serde_json::to_string_pretty(&report)? + "\n"));
+    }
+    super::print(&format!("{report}"))
+}

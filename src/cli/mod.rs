@@ -1,0 +1,101 @@
+//! The command line: one file a verb.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+mod envs;
+mod eval;
+mod export;
+mod game;
+mod oracles;
+mod plot;
+mod progress;
+mod train;
+
+/// Self-play preference optimization: learns policies from pairwise comparisons, without a reward model.
+///
+/// Without a command, trains the default experiment: Pendulum, from comparisons of returns.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  spo                                       train the default experiment
+  spo train pendulum --seed 3               another seed
+  spo train point --oracle cyclic --set result=average
+  spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1' --opponents sampled=2
+  spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
+  spo plot runs/pendulum-s*                 curves over seeds
+  spo game votes.csv                        solve a preference matrix exactly";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Train a policy from comparisons
+    Train(Box<train::Args>),
+    /// Evaluate a run's trained policy
+    Eval(eval::Args),
+    /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
+    Plot(plot::Args),
+    /// List the environments, or step one through a recorded trajectory
+    Envs(envs::Args),
+    /// List the judges and decorators that --oracle takes
+    Oracles,
+    /// Solve a preference matrix: minimax winner, Condorcet, Copeland, Borda, Bradley-Terry
+    Game(game::Args),
+    /// Write a run's policy as safetensors
+    Export(export::Args),
+    /// Print a shell completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command; an error goes to stderr, and the exit code is 1.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.verb {
+        None => train::run(train::Args::default()),
+        Some(Verb::Train(args)) => train::run(*args),
+        Some(Verb::Eval(args)) => eval::run(&args),
+        Some(Verb::Plot(args)) => plot::run(&args),
+        Some(Verb::Envs(args)) => envs::run(&args),
+        Some(Verb::Oracles) => oracles::run(),
+        Some(Verb::Game(args)) => game::run(&args),
+        Some(Verb::Export(args)) => export::run(&args),
+        Some(Verb::Completions { shell }) => completions(shell),
+    };
+    match done {
+        Ok(code) => code,
+        // The reader of a pipe left: nothing to say, and nobody to say it to.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "spo", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Writes to stdout; a closed pipe is an error rather than a panic.
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,194 @@
+//! `spo train`.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use spo::config::Config;
+use spo::run::{Run, files};
+use spo::train::{Summary, registered};
+use spo::{oracle, plot};
+
+use super::progress::Progress;
+
+#[derive(clap::Args, Default)]
+#[command(after_help = "\
+Examples:
+  spo train pendulum --seed 1
+  spo train lqr --oracle effort --set total_steps=100000
+  spo train pendulum --opponents queue=128 --set baseline=critic
+  spo train --config experiments/pendulum_queue.toml --seed 2 --out runs/queue-2
+  spo train --resume runs/queue-2
+
+`spo train --show-config` prints every key with its value; --set and --config take the same keys.")]
+pub struct Args {
+    /// Environment (`spo envs` lists them)
+    env: Option<String>,
+    /// Who compares: a judge and decorators (`spo oracles` lists them)
+    #[arg(long)]
+    oracle: Option<String>,
+    /// self_play, or task_reward as skyline
+    #[arg(long)]
+    scorer: Option<String>,
+    /// Whom a trajectory is compared with: group, sampled=M or queue=B
+    #[arg(long)]
+    opponents: Option<String>,
+    /// Where the learner computes: flex, ndarray or wgpu
+    #[arg(long)]
+    device: Option<String>,
+    /// Seed of every random stream
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A TOML file of configuration keys
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one configuration key; may be repeated, and wins over the file
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The run's directory [default: runs/ENV-sSEED]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with a run that was killed or stopped
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "scorer", "opponents", "device", "seed", "config", "set", "out"])]
+    resume: Option<PathBuf>,
+    /// Print the configuration and train nothing
+    #[arg(long)]
+    show_config: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let resumed = args.resume.is_some();
+    let config = match &args.resume {
+        Some(dir) => Run::config_of(dir)?,
+        None => configure(&args)?,
+    };
+    if args.show_config {
+        return super::print(&config.to_toml());
+    }
+    // Whatever is wrong with the configuration is said before a directory is made.
+    config.validate()?;
+    let factory = registered(&config.env)?;
+    let oracle = oracle::parse(&config.oracle)?;
+    let mut run = match args.resume {
+        Some(dir) => Run::resume(&dir, factory, oracle)?,
+        None => {
+            spo::device::open(&config.device)?;
+            let dir = args.out.unwrap_or_else(|| free_directory(&config));
+            Run::create(&dir, config.clone(), factory, oracle)?
+        }
+    };
+    let dir = run.dir().to_path_buf();
+    let verb = if resumed { "going on with" } else { "training in" };
+    eprintln!("{verb} {}: {} from {}", dir.display(), config.env, teacher(&config));
+
+    let stop = stop_on_signal()?;
+    let mut progress = Progress::new(config.total_steps, run.trainer().env_steps());
+    let trained = run.train(&mut |record, timing| {
+        progress.show(record, timing);
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    progress.finish();
+    match trained.with_context(|| format!("{} keeps its newest checkpoint", dir.display()))? {
+        None => {
+            eprintln!("stopped at a checkpoint; go on with\n  spo train --resume {}", dir.display());
+            // 128 + SIGINT, as shells have it.
+            Ok(ExitCode::from(130))
+        }
+        Some(summary) => finish(&dir, &summary),
+    }
+}
+
+fn configure(args: &Args) -> anyhow::Result<Config> {
+    let mut config = match &args.config {
+        Some(path) => Config::from_file(path)?,
+        None => Config::default(),
+    };
+    for assignment in &args.set {
+        config.set(assignment)?;
+    }
+    for (key, value) in [
+        ("env", &args.env),
+        ("oracle", &args.oracle),
+        ("scorer", &args.scorer),
+        ("opponents", &args.opponents),
+        ("device", &args.device),
+    ] {
+        if let Some(value) = value {
+            config.set(&format!("{key}={value}"))?;
+        }
+    }
+    config.seed = args.seed.unwrap_or(config.seed);
+    Ok(config)
+}
+
+fn teacher(config: &Config) -> String {
+    match config.scorer {
+        spo::config::ScorerKind::TaskReward => "the task reward (skyline)".into(),
+        spo::config::ScorerKind::SelfPlay => {
+            format!("comparisons by `{}`, opponents {}", config.oracle, config.opponents)
+        }
+    }
+}
+
+/// `runs/ENV-sSEED`, or the first of `-2`, `-3`, … that holds no run.
+fn free_directory(config: &Config) -> PathBuf {
+    let name = format!("{}-s{}", config.env, config.seed);
+    let taken = |dir: &Path| dir.join(files::CONFIG).exists();
+    let first = Path::new("runs").join(&name);
+    if !taken(&first) {
+        return first;
+    }
+    (2..).map(|n| Path::new("runs").join(format!("{name}-{n}"))).find(|dir| !taken(dir)).unwrap_or(first)
+}
+
+/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this iteration; once more to stop at once");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
+    let curve = dir.join("curves.svg");
+    plot::runs(&[dir.to_path_buf()], &curve)?;
+    if s.queries == 0 && s.budget_spent {
+        bail!(
+            "the budget does not cover the first iteration's comparisons: nothing was learned; raise `budget`"
+        );
+    }
+    let mut text = String::new();
+    if s.budget_spent {
+        text += &format!(
+            "the budget of comparisons ended the training after {} environment steps\n",
+            s.env_steps
+        );
+    }
+    text += &format!(
+        "return      {:.1} ± {:.1}  (95 % interval over {} evaluation episodes)\n\
+         queries     {}\n\
+         steps       {} in {:.1} s, {:.0} steps/s on {}\n\
+         run         {}\n\
+         curve       {}\n",
+        s.eval_return_mean,
+        s.eval_return_ci95,
+        s.eval_episodes,
+        s.queries,
+        s.env_steps,
+        s.seconds,
+        s.steps_per_second,
+        s.device,
+        dir.display(),
+        curve.display()
+    );
+    super::print(&text)
+}

@@ -1,0 +1,202 @@
+//! Preference games, solved exactly.
+//!
+//! A game is a matrix of P(i ≻ j) over options; its margins are A = 2P − 1. What self-play approaches is the
+//! **minimax winner** (von Neumann winner, maximal lottery): argmax_p min_q Σ p_i q_j P(i ≻ j), the symmetric Nash
+//! equilibrium.
+//!
+//! - [`PreferenceMatrix`]: read from CSV ([`read`](mod@read)) or counted from rankings.
+//! - [`solve`](mod@solve): minimax winner (linear program), Condorcet, Copeland, Borda, Bradley–Terry,
+//!   exploitability.
+//! - [`dynamics`]: Hedge and its optimistic form against themselves.
+//! - [`report`](mod@report): all of it as one table.
+
+use std::path::PathBuf;
+
+pub mod dynamics;
+pub mod read;
+pub mod report;
+pub mod solve;
+
+/// P(i ≻ j) over named options: each P(i, j) + P(j, i) = 1, each P(i, i) = ½.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreferenceMatrix {
+    names: Vec<String>,
+    /// Row-major, `[n, n]`.
+    p: Vec<f64>,
+}
+
+/// What can be wrong with a game.
+#[derive(Debug, thiserror::Error)]
+pub enum GameError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of the file.
+    #[error("{origin}, line {line}: {why}")]
+    Line {
+        /// The file.
+        origin: String,
+        /// From 1.
+        line: u64,
+        /// What is wrong, and the mend.
+        why: String,
+    },
+    /// The matrix as a whole.
+    #[error("{origin}: {why}")]
+    Matrix {
+        /// The file, or "matrix".
+        origin: String,
+        /// What is wrong, and the mend.
+        why: String,
+    },
+    /// The linear program failed.
+    #[error("the linear program of the minimax winner failed: {0}")]
+    Solver(String),
+}
+
+/// How far P(i, j) + P(j, i) may be from 1: decimals of a file are rounded.
+const TOLERANCE: f64 = 1e-6;
+
+/// Names of the built-in games.
+pub const BUILTIN: [&str; 3] = ["cycle", "condorcet_is_not_borda", "rock_paper_scissors"];
+
+/// A built-in game: a voting cycle (2 abc, 2 bca, 1 cab), a Condorcet winner that is not the Borda winner (3 abc,
+/// 2 bca), rock-paper-scissors.
+pub fn builtin(name: &str) -> Option<PreferenceMatrix> {
+    let voters: &[(f64, &[&str])] = match name {
+        "cycle" => &[(2.0, &["a", "b", "c"]), (2.0, &["b", "c", "a"]), (1.0, &["c", "a", "b"])],
+        "condorcet_is_not_borda" => &[(3.0, &["a", "b", "c"]), (2.0, &["b", "c", "a"])],
+        "rock_paper_scissors" => {
+            let names = ["rock", "paper", "scissors"].map(String::from).to_vec();
+            let p = vec![0.5, 0.0, 1.0, 1.0, 0.5, 0.0, 0.0, 1.0, 0.5];
+            return Some(PreferenceMatrix { names, p });
+        }
+        _ => return None,
+    };
+    let rankings: Vec<_> =
+        voters.iter().map(|(n, r)| (*n, r.iter().map(ToString::to_string).collect())).collect();
+    PreferenceMatrix::from_rankings(&rankings).ok()
+}
+
+impl PreferenceMatrix {
+    /// A matrix `[n, n]` of P(i ≻ j), row-major; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`GameError::Matrix`]: fewer than two options, a repeated name, a probability out of range, a pair that does
+    /// not add up to 1.
+    pub fn new(names: Vec<String>, mut p: Vec<f64>, origin: &str) -> Result<Self, GameError> {
+        let n = names.len();
+        let fail = |why: String| Err(GameError::Matrix { origin: origin.into(), why });
+        if n < 2 {
+            return fail(format!("it has {n} options; a game needs at least 2"));
+        }
+        if p.len() != n * n {
+            return fail(format!("it has {} entries for {n} options; expected {}", p.len(), n * n));
+        }
+        if let Some(twice) = (0..n).find(|&i| names[..i].contains(&names[i])) {
+            return fail(format!("the option `{}` is named twice; give each its own name", names[twice]));
+        }
+        for i in 0..n {
+            for j in 0..=i {
+                let (ij, ji) = (p[i * n + j], p[j * n + i]);
+                let (a, b) = (&names[i], &names[j]);
+                if let Some(bad) = [ij, ji].iter().find(|x| !(0.0..=1.0).contains(*x)) {
+                    return fail(format!("P between {a} and {b} is {bad}; expected a number from 0 to 1"));
+                }
+                if (ij + ji - 1.0).abs() > TOLERANCE {
+                    let why = if i == j {
+                        format!("P({a}, {a}) is {ij}; an option ties with itself, write 0.5")
+                    } else {
+                        format!("P({a}, {b}) + P({b}, {a}) = {ij} + {ji}; they must add up to 1")
+                    };
+                    return fail(why);
+                }
+                // Exactly antisymmetric from here on.
+                p[j * n + i] = 1.0 - ij;
+                if i == j {
+                    p[i * n + j] = 0.5;
+                }
+            }
+        }
+        Ok(Self { names, p })
+    }
+
+    /// Counts rankings, best first, each with the number of voters who hold it: P(i ≻ j) is the share of voters who
+    /// rank i above j. Options that a voter leaves out share that voter's last place, as ties.
+    ///
+    /// # Errors
+    /// [`GameError::Matrix`]: no voters, a count that is not positive, an option ranked twice by one voter.
+    pub fn from_rankings(rankings: &[(f64, Vec<String>)]) -> Result<Self, GameError> {
+        let fail = |why: String| Err(GameError::Matrix { origin: "rankings".into(), why });
+        let mut names: Vec<String> = rankings.iter().flat_map(|(_, r)| r.clone()).collect();
+        names.sort();
+        names.dedup();
+        let n = names.len();
+        let mut p = vec![0.0; n * n];
+        let mut voters = 0.0;
+        for (count, ranking) in rankings {
+            if !(count.is_finite() && *count > 0.0) {
+                return fail(format!("`{}` has {count} voters; expected more than 0", ranking.join(">")));
+            }
+            if let Some(twice) = (0..ranking.len()).find(|&i| ranking[..i].contains(&ranking[i])) {
+                return fail(format!("`{}` ranks `{}` twice", ranking.join(">"), ranking[twice]));
+            }
+            let rank = |i: usize| ranking.iter().position(|r| *r == names[i]).unwrap_or(ranking.len());
+            for i in 0..n {
+                for j in 0..n {
+                    p[i * n + j] += count
+                        * match rank(i).cmp(&rank(j)) {
+                            std::cmp::Ordering::Less => 1.0,
+                            std::cmp::Ordering::Equal => 0.5,
+                            std::cmp::Ordering::Greater => 0.0,
+                        };
+                }
+            }
+            voters += count;
+        }
+        p.iter_mut().for_each(|x| *x /= voters);
+        Self::new(names, p, "rankings")
+    }
+
+    /// Number of options n.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Never: a game has at least two options.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The options' names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// P(i ≻ j).
+    pub fn p(&self, i: usize, j: usize) -> f64 {
+        self.p[i * self.len() + j]
+    }
+
+    /// A_ij = 2 P(i ≻ j) − 1.
+    pub fn margin(&self, i: usize, j: usize) -> f64 {
+        2.0 * self.p(i, j) - 1.0
+    }
+
+    /// A p: each option's margin against the mixture p, `[n]`.
+    pub fn margins_against(&self, mixture: &[f64]) -> Vec<f64> {
+        (0..self.len())
+            .map(|i| mixture.iter().enumerate().map(|(j, q)| q * self.margin(i, j)).sum())
+            .collect()
+    }
+
+    /// max_i (A p)_i: what the best reply gains against p; 0 at a minimax winner and nowhere below.
+    pub fn exploitability(&self, mixture: &[f64]) -> f64 {
+        self.margins_against(mixture).into_iter().fold(f64::NEG_INFINITY, f64::max)
+    }
+}

@@ -1,0 +1,97 @@
+//! Games from CSV: a matrix of P(row beats column), or rankings with their voters.
+
+use std::io::Read;
+use std::path::Path;
+
+use csv::StringRecord;
+
+use super::{GameError, PreferenceMatrix};
+
+impl PreferenceMatrix {
+    /// Reads a CSV file.
+    ///
+    /// # Errors
+    /// [`GameError`] naming the file, the line and the mend.
+    pub fn from_csv_path(path: &Path) -> Result<Self, GameError> {
+        let bytes = std::fs::read(path).map_err(|source| GameError::Read { path: path.into(), source })?;
+        Self::from_csv(&bytes[..], &path.display().to_string())
+    }
+
+    /// Reads CSV; `origin` names it in errors.
+    ///
+    /// A header `count,ranking` means rankings such as `2,a>b>c`. Any other header holds the options' names, above
+    /// one row each of P(row beats column), with or without the row's name in front; a diagonal cell may be empty.
+    ///
+    /// # Errors
+    /// [`GameError`].
+    pub fn from_csv(reader: impl Read, origin: &str) -> Result<Self, GameError> {
+        let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(reader);
+        let bad_csv = |e: csv::Error| GameError::Matrix { origin: origin.into(), why: e.to_string() };
+        let header = csv.headers().map_err(bad_csv)?.clone();
+        let rows: Vec<StringRecord> = csv.records().collect::<Result<_, _>>().map_err(bad_csv)?;
+        let is_rankings = header.len() == 2 && &header[0] == "count" && &header[1] == "ranking";
+        if is_rankings { rankings(&rows, origin) } else { matrix(&header, &rows, origin) }
+    }
+}
+
+fn at(origin: &str, row: &StringRecord, why: String) -> GameError {
+    GameError::Line { origin: origin.into(), line: row.position().map_or(0, csv::Position::line), why }
+}
+
+fn rankings(rows: &[StringRecord], origin: &str) -> Result<PreferenceMatrix, GameError> {
+    let rankings = rows
+        .iter()
+        .map(|row| {
+            let fail = |why: &str| at(origin, row, why.to_string());
+            if row.len() != 2 {
+                return Err(fail("expected COUNT,RANKING such as 2,a>b>c"));
+            }
+            let count: f64 =
+                row[0].parse().map_err(|_| fail(&format!("`{}` is no number of voters", &row[0])))?;
+            let ranking: Vec<String> = row[1].split('>').map(|name| name.trim().to_string()).collect();
+            if ranking.iter().any(String::is_empty) {
+                return Err(fail("an option's name is empty; expected a ranking such as a>b>c"));
+            }
+            Ok((count, ranking))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    PreferenceMatrix::from_rankings(&rankings).map_err(|e| match e {
+        GameError::Matrix { why, .. } => GameError::Matrix { origin: origin.into(), why },
+        other => other,
+    })
+}
+
+fn matrix(header: &StringRecord, rows: &[StringRecord], origin: &str) -> Result<PreferenceMatrix, GameError> {
+    // An empty first cell of the header stands above the rows' names.
+    let named = header.get(0).is_some_and(str::is_empty);
+    let names: Vec<String> = header.iter().skip(usize::from(named)).map(String::from).collect();
+    let n = names.len();
+    if rows.len() != n {
+        let why =
+            format!("the header names {n} options and there are {} rows; expected one row each", rows.len());
+        return Err(GameError::Matrix { origin: origin.into(), why });
+    }
+    let mut p = Vec::with_capacity(n * n);
+    for (i, row) in rows.iter().enumerate() {
+        if row.len() != n + usize::from(named) {
+            let why = format!("{} cells; expected {}", row.len(), n + usize::from(named));
+            return Err(at(origin, row, why));
+        }
+        if named && row[0] != names[i] {
+            let why =
+                format!("the row is named `{}`; expected `{}`, in the header's order", &row[0], names[i]);
+            return Err(at(origin, row, why));
+        }
+        for (j, cell) in row.iter().skip(usize::from(named)).enumerate() {
+            let value = if i == j && cell.is_empty() { Ok(0.5) } else { cell.parse() };
+            p.push(value.map_err(|_| {
+                at(
+                    origin,
+                    row,
+                    format!("`{cell}` under {} is no number; expected P({} beats {0})", names[j], names[i]),
+                )
+            })?);
+        }
+    }
+    PreferenceMatrix::new(names, p, origin)
+}

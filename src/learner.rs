@@ -1,0 +1,112 @@
+//! Learners: policy and scores in, a better policy out.
+
+use crate::policy::Policy;
+use crate::rollout::{Episode, Rollout};
+
+pub mod ppo;
+
+/// An episode as a learner sees it: no task reward, no cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Experience<'a> {
+    /// `[T, obs_dim]`, as the task gave them.
+    pub obs: &'a [f32],
+    /// `[obs_dim]`.
+    pub final_obs: &'a [f32],
+    /// `[T, action_dim]`.
+    pub latents: &'a [f32],
+    /// `[T]`.
+    pub log_probs: &'a [f32],
+    /// Ended for a reason of the task, not by the clock.
+    pub terminated: bool,
+}
+
+/// The steps of one iteration, in the order of their scores.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    /// Those of one initial state side by side.
+    pub episodes: Vec<Experience<'a>>,
+    /// K, trajectories per initial state.
+    pub per_state: usize,
+}
+
+impl<'a> From<&'a Rollout> for Steps<'a> {
+    fn from(rollout: &'a Rollout) -> Self {
+        let view = |e: &'a Episode| Experience {
+            obs: &e.obs,
+            final_obs: &e.final_obs,
+            latents: &e.latents,
+            log_probs: &e.log_probs,
+            terminated: e.terminated,
+        };
+        Self { episodes: rollout.episodes.iter().map(view).collect(), per_state: rollout.per_state }
+    }
+}
+
+/// What an update reports, means over its minibatches.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// The clipped surrogate.
+    pub policy_loss: f32,
+    /// Half the mean squared error of the critic; 0 without one.
+    pub value_loss: f32,
+    /// Entropy of the policy, in nats; of the Gaussian before squashing or clipping.
+    pub entropy: f32,
+    /// KL(old ‖ new) by Schulman's k3 estimator: mean of (ratio − 1) − log ratio.
+    pub approx_kl: f32,
+    /// Share of ratios outside the clip range.
+    pub clip_fraction: f32,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f32,
+    /// Passes over the data that were made before the target KL stopped them.
+    pub epochs: f32,
+}
+
+/// Which random streams an update draws from, and how far the run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The run's seed.
+    pub seed: u64,
+    /// The iteration.
+    pub iteration: u64,
+    /// Share of the run's steps that are done, in [0, 1].
+    pub progress: f64,
+}
+
+/// Improves a policy from scores.
+///
+/// Narrow on purpose: host slices in and out, so that an implementation may hold its numbers where it likes.
+pub trait Learner: Send {
+    /// A snapshot of the present policy.
+    fn policy(&self) -> Policy;
+
+    /// One update from one iteration's steps and their scores, `[Σ T]`.
+    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses;
+
+    /// All that a checkpoint must hold.
+    fn save(&self) -> LearnerState;
+
+    /// Goes on from a checkpoint of a learner of the same shape.
+    ///
+    /// # Errors
+    /// Which part has the wrong length.
+    fn load(&mut self, state: &LearnerState) -> Result<(), String>;
+}
+
+/// A learner's part of a checkpoint, on the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LearnerState {
+    /// Weights, flat.
+    pub params: Vec<f32>,
+    /// Adam's first moment, same length; empty before the first update.
+    pub moment_1: Vec<f32>,
+    /// Adam's second moment.
+    pub moment_2: Vec<f32>,
+    /// Adam's steps.
+    pub time: u64,
+    /// Rows in the observation statistics.
+    pub obs_count: f64,
+    /// Observation means.
+    pub obs_mean: Vec<f64>,
+    /// Observation variances.
+    pub obs_var: Vec<f64>,
+}

@@ -1,0 +1,68 @@
+//! **spo** learns policies from pairwise comparisons alone: Self-Play Preference Optimization of Swamy, Dann,
+//! Kidambi, Wu & Agarwal, "A Minimaximalist Approach to RLHF" (ICML 2024). No reward model, no adversary: each
+//! trajectory's win proportion is its reward.
+//!
+//! ```no_run
+//! use spo::prelude::*;
+//!
+//! let effort = |t: Trajectory| t.actions.iter().map(|u| u * u).sum::<f32>();
+//! let gentle = move |a: Trajectory, b: Trajectory| (effort(a) < effort(b)) as u8 as f32;
+//! let run = Spo::on("pendulum").oracle(gentle).seed(0).train()?;
+//! println!("{:.1} ± {:.1}", run.summary.eval_return_mean, run.summary.eval_return_ci95);
+//! # Ok::<(), spo::TrainError>(())
+//! ```
+//!
+//! # The algorithm on one page
+//!
+//! One iteration, in [`train`]:
+//!
+//! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`].
+//! 2. [`opponents`]: whom each is compared with — its group, a sample of it, or a queue of earlier ones.
+//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do.
+//! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps.
+//! 5. [`advantage`]: against the group's mean and spread, or by a critic.
+//! 6. [`learner`]: a policy-gradient update (PPO), on a [`device`] of choice.
+//! 7. [`run`]: a row of metrics, a checkpoint now and then.
+//!
+//! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
+//! preferences; [`game`] solves small cases exactly.
+#![warn(missing_docs)]
+
+pub mod advantage;
+pub mod checkpoint;
+pub mod config;
+pub mod device;
+pub mod game;
+pub mod learner;
+pub mod mlp;
+mod nearest;
+pub mod normalizer;
+pub mod opponents;
+pub mod oracle;
+#[cfg(feature = "cli")]
+pub mod plot;
+pub mod policy;
+pub mod policy_file;
+pub mod random;
+pub mod rollout;
+pub mod run;
+pub mod scorer;
+pub mod snapshots;
+mod spo;
+pub mod stats;
+pub mod tensors;
+pub mod train;
+
+pub use config::Config;
+pub use spo::{Outcome, Spo};
+pub use train::TrainError;
+
+/// What a program that trains needs in scope.
+pub mod prelude {
+    pub use crate::config::{Config, ScorerKind, TrainedResult};
+    pub use crate::opponents::Opponents;
+    pub use crate::oracle::{Answer, Oracle, OracleError, Pair};
+    pub use crate::rollout::Trajectory;
+    pub use crate::{Outcome, Spo, TrainError};
+    pub use spo_envs::{ActionSpace, Env, Spec, Step};
+}

@@ -1,0 +1,7 @@
+//! The `spo` command.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

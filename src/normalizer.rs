@@ -1,0 +1,80 @@
+//! Running mean and spread of observations.
+
+/// Observation statistics, merged batch by batch (Chan et al. 1979, parallel variance).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalizer {
+    /// Rows seen; 0 normalises nothing.
+    pub count: f64,
+    /// Means, `[obs_dim]`.
+    pub mean: Vec<f64>,
+    /// Population variances, `[obs_dim]`.
+    pub var: Vec<f64>,
+}
+
+/// Normalised observations are cut here, in standard deviations (OpenAI baselines' `VecNormalize`).
+pub const CLIP: f32 = 10.0;
+
+impl Normalizer {
+    /// Statistics that change nothing.
+    pub fn identity(obs_dim: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; obs_dim], var: vec![1.0; obs_dim] }
+    }
+
+    /// Standard deviations, bounded away from zero, `[obs_dim]`.
+    pub fn std(&self) -> impl Iterator<Item = f32> + '_ {
+        self.var.iter().map(|v| (v + 1e-8).sqrt() as f32)
+    }
+
+    /// Merges the rows of `obs`, `[n, obs_dim]`.
+    pub fn update(&mut self, obs: &[f32]) {
+        let dim = self.mean.len();
+        let n = (obs.len() / dim) as f64;
+        if n == 0.0 {
+            return;
+        }
+        let total = self.count + n;
+        for d in 0..dim {
+            let column = || obs.iter().skip(d).step_by(dim).map(|&x| f64::from(x));
+            let mean = column().sum::<f64>() / n;
+            let var = column().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+            let delta = mean - self.mean[d];
+            let seen = if self.count == 0.0 { 0.0 } else { self.var[d] * self.count };
+            self.var[d] = (seen + var * n + delta * delta * self.count * n / total) / total;
+            self.mean[d] += delta * n / total;
+        }
+        self.count = total;
+    }
+
+    /// Writes the normalised `obs` of one row or many into `out` (same length).
+    pub fn apply(&self, obs: &[f32], out: &mut [f32]) {
+        let dim = self.mean.len();
+        for (row, to) in obs.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
+            for (((x, y), mean), std) in row.iter().zip(to).zip(&self.mean).zip(self.std()) {
+                *y = ((x - *mean as f32) / std).clamp(-CLIP, CLIP);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_batches_equals_one_batch() {
+        let rows = [1.0, 10.0, 2.0, 30.0, 6.0, 20.0];
+        let (mut whole, mut parts) = (Normalizer::identity(2), Normalizer::identity(2));
+        whole.update(&rows);
+        parts.update(&rows[..2]);
+        parts.update(&rows[2..]);
+        // Column 0: mean (1+2+6)/3 = 3, variance (4+1+9)/3 = 14/3.
+        assert!((whole.mean[0] - 3.0).abs() < 1e-12 && (whole.var[0] - 14.0 / 3.0).abs() < 1e-12);
+        for d in 0..2 {
+            assert!((whole.mean[d] - parts.mean[d]).abs() < 1e-12);
+            assert!((whole.var[d] - parts.var[d]).abs() < 1e-12);
+        }
+        let mut out = [0.0; 2];
+        whole.apply(&[3.0, 20.0], &mut out);
+        assert_eq!(out, [0.0, 0.0]);
+    }
+}

@@ -1,0 +1,134 @@
+//! Preference oracles: who says which of two trajectories is better.
+//!
+//! Any closure from two trajectories to P(a ≻ b) is an oracle:
+//!
+//! ```
+//! use spo::prelude::*;
+//!
+//! let effort = |t: Trajectory| t.actions.iter().map(|u| u * u).sum::<f32>();
+//! let gentle = move |a: Trajectory, b: Trajectory| (effort(a) < effort(b)) as u8 as f32;
+//! # fn is_oracle(_: impl Oracle) {}
+//! # is_oracle(gentle);
+//! ```
+//!
+//! - Judges: [`returns`] (task return, Bradley–Terry), [`judges`] (effort, cyclic, ring), [`matrix`] (exact games).
+//! - [`mixture`]: populations of raters with weights.
+//! - Decorators of simulated teachers, each alone in its file: [`mistake`], [`skip`], [`equal`], [`myopic`],
+//!   [`labels`].
+//! - [`counted`]: the one door through which a scorer asks; counts, budget and log.
+//! - [`parse`](mod@parse): all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`.
+
+use rand::Rng;
+
+use crate::rollout::Trajectory;
+
+pub mod counted;
+pub mod equal;
+pub mod judges;
+pub mod labels;
+pub mod matrix;
+pub mod mistake;
+pub mod mixture;
+pub mod myopic;
+pub mod parse;
+pub mod returns;
+pub mod skip;
+
+pub use counted::{Counted, Queries};
+pub use parse::{parse, registry};
+
+/// Two trajectories to compare.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
+    /// The first.
+    pub a: Trajectory<'a>,
+    /// The second.
+    pub b: Trajectory<'a>,
+}
+
+/// What an oracle says of a pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Answer {
+    /// P(a ≻ b) in [0, 1]; a tie is 0.5. P(b ≻ a) is one minus it.
+    Prefer(f32),
+    /// No answer: the pair counts for neither.
+    Abstain,
+}
+
+/// A source of preferences, asked in batches.
+pub trait Oracle: Send {
+    /// One answer per pair, in order. What is random draws from `rng`, so that an oracle has no state of
+    /// its own to save.
+    ///
+    /// # Errors
+    /// [`OracleError`] where no answers can be had.
+    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError>;
+}
+
+impl<F: FnMut(Trajectory<'_>, Trajectory<'_>) -> f32 + Send> Oracle for F {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        Ok(pairs.iter().map(|pair| Answer::Prefer(self(pair.a, pair.b))).collect())
+    }
+}
+
+/// What can go wrong with an oracle.
+#[derive(Debug, thiserror::Error)]
+pub enum OracleError {
+    /// An answer outside [0, 1].
+    #[error("the oracle answered {value} for pair {pair} of its batch; expected P(a ≻ b) in [0, 1]")]
+    Range {
+        /// Place in the batch.
+        pair: usize,
+        /// The answer.
+        value: f32,
+    },
+    /// Too few or too many answers.
+    #[error("the oracle gave {got} answers to {asked} pairs; expected one per pair")]
+    Count {
+        /// Pairs asked.
+        asked: usize,
+        /// Answers given.
+        got: usize,
+    },
+    /// The budget does not cover the next batch.
+    #[error("the budget of {budget} comparisons is spent: {asked} asked, {next} more needed")]
+    Budget {
+        /// The budget.
+        budget: u64,
+        /// Comparisons asked so far.
+        asked: u64,
+        /// Comparisons of the batch that was not asked.
+        next: u64,
+    },
+    /// The log of comparisons cannot be written.
+    #[error("cannot write the log of comparisons {path}: {source}")]
+    Log {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A description that names no oracle.
+    #[error("oracle `{text}`: {why}")]
+    Parse {
+        /// The description.
+        text: String,
+        /// What is wrong with it, and the mend.
+        why: String,
+    },
+    /// The oracle's own reason.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Changes every `Prefer` of the inner oracle's answers.
+fn map_preferences(answers: Vec<Answer>, mut change: impl FnMut(usize, f32) -> Answer) -> Vec<Answer> {
+    answers
+        .into_iter()
+        .enumerate()
+        .map(|(i, answer)| match answer {
+            Answer::Prefer(p) => change(i, p),
+            Answer::Abstain => Answer::Abstain,
+        })
+        .collect()
+}

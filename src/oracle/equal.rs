@@ -1,0 +1,33 @@
+//! Ties (B-Pref, Lee et al. 2021, section 4.1).
+
+use rand::Rng;
+
+use super::{Answer, Oracle, OracleError, Pair, map_preferences};
+
+/// Calls two trajectories equal where |R_a − R_b| < ε · |mean return of the batch|.
+///
+/// The mean is of the present batch, so it is on-policy and in proportion to the length of what is compared, and
+/// ε enters once.
+pub struct Equal {
+    /// Who cannot tell them apart.
+    pub inner: Box<dyn Oracle>,
+    /// ε; B-Pref: 0.1.
+    pub threshold: f64,
+}
+
+impl Oracle for Equal {
+    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        let answers = self.inner.compare(pairs, rng)?;
+        let threshold = self.threshold * mean_return(pairs).abs();
+        Ok(map_preferences(answers, |i, p| {
+            let gap = (pairs[i].a.task_return() - pairs[i].b.task_return()).abs();
+            Answer::Prefer(if gap < threshold { 0.5 } else { p })
+        }))
+    }
+}
+
+/// Mean task return over both sides of all pairs.
+pub(super) fn mean_return(pairs: &[Pair<'_>]) -> f64 {
+    let sum: f64 = pairs.iter().map(|p| p.a.task_return() + p.b.task_return()).sum();
+    sum / (2 * pairs.len()).max(1) as f64
+}

@@ -1,0 +1,39 @@
+//! Judges that look at actions and positions rather than at the task reward.
+
+use rand::Rng;
+
+use super::{Answer, Oracle, OracleError, Pair, returns::hard};
+use crate::rollout::Trajectory;
+
+/// The gentler trajectory wins: smaller Σ u².
+pub struct Effort;
+
+impl Oracle for Effort {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        let effort = |t: Trajectory<'_>| t.actions.iter().map(|&u| f64::from(u).powi(2)).sum::<f64>();
+        Ok(pairs.iter().map(|p| Answer::Prefer(hard(effort(p.b), effort(p.a)))).collect())
+    }
+}
+
+/// An intransitive judge of final positions: who ends a little further round the circle wins.
+///
+/// With φ = θ_a − θ_b of the final (x, y), the first two observations: P = ½ (1 + sin φ). So each direction
+/// loses to the one a quarter turn on, and no direction is best: the minimax winner is spread around the ring.
+pub struct Cyclic;
+
+impl Oracle for Cyclic {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        pairs
+            .iter()
+            .map(|p| match (p.a.final_obs, p.b.final_obs) {
+                ([xa, ya, ..], [xb, yb, ..]) => {
+                    let phi = ya.atan2(*xa) - yb.atan2(*xb);
+                    Ok(Answer::Prefer(0.5 * (1.0 + phi.sin())))
+                }
+                _ => Err(OracleError::Failed(
+                    "`cyclic` reads x and y from the first two observations; this environment has one".into(),
+                )),
+            })
+            .collect()
+    }
+}

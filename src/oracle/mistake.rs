@@ -1,0 +1,22 @@
+//! Mistakes (B-Pref, Lee et al. 2021, section 4.1).
+
+use rand::{Rng, RngExt};
+
+use super::{Answer, Oracle, OracleError, Pair, map_preferences};
+
+/// Flips each answer with probability ε. A tie stays a tie.
+pub struct Mistake {
+    /// Who is mistaken.
+    pub inner: Box<dyn Oracle>,
+    /// ε in [0, 1]; B-Pref: 0.1.
+    pub rate: f64,
+}
+
+impl Oracle for Mistake {
+    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        let answers = self.inner.compare(pairs, rng)?;
+        Ok(map_preferences(answers, |_, p| {
+            Answer::Prefer(if rng.random_bool(self.rate) { 1.0 - p } else { p })
+        }))
+    }
+}

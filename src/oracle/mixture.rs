@@ -1,0 +1,31 @@
+//! A population of raters.
+
+use rand::Rng;
+
+use super::{Answer, Oracle, OracleError, Pair};
+
+/// P(a ≻ b) = Σ_i w_i P_i(a ≻ b): the share of a population that prefers a, the weights normalised to 1.
+///
+/// A rater who abstains leaves the others' weights; all abstain, so does the population.
+pub struct Mixture {
+    /// (weight, rater); weights positive.
+    pub raters: Vec<(f64, Box<dyn Oracle>)>,
+}
+
+impl Oracle for Mixture {
+    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        let mut sums = vec![(0.0, 0.0); pairs.len()];
+        for (weight, rater) in &mut self.raters {
+            for (sum, answer) in sums.iter_mut().zip(rater.compare(pairs, rng)?) {
+                if let Answer::Prefer(p) = answer {
+                    sum.0 += *weight * f64::from(p);
+                    sum.1 += *weight;
+                }
+            }
+        }
+        Ok(sums
+            .into_iter()
+            .map(|(p, total)| if total > 0.0 { Answer::Prefer((p / total) as f32) } else { Answer::Abstain })
+            .collect())
+    }
+}

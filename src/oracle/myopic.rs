@@ -1,0 +1,44 @@
+//! Myopia (B-Pref, Lee et al. 2021, section 4.1).
+
+use rand::Rng;
+
+use super::{Answer, Oracle, OracleError, Pair};
+use crate::rollout::Trajectory;
+
+/// Shows the inner oracle rewards that fade into the past: Σ_t γ^{T−1−t} r_t, the latest step at weight 1.
+pub struct Myopic {
+    /// Who is myopic.
+    pub inner: Box<dyn Oracle>,
+    /// γ in (0, 1]; B-Pref: 0.9.
+    pub discount: f64,
+}
+
+impl Oracle for Myopic {
+    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        let fade = |t: Trajectory<'_>| -> Vec<f32> {
+            let mut weight = 1.0;
+            let mut faded: Vec<f32> = t
+                .rewards
+                .iter()
+                .rev()
+                .map(|&r| {
+                    let f = (f64::from(r) * weight) as f32;
+                    weight *= self.discount;
+                    f
+                })
+                .collect();
+            faded.reverse();
+            faded
+        };
+        let rewards: Vec<_> = pairs.iter().map(|p| (fade(p.a), fade(p.b))).collect();
+        let faded: Vec<Pair<'_>> = pairs
+            .iter()
+            .zip(&rewards)
+            .map(|(p, (a, b))| Pair {
+                a: Trajectory { rewards: a, ..p.a },
+                b: Trajectory { rewards: b, ..p.b },
+            })
+            .collect();
+        self.inner.compare(&faded, rng)
+    }
+}

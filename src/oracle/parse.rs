@@ -1,0 +1,150 @@
+//! Oracles from one line of text: `judge | decorator | decorator`, decorators from the inside out.
+
+use super::{
+    Oracle, OracleError, equal::Equal, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
+    mixture::Mixture, myopic::Myopic, returns, skip::Skip,
+};
+use crate::game::{self, PreferenceMatrix};
+
+/// A judge or decorator that a description can name.
+pub struct Entry {
+    /// How it is written.
+    pub form: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Whether it stands behind a `|`.
+    pub decorator: bool,
+}
+
+/// Every judge and decorator.
+pub fn registry() -> &'static [Entry] {
+    const fn judge(form: &'static str, about: &'static str) -> Entry {
+        Entry { form, about, decorator: false }
+    }
+    const fn decorator(form: &'static str, about: &'static str) -> Entry {
+        Entry { form, about, decorator: true }
+    }
+    const ALL: &[Entry] = &[
+        judge("return", "the longer task return wins"),
+        judge("bradley_terry=T", "P = sigmoid(return difference / T), T = 1 if left out"),
+        judge("effort", "the smaller sum of squared actions wins"),
+        judge("cyclic", "intransitive: P = (1 + sin(angle between the final positions)) / 2"),
+        judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
+        judge("W*JUDGE + W*JUDGE", "a population of raters: the weighted mean of their probabilities"),
+        decorator("mistake=E", "flips an answer with probability E, 0.1 if left out"),
+        decorator("skip=E", "abstains where both returns are below E x the mean return, 0.1 if left out"),
+        decorator("equal=E", "ties where returns differ by less than E x |mean return|, 0.1 if left out"),
+        decorator("myopic=G", "discounts rewards into the past, 0.9 if left out"),
+        decorator("labels", "draws a yes or no from the probability"),
+    ];
+    ALL
+}
+
+/// Builds the oracle that `text` describes.
+///
+/// ```
+/// spo::oracle::parse("return")?;
+/// spo::oracle::parse("bradley_terry=50 | mistake=0.1 | labels")?;
+/// spo::oracle::parse("0.7*return + 0.3*effort")?;
+/// spo::oracle::parse("game:cycle")?;
+/// # Ok::<(), spo::oracle::OracleError>(())
+/// ```
+///
+/// # Errors
+/// [`OracleError::Parse`] with the nearest name or the expected range.
+pub fn parse(text: &str) -> Result<Box<dyn Oracle>, OracleError> {
+    let fail = |why: String| OracleError::Parse { text: text.to_string(), why };
+    let mut parts = text.split('|').map(str::trim);
+    let population = parts.next().unwrap_or_default();
+    let mut oracle = population_of(population).map_err(fail)?;
+    for part in parts {
+        oracle = decorate(oracle, part).map_err(fail)?;
+    }
+    Ok(oracle)
+}
+
+fn population_of(text: &str) -> Result<Box<dyn Oracle>, String> {
+    let mut raters = Vec::new();
+    for term in text.split(" + ").map(str::trim) {
+        let (weight, name) = match term.split_once('*') {
+            Some((weight, name)) => (number("weight", weight.trim(), 0.0, f64::INFINITY)?, name.trim()),
+            None => (1.0, term),
+        };
+        if weight <= 0.0 {
+            return Err(format!("the weight of `{name}` is {weight}; expected more than 0"));
+        }
+        raters.push((weight, judge(name)?));
+    }
+    // A population of one is its only rater.
+    if raters.len() == 1
+        && let Some((_, only)) = raters.pop()
+    {
+        return Ok(only);
+    }
+    Ok(Box::new(Mixture { raters }))
+}
+
+fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
+    if let Some(game) = text.strip_prefix("game:") {
+        let matrix = match game::builtin(game) {
+            Some(matrix) => matrix,
+            None if game.ends_with(".csv") => {
+                PreferenceMatrix::from_csv_path(game.as_ref()).map_err(|e| e.to_string())?
+            }
+            None => {
+                return Err(format!(
+                    "no game `{game}`; expected a .csv file or one of {}",
+                    game::BUILTIN.join(", ")
+                ));
+            }
+        };
+        return Ok(Box::new(Matrix(matrix)));
+    }
+    let (name, value) = split_value(text);
+    let oracle: Box<dyn Oracle> = match (name, value) {
+        ("return", None) => Box::new(returns::TaskReturn),
+        ("bradley_terry", value) => {
+            let temperature = number(name, value.unwrap_or("1"), f64::MIN_POSITIVE, f64::INFINITY)?;
+            Box::new(returns::BradleyTerry { temperature })
+        }
+        ("effort", None) => Box::new(judges::Effort),
+        ("cyclic", None) => Box::new(judges::Cyclic),
+        _ => return Err(unknown(text, false)),
+    };
+    Ok(oracle)
+}
+
+fn decorate(inner: Box<dyn Oracle>, text: &str) -> Result<Box<dyn Oracle>, String> {
+    let (name, value) = split_value(text);
+    let or = |default| value.unwrap_or(default);
+    Ok(match name {
+        "mistake" => Box::new(Mistake { inner, rate: number(name, or("0.1"), 0.0, 1.0)? }),
+        "skip" => Box::new(Skip { inner, threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
+        "equal" => Box::new(Equal { inner, threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
+        "myopic" => Box::new(Myopic { inner, discount: number(name, or("0.9"), f64::MIN_POSITIVE, 1.0)? }),
+        "labels" if value.is_none() => Box::new(Labels { inner }),
+        _ => return Err(unknown(text, true)),
+    })
+}
+
+fn split_value(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=').map_or((text, None), |(name, value)| (name.trim(), Some(value.trim())))
+}
+
+fn number(name: &str, text: &str, low: f64, high: f64) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("`{name}` is `{text}`; expected a number"))?;
+    if value.is_finite() && (low..=high).contains(&value) {
+        return Ok(value);
+    }
+    let low = if low == f64::MIN_POSITIVE { "more than 0".to_string() } else { format!("at least {low}") };
+    let high = if high.is_finite() { format!(" and at most {high}") } else { String::new() };
+    Err(format!("`{name}` is {value}; expected {low}{high}"))
+}
+
+fn unknown(text: &str, decorator: bool) -> String {
+    let kind = if decorator { "decorator" } else { "judge" };
+    let names = registry().iter().filter(|e| e.decorator == decorator).map(|e| e.form);
+    let nearest = crate::nearest::nearest(split_value(text).0, names.map(|form| split_value(form).0));
+    let hint = nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default();
+    format!("no {kind} `{text}`{hint} `spo oracles` lists them")
+}

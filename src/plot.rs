@@ -1,0 +1,224 @@
+//! Curves of runs as SVG or PNG: return, win-proportion spread, entropy and KL, against steps and queries.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::FontStyle;
+
+use crate::config::{Config, ConfigError};
+use crate::run::{Run, files};
+use crate::stats;
+use crate::train::Record;
+
+/// What can go wrong with a plot.
+#[derive(Debug, thiserror::Error)]
+pub enum PlotError {
+    /// A directory that holds no run.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its metrics cannot be read.
+    #[error("{path}: {source}")]
+    Metrics {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: csv::Error,
+    },
+    /// Nothing to draw yet.
+    #[error("{0} has no rows yet; let the run make an iteration first")]
+    Empty(PathBuf),
+    /// An ending that is neither.
+    #[error("{0}: expected a file name that ends in .svg or .png")]
+    Ending(PathBuf),
+    /// The picture cannot be written.
+    #[error("cannot write {path}: {why}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Runs alike but for their seed.
+struct Curve {
+    label: String,
+    runs: Vec<Vec<Record>>,
+}
+
+/// A point of a curve: x, mean and half width of the interval over runs.
+type Point = (f64, f64, f64);
+
+/// Title, and the figure drawn.
+type Figure = (&'static str, fn(&Record) -> f64);
+
+const FIGURES: [Figure; 4] = [
+    ("task return", |r| r.return_mean),
+    ("spread of win proportions", |r| r.score_spread),
+    ("entropy (nats)", |r| f64::from(r.entropy)),
+    ("KL(old, new)", |r| f64::from(r.approx_kl)),
+];
+
+const AXES: [Figure; 2] = [("environment steps", |r| r.env_steps as f64), ("queries", |r| r.queries as f64)];
+
+/// Draws the runs in `dirs` into `out`, runs that differ in their seed alone as one curve with the 95 %
+/// interval of its mean.
+///
+/// # Errors
+/// [`PlotError`].
+pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        // The one failure is an invalid font, and this one is built in.
+        let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+    });
+    let curves = curves(dirs)?;
+    let size = (1200, 320 * FIGURES.len() as u32 / 2 * 2);
+    let write = |why: String| PlotError::Write { path: out.into(), why };
+    match out.extension().and_then(|e| e.to_str()) {
+        Some("svg") => {
+            let mut text = String::new();
+            draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), &curves).map_err(write)?;
+            std::fs::write(out, text).map_err(|e| write(e.to_string()))
+        }
+        Some("png") => draw(&BitMapBackend::new(out, size).into_drawing_area(), &curves).map_err(write),
+        _ => Err(PlotError::Ending(out.into())),
+    }
+}
+
+fn curves(dirs: &[PathBuf]) -> Result<Vec<Curve>, PlotError> {
+    let mut curves: BTreeMap<String, Curve> = BTreeMap::new();
+    let mut configs: Vec<Config> = Vec::new();
+    for dir in dirs {
+        let path = dir.join(files::METRICS);
+        let config = Config { seed: 0, ..Run::config_of(dir)? };
+        let records = csv::Reader::from_path(&path)
+            .and_then(|mut reader| reader.deserialize().collect::<Result<Vec<Record>, _>>())
+            .map_err(|source| PlotError::Metrics { path: path.clone(), source })?;
+        if records.is_empty() {
+            return Err(PlotError::Empty(path));
+        }
+        let key = config.to_toml();
+        if !configs.contains(&config) {
+            configs.push(config);
+        }
+        curves
+            .entry(key)
+            .or_insert_with(|| Curve { label: String::new(), runs: Vec::new() })
+            .runs
+            .push(records);
+    }
+    let mut all = Vec::new();
+    for config in &configs {
+        if let Some(mut curve) = curves.remove(&config.to_toml()) {
+            curve.label = label(config, &configs, curve.runs.len());
+            all.push(curve);
+        }
+    }
+    Ok(all)
+}
+
+/// The environment, and the keys in which the curves differ.
+fn label(config: &Config, all: &[Config], runs: usize) -> String {
+    let table = |c: &Config| toml::Table::try_from(c).unwrap_or_default();
+    let own = table(config);
+    let tables: Vec<_> = all.iter().map(table).collect();
+    let differs = |key: &str| key != "env" && tables.iter().any(|t| t.get(key) != own.get(key));
+    let keys: Vec<String> = own.iter().filter(|(k, _)| differs(k)).map(|(k, v)| format!("{k}={v}")).collect();
+    let seeds = if runs > 1 { format!(", {runs} seeds") } else { String::new() };
+    format!("{} {}{seeds}", config.env, keys.join(" "))
+}
+
+fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, curves: &[Curve]) -> Result<(), String> {
+    area.fill(&WHITE).map_err(|e| e.to_string())?;
+    for ((i, panel), (title, figure)) in
+        area.split_evenly((FIGURES.len(), 2)).iter().enumerate().zip(FIGURES.iter().flat_map(|f| [f, f]))
+    {
+        panel_of(panel, curves, title, *figure, &AXES[i % 2], i == 0).map_err(|e| e.to_string())?;
+    }
+    area.present().map_err(|e| e.to_string())
+}
+
+fn panel_of<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    curves: &[Curve],
+    title: &str,
+    figure: fn(&Record) -> f64,
+    axis: &Figure,
+    legend: bool,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    let points: Vec<Vec<Point>> = curves.iter().map(|c| mean_and_interval(&c.runs, axis.1, figure)).collect();
+    let all = || points.iter().flatten();
+    let x_max = all().map(|p| p.0).fold(1.0, f64::max);
+    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, mean, half)| {
+        (low.min(mean - half), high.max(mean + half))
+    });
+    let margin = ((high - low) * 0.05).max(1e-6);
+
+    let mut chart = ChartBuilder::on(area)
+        .margin(10)
+        .caption(title, ("sans-serif", 16))
+        .x_label_area_size(36)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..x_max, low - margin..high + margin)?;
+    chart
+        .configure_mesh()
+        .x_desc(axis.0)
+        .x_labels(6)
+        .y_labels(6)
+        .light_line_style(WHITE)
+        .x_label_formatter(&|x| short(*x))
+        .label_style(("sans-serif", 13))
+        .draw()?;
+    for (i, (curve, points)) in curves.iter().zip(&points).enumerate() {
+        let color = Palette99::pick(i).to_rgba();
+        if curve.runs.len() > 1 {
+            let upper = points.iter().map(|&(x, mean, half)| (x, mean + half));
+            let lower = points.iter().rev().map(|&(x, mean, half)| (x, mean - half));
+            let band: Vec<(f64, f64)> = upper.chain(lower).collect();
+            chart.draw_series(std::iter::once(Polygon::new(band, color.mix(0.2))))?;
+        }
+        let line = points.iter().map(|&(x, mean, _)| (x, mean));
+        let drawn = chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
+        if legend {
+            drawn
+                .label(&curve.label)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        }
+    }
+    if legend {
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::LowerRight)
+            .background_style(WHITE.mix(0.8))
+            .border_style(BLACK.mix(0.3))
+            .label_font(("sans-serif", 12))
+            .draw()?;
+    }
+    Ok(())
+}
+
+/// Mean and interval over runs, iteration by iteration, as far as every run goes.
+fn mean_and_interval(runs: &[Vec<Record>], x: fn(&Record) -> f64, y: fn(&Record) -> f64) -> Vec<Point> {
+    let rows = runs.iter().map(Vec::len).min().unwrap_or(0);
+    (0..rows)
+        .map(|row| {
+            let column = |f: fn(&Record) -> f64| runs.iter().map(|run| f(&run[row])).collect::<Vec<_>>();
+            let ys = column(y);
+            let half = if ys.len() > 1 { stats::ci95(&ys) } else { 0.0 };
+            (stats::mean(&column(x)), stats::mean(&ys), half)
+        })
+        .collect()
+}
+
+/// 1500000 as "1.5M".
+fn short(x: f64) -> String {
+    match x.abs() {
+        a if a >= 1e6 => format!("{}M", (x / 1e5).round() / 10.0),
+        a if a >= 1e3 => format!("{}k", (x / 1e2).round() / 10.0),
+        _ => format!("{x}"),
+    }
+}

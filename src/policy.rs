@@ -1,0 +1,158 @@
+//! The policy on the host: a small network over plain slices, for acting, evaluation and export.
+//!
+//! Learners hold the same numbers as tensors; a policy is a snapshot of them. It acts the same on every
+//! device, and a mixture of policies is a `Vec`.
+
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
+use spo_envs::{ActionSpace, Spec};
+
+pub use crate::mlp::Mlp;
+pub use crate::normalizer::Normalizer;
+
+/// How the network's output becomes an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// a = mid + half · tanh(u), u ~ N(μ, σ²).
+    TanhGaussian,
+    /// a = clip(mid + half · u, low, high), u ~ N(μ, σ²).
+    ClippedGaussian,
+    /// a ~ softmax(logits), the index of an option.
+    Categorical,
+}
+
+/// Sampled actions, or the most likely one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acting {
+    /// Draw from the policy.
+    Sample,
+    /// The Gaussian's mean, the likeliest option.
+    Mode,
+}
+
+/// Observation normaliser, network and action head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The network: obs_dim → hidden layers → means or logits.
+    pub mlp: Mlp,
+    /// The network's weights, then (Gaussian heads) `log_std` `[action_dim]`.
+    pub params: Vec<f32>,
+    /// Statistics that observations are normalised with.
+    pub normalizer: Normalizer,
+    /// The action head.
+    pub head: Head,
+    /// Bounds of the action space; options of a categorical head.
+    pub action: ActionSpace,
+}
+
+/// log √(2π)
+const LOG_SQRT_2PI: f32 = 0.918_938_5;
+
+impl Policy {
+    /// The network of a policy on a task: its layer sizes.
+    pub fn network(spec: &Spec, hidden: &[usize]) -> Mlp {
+        let outputs = match &spec.action {
+            ActionSpace::Continuous { low, .. } => low.len(),
+            ActionSpace::Discrete(options) => *options,
+        };
+        Mlp::new(spec.obs_dim, hidden, outputs)
+    }
+
+    /// Number of log standard deviations behind the network's weights.
+    pub fn log_stds(head: Head, outputs: usize) -> usize {
+        if head == Head::Categorical { 0 } else { outputs }
+    }
+
+    /// Buffers for [`act`](Self::act), reused over an episode.
+    pub fn scratch(&self) -> Scratch {
+        Scratch { obs: vec![0.0; self.mlp.inputs()], layers: self.mlp.scratch() }
+    }
+
+    /// Draws an action (or takes the mode) for one observation `[obs_dim]`.
+    ///
+    /// Writes the latent and the action, `[action_dim]` each, and returns log π(latent). Squashing and
+    /// clipping do not enter it: in a ratio of two policies at the same latent they cancel.
+    pub fn act(
+        &self,
+        obs: &[f32],
+        acting: Acting,
+        rng: &mut dyn Rng,
+        scratch: &mut Scratch,
+        latent: &mut [f32],
+        action: &mut [f32],
+    ) -> f32 {
+        let out = self.forward(obs, scratch);
+        match &self.action {
+            ActionSpace::Discrete(_) => {
+                let probs = softmax(out);
+                let choice = match acting {
+                    Acting::Sample => draw(&probs, rng.random()),
+                    Acting::Mode => argmax(&probs),
+                };
+                latent[0] = choice as f32;
+                action[0] = choice as f32;
+                probs[choice].ln()
+            }
+            ActionSpace::Continuous { low, high } => {
+                let log_std = &self.params[self.mlp.params()..];
+                let mut log_prob = 0.0;
+                for i in 0..low.len() {
+                    let noise: f32 = match acting {
+                        Acting::Sample => rng.sample(StandardNormal),
+                        Acting::Mode => 0.0,
+                    };
+                    latent[i] = out[i] + log_std[i].exp() * noise;
+                    log_prob -= 0.5 * noise * noise + log_std[i] + LOG_SQRT_2PI;
+                    let (mid, half) = (0.5 * (low[i] + high[i]), 0.5 * (high[i] - low[i]));
+                    let unit = if self.head == Head::TanhGaussian { latent[i].tanh() } else { latent[i] };
+                    action[i] = (mid + half * unit).clamp(low[i], high[i]);
+                }
+                log_prob
+            }
+        }
+    }
+
+    /// Probabilities of the options at one observation; `None` for continuous actions.
+    pub fn probabilities(&self, obs: &[f32]) -> Option<Vec<f32>> {
+        let mut scratch = self.scratch();
+        let out = self.forward(obs, &mut scratch);
+        (self.head == Head::Categorical).then(|| softmax(out))
+    }
+
+    fn forward<'s>(&self, obs: &[f32], scratch: &'s mut Scratch) -> &'s [f32] {
+        self.normalizer.apply(obs, &mut scratch.obs);
+        self.mlp.forward(&self.params, &scratch.obs, &mut scratch.layers)
+    }
+}
+
+/// Buffers of one acting thread.
+pub struct Scratch {
+    obs: Vec<f32>,
+    layers: [Vec<f32>; 2],
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exp: Vec<f32> = logits.iter().map(|l| (l - max).exp()).collect();
+    let sum: f32 = exp.iter().sum();
+    exp.into_iter().map(|e| e / sum).collect()
+}
+
+/// The first option at which the cumulative probability passes `u` in [0, 1).
+fn draw(probs: &[f32], u: f32) -> usize {
+    let mut cumulative = 0.0;
+    probs
+        .iter()
+        .position(|p| {
+            cumulative += p;
+            u < cumulative
+        })
+        // Rounding can leave the sum just below u: the last option that has any probability.
+        .unwrap_or_else(|| probs.iter().rposition(|&p| p > 0.0).unwrap_or(0))
+}
+
+fn argmax(values: &[f32]) -> usize {
+    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+}

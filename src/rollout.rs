@@ -1,0 +1,227 @@
+//! Rollouts: K trajectories from each of S initial states, in parallel over all cores.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use spo_envs::{Checked, Env, EnvError};
+
+use crate::policy::{Acting, Policy};
+use crate::random::{Stream, stream};
+
+/// Makes a fresh task; shared by the worker threads.
+pub type EnvFactory = Arc<dyn Fn() -> Result<Box<dyn Env>, EnvError> + Send + Sync>;
+
+/// One finished trajectory of T steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Episode {
+    /// Observations before each step, `[T, obs_dim]`, as the task gave them.
+    pub obs: Vec<f32>,
+    /// The observation after the last step, `[obs_dim]`.
+    pub final_obs: Vec<f32>,
+    /// Actions as the task took them, `[T, action_dim]`.
+    pub actions: Vec<f32>,
+    /// Actions before squashing or clipping, `[T, action_dim]`.
+    pub latents: Vec<f32>,
+    /// Log-density of each latent under the policy that drew it, `[T]`.
+    pub log_probs: Vec<f32>,
+    /// Task rewards, `[T]`.
+    pub rewards: Vec<f32>,
+    /// Safety costs, `[T]`.
+    pub costs: Vec<f32>,
+    /// The episode ended for a reason of the task and not by the clock.
+    pub terminated: bool,
+}
+
+impl Episode {
+    /// Number of steps T.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Whether there is no step.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+
+    /// The whole episode as an oracle sees it.
+    pub fn trajectory(&self) -> Trajectory<'_> {
+        self.window(0, self.len())
+    }
+
+    /// Steps `from..to` as an oracle sees them.
+    ///
+    /// # Panics
+    /// Where the range does not lie within the episode.
+    pub fn window(&self, from: usize, to: usize) -> Trajectory<'_> {
+        let (obs_dim, action_dim) = (self.final_obs.len(), self.actions.len() / self.len().max(1));
+        let end =
+            if to == self.len() { &self.final_obs[..] } else { &self.obs[to * obs_dim..(to + 1) * obs_dim] };
+        Trajectory {
+            obs: &self.obs[from * obs_dim..to * obs_dim],
+            final_obs: end,
+            actions: &self.actions[from * action_dim..to * action_dim],
+            rewards: &self.rewards[from..to],
+            costs: &self.costs[from..to],
+        }
+    }
+}
+
+/// A trajectory, or a window of one, borrowed from a rollout: what an oracle compares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trajectory<'a> {
+    /// Observations before each step, `[T, obs_dim]`.
+    pub obs: &'a [f32],
+    /// The observation after the last step, `[obs_dim]`.
+    pub final_obs: &'a [f32],
+    /// Actions, `[T, action_dim]`.
+    pub actions: &'a [f32],
+    /// Task rewards, `[T]`: for simulated teachers.
+    pub rewards: &'a [f32],
+    /// Safety costs, `[T]`.
+    pub costs: &'a [f32],
+}
+
+impl Trajectory<'_> {
+    /// Number of steps T.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Whether there is no step.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+
+    /// The undiscounted task return, summed in double precision.
+    pub fn task_return(&self) -> f64 {
+        self.rewards.iter().map(|&r| f64::from(r)).sum()
+    }
+}
+
+/// The episodes of one iteration: `episodes[s * per_state + k]` is the k-th from state s.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    /// S · K episodes, those of one state side by side.
+    pub episodes: Vec<Episode>,
+    /// K.
+    pub per_state: usize,
+}
+
+impl Rollout {
+    /// Environment steps in all.
+    pub fn steps(&self) -> usize {
+        self.episodes.iter().map(Episode::len).sum()
+    }
+
+    /// The task return of each episode.
+    pub fn returns(&self) -> Vec<f64> {
+        self.episodes.iter().map(|e| e.trajectory().task_return()).collect()
+    }
+}
+
+/// What to roll out, and which random streams to draw from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The run's seed.
+    pub seed: u64,
+    /// Training or evaluation: their streams never meet.
+    pub phase: Phase,
+    /// Which iteration's streams.
+    pub iteration: u64,
+    /// S, the number of initial states.
+    pub states: usize,
+    /// K, the number of trajectories from each.
+    pub per_state: usize,
+    /// Sampled actions or the policy's mode.
+    pub acting: Acting,
+}
+
+/// What a rollout is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Learning.
+    Train,
+    /// Picking among snapshots.
+    Validate,
+    /// The figures that are reported.
+    Evaluate,
+}
+
+impl Phase {
+    /// Streams of initial states, of actions, and of the choice among a mixture's policies.
+    fn streams(self) -> [Stream; 3] {
+        match self {
+            Self::Train => [Stream("reset"), Stream("action"), Stream("mixture")],
+            Self::Validate => [Stream("v.reset"), Stream("v.action"), Stream("v.mix")],
+            Self::Evaluate => [Stream("e.reset"), Stream("e.action"), Stream("e.mix")],
+        }
+    }
+}
+
+/// Rolls out a mixture of policies: one is drawn uniformly for each trajectory (one policy is a mixture too).
+///
+/// A pure function of policies, request and streams: the same episodes on any number of threads.
+///
+/// # Errors
+/// What the task reports: a wrong shape, a number that is not finite.
+pub fn collect(policies: &[Policy], make: &EnvFactory, request: &Request) -> Result<Rollout, EnvError> {
+    let episodes = (0..request.states * request.per_state)
+        .into_par_iter()
+        .map_init(
+            || make().map(Checked::new),
+            |env, index| match env {
+                Ok(env) => episode(policies, env, request, index),
+                // The error cannot be moved out of the worker's slot: make the same one again.
+                Err(_) => Err(make().err().expect("a factory that failed once fails again")),
+            },
+        )
+        .collect::<Result<_, _>>()?;
+    Ok(Rollout { episodes, per_state: request.per_state })
+}
+
+fn episode(
+    policies: &[Policy],
+    env: &mut Checked,
+    request: &Request,
+    index: usize,
+) -> Result<Episode, EnvError> {
+    use rand::RngExt;
+
+    let [resets, actions, mixture] = request.phase.streams();
+    let at = |name, index: usize| stream(request.seed, name, request.iteration, index as u64);
+    let policy = match policies {
+        [only] => only,
+        many => &many[at(mixture, index).random_range(0..many.len())],
+    };
+    let mut rng = at(actions, index);
+    let (horizon, obs_dim, action_dim) = (env.spec().horizon, env.spec().obs_dim, env.spec().action.dim());
+
+    let mut out = Episode {
+        obs: Vec::with_capacity(horizon * obs_dim),
+        final_obs: vec![0.0; obs_dim],
+        actions: Vec::with_capacity(horizon * action_dim),
+        latents: Vec::with_capacity(horizon * action_dim),
+        log_probs: Vec::with_capacity(horizon),
+        rewards: Vec::with_capacity(horizon),
+        costs: Vec::with_capacity(horizon),
+        terminated: false,
+    };
+    let (mut latent, mut action) = (vec![0.0; action_dim], vec![0.0; action_dim]);
+    let mut scratch = policy.scratch();
+    env.reset(&mut at(resets, index / request.per_state), &mut out.final_obs)?;
+    loop {
+        out.obs.extend_from_slice(&out.final_obs);
+        let log_prob =
+            policy.act(&out.final_obs, request.acting, &mut rng, &mut scratch, &mut latent, &mut action);
+        let step = env.step(&action, &mut out.final_obs)?;
+        out.latents.extend_from_slice(&latent);
+        out.actions.extend_from_slice(&action);
+        out.log_probs.push(log_prob);
+        out.rewards.push(step.reward);
+        out.costs.push(step.cost);
+        if step.terminated || step.truncated {
+            out.terminated = step.terminated;
+            return Ok(out);
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The loop: rollout → oracle → win rates → scores → advantages → update → record.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use spo_envs::{ActionSpace, EnvError};
+
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, ConfigError, ScorerKind, TrainedResult};
+use crate::device::{self, DeviceError};
+use crate::learner::{Learner, Moment, Steps, ppo::Ppo};
+use crate::oracle::{Counted, Oracle, OracleError};
+use crate::policy::{Acting, Policy};
+use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use crate::scorer::{Batch, Scorer, self_play::SelfPlay, task_reward::TaskReward};
+use crate::snapshots::Snapshots;
+use crate::stats;
+use crate::tensors::FileError;
+
+/// What can end a training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The environment.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+    /// The oracle.
+    #[error(transparent)]
+    Oracle(#[from] OracleError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A file of the run directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A checkpoint of another configuration.
+    #[error("the checkpoint does not fit this run: {0}")]
+    Checkpoint(String),
+    /// The weights or losses are no longer finite.
+    #[error(
+        "training diverged at iteration {iteration}: {what} is {value}; lower learning_rate or clip, or raise minibatch"
+    )]
+    Diverged {
+        /// The iteration.
+        iteration: u64,
+        /// Which figure.
+        what: &'static str,
+        /// Its value.
+        value: f32,
+    },
+}
+
+/// One row of `metrics.csv`: nothing in it depends on the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// From 1.
+    pub iteration: u64,
+    /// Environment steps so far.
+    pub env_steps: u64,
+    /// Comparisons asked so far.
+    pub queries: u64,
+    /// Of them answered.
+    pub answered: u64,
+    /// Of them ties.
+    pub tied: u64,
+    /// Of them abstentions.
+    pub abstained: u64,
+    /// Mean task return of this iteration's (sampled) trajectories.
+    pub return_mean: f64,
+    /// Their standard deviation.
+    pub return_std: f64,
+    /// Their mean length in steps.
+    pub length_mean: f64,
+    /// Mean over trajectories of their summed scores: the mean win proportion.
+    pub score_mean: f64,
+    /// Their standard deviation: the spread of win proportions.
+    pub score_spread: f64,
+    /// Entropy of the policy, in nats.
+    pub entropy: f32,
+    /// KL(old ‖ new).
+    pub approx_kl: f32,
+    /// Share of ratios clipped.
+    pub clip_fraction: f32,
+    /// The clipped surrogate.
+    pub policy_loss: f32,
+    /// The critic's loss.
+    pub value_loss: f32,
+    /// Gradient norm before clipping.
+    pub grad_norm: f32,
+    /// Epochs made.
+    pub epochs: f32,
+}
+
+/// Wall-clock seconds of an iteration's phases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// From 1.
+    pub iteration: u64,
+    /// Stepping and acting.
+    pub rollout: f64,
+    /// Oracle and win proportions.
+    pub score: f64,
+    /// The learner.
+    pub update: f64,
+    /// All of training so far.
+    pub seconds: f64,
+}
+
+/// How well the trained result does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Mean task return over the evaluation episodes.
+    pub eval_return_mean: f64,
+    /// Half width of its 95 % interval (Student's t over episodes).
+    pub eval_return_ci95: f64,
+    /// Evaluation episodes.
+    pub eval_episodes: usize,
+    /// Environment steps of training.
+    pub env_steps: u64,
+    /// Comparisons asked.
+    pub queries: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Environment steps a second of training.
+    pub steps_per_second: f64,
+    /// The run's seed.
+    pub seed: u64,
+    /// Where the learner computed.
+    pub device: String,
+    /// The environment.
+    pub env: String,
+    /// Which policy was evaluated: last, best or average.
+    pub result: TrainedResult,
+    /// Whether training ended because the budget of comparisons was spent.
+    pub budget_spent: bool,
+}
+
+/// A run in memory.
+pub struct Trainer {
+    config: Config,
+    factory: EnvFactory,
+    horizon: usize,
+    learner: Box<dyn Learner>,
+    scorer: Box<dyn Scorer>,
+    snapshots: Snapshots,
+    iteration: u64,
+    env_steps: u64,
+    seconds: f64,
+    budget_spent: bool,
+}
+
+/// A factory of the registry's task `id`.
+///
+/// # Errors
+/// [`EnvError::Unknown`].
+pub fn registered(id: &str) -> Result<EnvFactory, EnvError> {
+    spo_envs::make(id)?;
+    let id = id.to_string();
+    Ok(Arc::new(move || spo_envs::make(&id)))
+}
+
+impl Trainer {
+    /// A run at its beginning. `log` is where comparisons are logged: a file and the bytes of it to keep.
+    ///
+    /// # Errors
+    /// [`TrainError`]: a value out of range, a device that is not there, a log that cannot be opened.
+    pub fn new(
+        config: Config,
+        factory: EnvFactory,
+        oracle: Box<dyn Oracle>,
+        log: Option<(&std::path::Path, u64)>,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        let spec = factory()?.spec().clone();
+        let device = device::open(&config.device)?;
+        let ppo = config.ppo(matches!(spec.action, ActionSpace::Discrete(_)));
+        let learner = Box::new(Ppo::new(&spec, ppo, device, config.seed));
+        let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
+        if let Some((path, keep)) = log {
+            counted.log_to(path, keep)?;
+        }
+        let window = Some(config.window).filter(|&w| w > 0);
+        let scorer: Box<dyn Scorer> = match config.scorer {
+            ScorerKind::SelfPlay => {
+                Box::new(SelfPlay::new(counted, config.opponents, config.placement, window))
+            }
+            ScorerKind::TaskReward => Box::new(TaskReward),
+        };
+        let snapshots = Snapshots::new(config.snapshots);
+        Ok(Self {
+            config,
+            factory,
+            horizon: spec.horizon,
+            learner,
+            scorer,
+            snapshots,
+            iteration: 0,
+            env_steps: 0,
+            seconds: 0.0,
+            budget_spent: false,
+        })
+    }
+
+    /// The run's configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A snapshot of the present policy.
+    pub fn policy(&self) -> Policy {
+        self.learner.policy()
+    }
+
+    /// Environment steps so far.
+    pub fn env_steps(&self) -> u64 {
+        self.env_steps
+    }
+
+    /// Whether the next iteration, at full length, would pass the total steps, or the budget is spent.
+    ///
+    /// The first iteration is always made.
+    pub fn done(&self) -> bool {
+        let most = (self.config.states * self.config.trajectories_per_state * self.horizon) as u64;
+        self.budget_spent || (self.iteration > 0 && self.env_steps + most > self.config.total_steps)
+    }
+
+    /// One iteration; `None` where the budget of comparisons does not cover it, which ends the training.
+    ///
+    /// # Errors
+    /// [`TrainError`] of environment, oracle or a divergence.
+    pub fn step(&mut self) -> Result<Option<(Record, Timing)>, TrainError> {
+        let start = Instant::now();
+        let config = &self.config;
+        let policy = self.learner.policy();
+        let request = Request {
+            seed: config.seed,
+            phase: Phase::Train,
+            iteration: self.iteration,
+            states: config.states,
+            per_state: config.trajectories_per_state,
+            acting: Acting::Sample,
+        };
+        self.snapshots.offer(self.iteration, || policy.clone());
+        let rollout = rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?;
+        let rolled_out = start.elapsed().as_secs_f64();
+
+        let batch = Batch { rollout: &rollout, seed: config.seed, iteration: self.iteration };
+        let scores = match self.scorer.score(&batch) {
+            Err(OracleError::Budget { .. }) => {
+                self.budget_spent = true;
+                return Ok(None);
+            }
+            other => other?,
+        };
+        let scored = start.elapsed().as_secs_f64();
+
+        let progress = self.env_steps as f64 / config.total_steps as f64;
+        let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
+        let losses = self.learner.update(&Steps::from(&rollout), &scores, moment);
+        self.iteration += 1;
+        self.env_steps += rollout.steps() as u64;
+        self.seconds += start.elapsed().as_secs_f64();
+        for (what, value) in [
+            ("policy_loss", losses.policy_loss),
+            ("value_loss", losses.value_loss),
+            ("grad_norm", losses.grad_norm),
+        ] {
+            if !value.is_finite() {
+                return Err(TrainError::Diverged { iteration: self.iteration, what, value });
+            }
+        }
+        let timing = Timing {
+            iteration: self.iteration,
+            rollout: rolled_out,
+            score: scored - rolled_out,
+            update: start.elapsed().as_secs_f64() - scored,
+            seconds: self.seconds,
+        };
+        Ok(Some((self.record(&rollout, &scores, losses), timing)))
+    }
+
+    fn record(&self, rollout: &Rollout, scores: &[f32], losses: crate::learner::Losses) -> Record {
+        let mut rest = scores;
+        let totals: Vec<f64> = (rollout.episodes.iter())
+            .map(|e| {
+                let (own, tail) = rest.split_at(e.len());
+                rest = tail;
+                own.iter().map(|&s| f64::from(s)).sum()
+            })
+            .collect();
+        let returns = rollout.returns();
+        let queries = self.scorer.queries();
+        Record {
+            iteration: self.iteration,
+            env_steps: self.env_steps,
+            queries: queries.asked,
+            answered: queries.answered,
+            tied: queries.tied,
+            abstained: queries.abstained,
+            return_mean: stats::mean(&returns),
+            return_std: stats::std_dev(&returns),
+            length_mean: rollout.steps() as f64 / rollout.episodes.len() as f64,
+            score_mean: stats::mean(&totals),
+            score_spread: stats::std_dev(&totals),
+            entropy: losses.entropy,
+            approx_kl: losses.approx_kl,
+            clip_fraction: losses.clip_fraction,
+            policy_loss: losses.policy_loss,
+            value_loss: losses.value_loss,
+            grad_norm: losses.grad_norm,
+            epochs: losses.epochs,
+        }
+    }
+
+    /// The trained result, as a mixture of policies.
+    ///
+    /// # Errors
+    /// [`TrainError`] of the validation episodes that `best` asks for.
+    pub fn result(&mut self) -> Result<Vec<Policy>, TrainError> {
+        match self.config.result {
+            TrainedResult::Last => Ok(vec![self.learner.policy()]),
+            TrainedResult::Average => Ok(self.snapshots.policies.clone()),
+            TrainedResult::Best => self.best(),
+        }
+    }
+
+    /// The snapshot (or the last policy) with the highest mean score when all are scored as one group on the
+    /// same validation states.
+    fn best(&mut self) -> Result<Vec<Policy>, TrainError> {
+        let mut candidates = self.snapshots.policies.clone();
+        candidates.push(self.learner.policy());
+        let (states, count) = (self.config.validation_episodes, candidates.len());
+        let request = Request {
+            seed: self.config.seed,
+            phase: Phase::Validate,
+            iteration: self.iteration,
+            states,
+            per_state: 1,
+            acting: Acting::Sample,
+        };
+        let mut each = Vec::with_capacity(count);
+        for policy in &candidates {
+            each.push(rollout::collect(std::slice::from_ref(policy), &self.factory, &request)?.episodes);
+        }
+        let episodes = (0..states).flat_map(|s| each.iter().map(move |e| e[s].clone())).collect();
+        let rollout = Rollout { episodes, per_state: count };
+        // Validation has an iteration of its own, past all of training's.
+        let batch = Batch { rollout: &rollout, seed: self.config.seed, iteration: u64::MAX };
+        let scores = self.scorer.score(&batch)?;
+        let mut totals = vec![0.0; count];
+        let mut rest = &scores[..];
+        for (at, e) in rollout.episodes.iter().enumerate() {
+            let (own, tail) = rest.split_at(e.len());
+            totals[at % count] += own.iter().map(|&s| f64::from(s)).sum::<f64>();
+            rest = tail;
+        }
+        let best = (1..count).fold(0, |best, i| if totals[i] >= totals[best] { i } else { best });
+        Ok(vec![candidates.swap_remove(best)])
+    }
+
+    /// Evaluates a result and sums the run up.
+    ///
+    /// # Errors
+    /// [`TrainError::Env`].
+    pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
+        let returns =
+            evaluate(result, &self.factory, self.config.seed, self.config.eval_episodes, Acting::Mode)?;
+        Ok(Summary {
+            eval_return_mean: stats::mean(&returns),
+            eval_return_ci95: stats::ci95(&returns),
+            eval_episodes: returns.len(),
+            env_steps: self.env_steps,
+            queries: self.scorer.queries().asked,
+            seconds: self.seconds,
+            steps_per_second: self.env_steps as f64 / self.seconds.max(1e-9),
+            seed: self.config.seed,
+            device: self.config.device.clone(),
+            env: self.config.env.clone(),
+            result: self.config.result,
+            budget_spent: self.budget_spent,
+        })
+    }
+
+    /// The state between two iterations; the run directory fills in its files' lengths.
+    ///
+    /// # Errors
+    /// Where the log of comparisons cannot be made durable.
+    pub fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
+        Ok(Checkpoint {
+            iteration: self.iteration,
+            env_steps: self.env_steps,
+            seconds: self.seconds,
+            budget_spent: self.budget_spent,
+            metrics_bytes: 0,
+            timings_bytes: 0,
+            learner: self.learner.save(),
+            scorer: self.scorer.save()?,
+            snapshots: self.snapshots.clone(),
+        })
+    }
+
+    /// Goes on from a checkpoint of the same configuration.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] where it is of another network.
+    pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        self.learner.load(&checkpoint.learner).map_err(TrainError::Checkpoint)?;
+        self.scorer.load(checkpoint.scorer);
+        self.snapshots = checkpoint.snapshots;
+        self.iteration = checkpoint.iteration;
+        self.env_steps = checkpoint.env_steps;
+        self.seconds = checkpoint.seconds;
+        self.budget_spent = checkpoint.budget_spent;
+        Ok(())
+    }
+}
+
+/// Task returns of `episodes` evaluation episodes; states and draws depend on `seed` alone.
+///
+/// A categorical policy is always sampled: its mode is another policy.
+///
+/// # Errors
+/// What the task reports.
+pub fn evaluate(
+    policies: &[Policy],
+    factory: &EnvFactory,
+    seed: u64,
+    episodes: usize,
+    acting: Acting,
+) -> Result<Vec<f64>, EnvError> {
+    let discrete = policies.iter().any(|p| p.head == crate::policy::Head::Categorical);
+    let acting = if discrete { Acting::Sample } else { acting };
+    let request =
+        Request { seed, phase: Phase::Evaluate, iteration: 0, states: episodes, per_state: 1, acting };
+    Ok(rollout::collect(policies, factory, &request)?.returns())
+}
