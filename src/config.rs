@@ -34,17 +34,15 @@ pub enum TrainedResult {
     Average,
 }
 
-/// The action head; `auto` is categorical for options and tanh-Gaussian for bounded actions.
+/// The action head for bounded actions; options always have a categorical one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeadKind {
-    /// By the action space.
+    /// Gaussian clipped to the bounds.
     #[default]
-    Auto,
+    ClippedGaussian,
     /// tanh-squashed Gaussian.
     TanhGaussian,
-    /// Gaussian clipped to the bounds.
-    ClippedGaussian,
 }
 
 /// Everything that decides a run, but for the machine it runs on.
@@ -82,7 +80,7 @@ pub struct Config {
     /// K, trajectories from each initial state.
     pub trajectories_per_state: usize,
 
-    /// Action head.
+    /// Action head of bounded actions.
     pub head: HeadKind,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
@@ -147,7 +145,7 @@ impl Default for Config {
             log_comparisons: false,
             states: 4,
             trajectories_per_state: 8,
-            head: HeadKind::Auto,
+            head: HeadKind::ClippedGaussian,
             hidden: vec![64, 64],
             initial_log_std: 0.0,
             normalize_obs: true,
@@ -306,7 +304,12 @@ impl Config {
                 self.validation_episodes.to_string(),
                 positive,
             ),
-            ("eval_episodes", self.eval_episodes > 0, self.eval_episodes.to_string(), positive),
+            (
+                "eval_episodes",
+                self.eval_episodes >= 2,
+                self.eval_episodes.to_string(),
+                "a whole number of at least 2",
+            ),
             ("checkpoint_every", self.checkpoint_every > 0, self.checkpoint_every.to_string(), positive),
             (
                 "window",
@@ -339,7 +342,7 @@ impl Config {
         let head = match (discrete, self.head) {
             (true, _) => Head::Categorical,
             (false, HeadKind::ClippedGaussian) => Head::ClippedGaussian,
-            (false, _) => Head::TanhGaussian,
+            (false, HeadKind::TanhGaussian) => Head::TanhGaussian,
         };
         PpoConfig {
             hidden: self.hidden.clone(),

@@ -93,7 +93,11 @@ impl PreferenceMatrix {
         let n = names.len();
         let fail = |why: String| Err(GameError::Matrix { origin: origin.into(), why });
         if n < 2 {
-            return fail(format!("it has {n} options; a game needs at least 2"));
+            let header = "name them in a header such as `a,b,c`, or begin with `count,ranking`";
+            return fail(format!("it has {n} options; a game needs at least 2: {header}"));
+        }
+        if names.iter().any(String::is_empty) {
+            return fail("an option has no name; name every column in the header".into());
         }
         if p.len() != n * n {
             return fail(format!("it has {} entries for {n} options; expected {}", p.len(), n * n));
@@ -140,11 +144,18 @@ impl PreferenceMatrix {
         let mut p = vec![0.0; n * n];
         let mut voters = 0.0;
         for (count, ranking) in rankings {
-            if !(count.is_finite() && *count > 0.0) {
-                return fail(format!("`{}` has {count} voters; expected more than 0", ranking.join(">")));
+            if !(*count > 0.0 && *count <= 1e9) {
+                return fail(format!(
+                    "`{}` has {count} voters; expected a number above 0 and at most 1e9",
+                    ranking.join(">")
+                ));
             }
             if let Some(twice) = (0..ranking.len()).find(|&i| ranking[..i].contains(&ranking[i])) {
-                return fail(format!("`{}` ranks `{}` twice", ranking.join(">"), ranking[twice]));
+                return fail(format!(
+                    "`{}` ranks `{}` twice; name each option once",
+                    ranking.join(">"),
+                    ranking[twice]
+                ));
             }
             let rank = |i: usize| ranking.iter().position(|r| *r == names[i]).unwrap_or(ranking.len());
             for i in 0..n {

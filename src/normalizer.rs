@@ -14,6 +14,9 @@ pub struct Normalizer {
 /// Normalised observations are cut here, in standard deviations (OpenAI baselines' `VecNormalize`).
 pub const CLIP: f32 = 10.0;
 
+/// Added to every variance, so that a constant observation divides by 1e-4 and not by 0.
+pub const MIN_VAR: f64 = 1e-8;
+
 impl Normalizer {
     /// Statistics that change nothing.
     pub fn identity(obs_dim: usize) -> Self {
@@ -22,7 +25,7 @@ impl Normalizer {
 
     /// Standard deviations, bounded away from zero, `[obs_dim]`.
     pub fn std(&self) -> impl Iterator<Item = f32> + '_ {
-        self.var.iter().map(|v| (v + 1e-8).sqrt() as f32)
+        self.var.iter().map(|v| (v + MIN_VAR).sqrt() as f32)
     }
 
     /// Merges the rows of `obs`, `[n, obs_dim]`.

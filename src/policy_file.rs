@@ -19,6 +19,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use spo_envs::ActionSpace;
 
+use crate::normalizer::MIN_VAR;
 use crate::policy::{Head, Mlp, Normalizer, Policy};
 use crate::tensors::{FileError, FileKind, TensorFile};
 
@@ -119,7 +120,7 @@ fn decode(tensors: &SafeTensors<'_>, head: Head) -> Result<Vec<Policy>, String> 
             normalizer: Normalizer {
                 count: 1.0,
                 mean: part(&mean, m).into_iter().map(f64::from).collect(),
-                var: part(&std, m).into_iter().map(|s| f64::from(s).powi(2)).collect(),
+                var: part(&std, m).into_iter().map(|s| f64::from(s).powi(2) - MIN_VAR).collect(),
             },
             head,
             action: action.clone(),

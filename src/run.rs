@@ -185,8 +185,11 @@ impl Run {
             }
         }
         self.save()?;
+        let path = self.dir.join(files::POLICY);
         let result = self.trainer.result()?;
-        policy_file::save(&self.dir.join(files::POLICY), &self.trainer.config().env, &result)?;
+        policy_file::save(&path, &self.trainer.config().env, &result)?;
+        // What is evaluated is what is in the file: its statistics are rounded to float32.
+        let (_, result) = policy_file::load(&path)?;
         let summary = self.trainer.summary(&result)?;
         let json = serde_json::to_string_pretty(&summary).expect("plain numbers") + "\n";
         write_atomically(&self.dir.join(files::SUMMARY), json.as_bytes())?;

@@ -164,7 +164,9 @@ fn a_bad_file_names_its_place_and_the_mend() {
         (",a,b\nb,0.5,0.5\na,0.5,0.5\n", "line 2: the row is named `b`; expected `a`"),
         ("count,ranking\n", "0 options"),
         ("count,ranking\ntwo,a>b\n", "line 2: `two` is no number"),
-        ("count,ranking\n-1,a>b\n", "more than 0"),
+        ("count,ranking\n-1,a>b\n", "above 0 and at most"),
+        ("count,ranking\n1e308,a>b\n", "above 0 and at most"),
+        ("a,b,\n0.5,0.5,0.5\n0.5,0.5,0.5\n0.5,0.5,0.5\n", "has no name"),
         ("count,ranking\n1,a>a\n", "ranks `a` twice"),
         ("count,ranking\n1,a>>b\n", "line 2: an option's name is empty"),
     ] {

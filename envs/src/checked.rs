@@ -58,9 +58,9 @@ impl Checked {
         self.shape("observation", obs.len(), self.spec().obs_dim)?;
         self.check_action(action)?;
         let mut step = self.env.step(action, obs);
-        self.finite("observation", obs)?;
-        self.finite("reward", &[step.reward])?;
-        self.finite("cost", &[step.cost])?;
+        // An episode that went wrong is over.
+        self.steps = None;
+        self.check_outcome(obs, step)?;
         step.truncated = !step.terminated && (step.truncated || steps + 1 >= self.spec().horizon);
         self.steps = (!step.terminated && !step.truncated).then_some(steps + 1);
         Ok(step)
@@ -82,6 +82,16 @@ impl Checked {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether what the task gave is finite.
+    ///
+    /// # Errors
+    /// [`EnvError::NotFinite`].
+    pub fn check_outcome(&self, obs: &[f32], step: Step) -> Result<(), EnvError> {
+        self.finite("observation", obs)?;
+        self.finite("reward", &[step.reward])?;
+        self.finite("cost", &[step.cost])
     }
 
     /// The present state as lines and circles.

@@ -80,7 +80,7 @@ pub trait Env: Send {
         Err(EnvError::State { id: self.spec().id.clone(), want: "a task that can be restored".into() })
     }
 
-    /// Advances by one step; an action outside the bounds is clipped to them.
+    /// Advances by one step; the motion of an action outside the bounds is that of the nearest bound.
     fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step;
 
     /// The present state as lines and circles, for a picture or a page.
@@ -153,7 +153,7 @@ pub enum EnvError {
         value: f32,
     },
     /// An action that is no index of a discrete space.
-    #[error("{id}: action {value} is not an option, expected a whole number from 0 to {}", options - 1)]
+    #[error("{id}: action {value} is not an option, expected a whole number below {options}")]
     Option {
         /// The task.
         id: String,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::checked::Checked;
-use crate::env::EnvError;
+use crate::env::{EnvError, Step};
 use crate::registry::make;
 
 /// A trajectory from an explicit state, stepped on past termination.
@@ -40,9 +40,30 @@ pub struct Trace {
 
 /// The state a trajectory begins in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Init {
+#[serde(untagged)]
+pub enum Init {
     /// The task's own numbers.
-    pub state: Vec<f64>,
+    State {
+        /// In the task's order.
+        state: Vec<f64>,
+    },
+    /// Generalised positions and velocities, as simulators of articulated bodies have them.
+    Joints {
+        /// Positions.
+        qpos: Vec<f64>,
+        /// Velocities.
+        qvel: Vec<f64>,
+    },
+}
+
+impl Init {
+    /// All numbers in order, positions first.
+    pub fn numbers(&self) -> Vec<f64> {
+        match self {
+            Self::State { state } => state.clone(),
+            Self::Joints { qpos, qvel } => [&qpos[..], qvel].concat(),
+        }
+    }
 }
 
 /// Why a trajectory cannot be stepped through.
@@ -51,9 +72,9 @@ pub enum TraceError {
     /// The task or its state.
     #[error(transparent)]
     Env(#[from] EnvError),
-    /// An action of it.
-    #[error("action {step}: {source}")]
-    Action {
+    /// An action of it, or what the task made of it.
+    #[error("step {step}: {source}")]
+    Step {
         /// From 0.
         step: usize,
         /// Why.
@@ -70,7 +91,8 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
     // The bare task: a trace goes on past termination and the horizon.
     let mut env = make(&trace.env)?;
     let mut obs = vec![0.0; env.spec().obs_dim];
-    env.restore(&trace.init.state, &mut obs)?;
+    env.restore(&trace.init.numbers(), &mut obs)?;
+    checks.check_outcome(&obs, Step::default())?;
     let wide = |obs: &[f32]| obs.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
     let mut ours = Trace {
         source: "spo-envs".into(),
@@ -81,8 +103,10 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
         ..trace.clone()
     };
     for (step, action) in trace.actions.iter().enumerate() {
-        checks.check_action(action).map_err(|source| TraceError::Action { step, source })?;
+        let at = |source| TraceError::Step { step, source };
+        checks.check_action(action).map_err(at)?;
         let done = env.step(action, &mut obs);
+        checks.check_outcome(&obs, done).map_err(at)?;
         ours.obs.push(wide(&obs));
         ours.rewards.push(f64::from(done.reward));
         ours.terminated.push(done.terminated);

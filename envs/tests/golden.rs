@@ -1,6 +1,6 @@
 //! Trajectories of Gymnasium 1.4.0, stepped through here.
 
-use spo_envs::trace::{Trace, replay};
+use spo_envs::trace::{Init, Trace, replay};
 
 fn golden(name: &str) -> (Trace, Trace) {
     let path = format!("{}/tests/trajectories/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -29,10 +29,12 @@ fn a_wrong_trace_is_refused_by_its_step() {
     let (theirs, _) = golden("Pendulum-v1");
     let mut long = theirs.clone();
     long.actions[7] = vec![0.0, 1.0];
-    assert!(replay(&long).unwrap_err().to_string().starts_with("action 7: pendulum: action has 2 numbers"));
+    assert!(replay(&long).unwrap_err().to_string().starts_with("step 7: pendulum: action has 2 numbers"));
     let mut short = theirs.clone();
-    short.init.state.pop();
+    short.init = Init::Joints { qpos: vec![0.1], qvel: vec![] };
     assert!(replay(&short).unwrap_err().to_string().contains("expected 2 finite numbers"));
+    let far = Trace { init: Init::State { state: vec![1e300, 1e300] }, ..theirs.clone() };
+    assert!(replay(&far).unwrap_err().to_string().contains("expected a finite number"));
     let unknown = Trace { env: "pendulom".into(), ..theirs };
     assert!(replay(&unknown).unwrap_err().to_string().contains("did you mean `pendulum`?"));
 }

@@ -13,7 +13,7 @@ pub struct Args {
     /// The run's directory, or a policy file
     run: PathBuf,
     /// Evaluation episodes
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..))]
     episodes: u32,
     /// Seed of the initial states
     #[arg(long, default_value_t = 0)]

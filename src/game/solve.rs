@@ -16,6 +16,10 @@ impl PreferenceMatrix {
     /// [`GameError::Solver`].
     pub fn minimax_winner(&self) -> Result<Vec<f64>, GameError> {
         let n = self.len();
+        // Narrow margins are within the solver's tolerance, but a Condorcet winner is exact.
+        if let Some(winner) = self.condorcet() {
+            return Ok((0..n).map(|i| if i == winner { 1.0 } else { 0.0 }).collect());
+        }
         let mut problem = Problem::new(OptimizationDirection::Maximize);
         let p: Vec<_> = (0..n).map(|_| problem.add_var(0.0, (0.0, 1.0))).collect();
         let v = problem.add_var(1.0, (-1.0, 1.0));
@@ -98,10 +102,10 @@ impl PreferenceMatrix {
             }
             let direction = solve_linear(hessian, gradient);
             let here = likelihood(&s);
-            // Halve a step that overshoots: the likelihood is concave.
+            // Halve a step that overshoots: the likelihood is concave. Rounding is no overshoot.
             let next = (0..60).map(|k| 0.5f64.powi(k)).find_map(|h| {
                 let next: Vec<f64> = s.iter().zip(&direction).map(|(x, d)| x + h * d).collect();
-                (likelihood(&next) >= here).then_some(next)
+                (likelihood(&next) >= here - 1e-12 * here.abs()).then_some(next)
             });
             match next {
                 Some(next) => s = next,

@@ -408,3 +408,6 @@ fn vector(values: &[f32], device: &Device) -> Tensor<1> {
 fn to_vec(tensor: Tensor<1>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
+
+#[cfg(test)]
+mod tests;

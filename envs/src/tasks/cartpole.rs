@@ -75,6 +75,10 @@ impl Env for CartPoleSwingUp {
         self.state = rk4(self.state, DT, |y| derivative(y, force));
         if self.state[0].abs() > RAIL {
             self.state[0] = self.state[0].clamp(-RAIL, RAIL);
+            // The stop takes the cart's momentum; the pole keeps its own about the joint:
+            // m cos θ ẋ + (4/3) m l θ̇ before is (4/3) m l θ̇ after.
+            let [_, theta, x_dot, _] = self.state;
+            self.state[3] += theta.cos() * x_dot / (4.0 / 3.0 * HALF_LENGTH);
             self.state[2] = 0.0;
         }
         self.observe(obs);
@@ -108,6 +112,16 @@ mod tests {
             + ml * x_dot * theta_dot * theta.cos()
             + 2.0 / 3.0 * ml * HALF_LENGTH * theta_dot.powi(2)
             + ml * GRAVITY * theta.cos()
+    }
+
+    #[test]
+    fn the_stop_at_the_rail_makes_no_energy() {
+        let mut env = CartPoleSwingUp::default();
+        let (start, mut obs) = ([2.399, 0.3, 0.5, -20.0], [0.0; 5]);
+        env.restore(&start, &mut obs).unwrap();
+        env.step(&[0.0], &mut obs);
+        assert_eq!(env.state[0], RAIL);
+        assert!(energy(env.state) < energy(start));
     }
 
     #[test]

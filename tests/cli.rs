@@ -1,0 +1,171 @@
+//! The command as a user types it, right and wrong.
+
+mod common;
+
+use std::fs;
+
+use common::{fails, ok};
+use serde_json::Value;
+
+const QUICK: [&str; 8] =
+    ["--set", "total_steps=2000", "--set", "eval_episodes=5", "--set", "hidden=[8]", "--set", "window=0"];
+
+fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [args, &QUICK].concat()
+}
+
+#[test]
+fn a_run_from_training_to_export() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    for seed in ["0", "1"] {
+        let printed = ok(dir, &with(&["train", "lqr", "--seed", seed]));
+        for figure in ["return ", "queries ", "steps/s", "runs/lqr-s", "curves.svg"] {
+            assert!(printed.contains(figure), "{printed}");
+        }
+    }
+    let run = dir.join("runs/lqr-s0");
+    let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+    for key in [
+        "eval_return_mean",
+        "eval_return_ci95",
+        "eval_episodes",
+        "env_steps",
+        "queries",
+        "seconds",
+        "steps_per_second",
+        "seed",
+    ] {
+        assert!(summary[key].is_number(), "{key}: {summary}");
+    }
+    assert_eq!((&summary["device"], &summary["env_steps"]), (&"flex".into(), &1920.into()));
+    // 6 iterations × 4 states × 8 · 7 / 2 comparisons
+    assert_eq!(summary["queries"], 6 * 4 * 28);
+    assert_eq!(fs::read_to_string(run.join("metrics.csv")).unwrap().lines().count(), 1 + 6);
+
+    // The same seed again, in a directory of its own: the same bytes.
+    ok(dir, &with(&["train", "lqr"]));
+    let metrics = |run: &str| fs::read(dir.join(run).join("metrics.csv")).unwrap();
+    assert_eq!(metrics("runs/lqr-s0"), metrics("runs/lqr-s0-2"));
+    assert_ne!(metrics("runs/lqr-s0"), metrics("runs/lqr-s1"));
+
+    let eval: Value =
+        serde_json::from_str(&ok(dir, &["eval", "runs/lqr-s0", "--episodes", "5", "--json"])).unwrap();
+    assert_eq!(eval["eval_return_mean"], summary["eval_return_mean"], "the same policy, states and seed");
+    assert!(ok(dir, &["eval", "runs/lqr-s0", "--sample"]).starts_with("lqr: return -"));
+
+    ok(dir, &["plot", "runs/lqr-s0", "runs/lqr-s1", "--out", "both.svg"]);
+    ok(dir, &["plot", "runs/lqr-s0", "--out", "one.png"]);
+    let svg = fs::read_to_string(dir.join("both.svg")).unwrap();
+    assert!(svg.contains("<svg") && svg.contains("2 seeds") && svg.contains("<polygon"));
+    assert!(fs::read(dir.join("one.png")).unwrap().starts_with(b"\x89PNG"));
+
+    let printed = ok(dir, &["export", "runs/lqr-s0", "--out", "policy.safetensors"]);
+    assert!(printed.contains("actor.0.weight [1, 2, 8]") && printed.contains("obs.std [1, 2]"), "{printed}");
+    assert!(ok(dir, &["eval", "policy.safetensors"]).starts_with("lqr: return"));
+}
+
+#[test]
+fn other_scorers_opponents_and_results_train_too() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    for (name, args) in [
+        ("skyline", &["--scorer", "task_reward"][..]),
+        ("queue", &["--opponents", "queue=5"]),
+        ("sampled", &["--opponents", "sampled=2", "--set", "placement=last"]),
+        ("best", &["--set", "result=best", "--set", "head=tanh_gaussian"]),
+        ("group", &["--set", "baseline=group", "--oracle", "0.5*return + 0.5*effort | labels"]),
+    ] {
+        let all = [with(&["train", "lqr", "--out", name]), args.to_vec()].concat();
+        let printed = ok(dir, &all);
+        assert!(printed.contains("return "), "{name}: {printed}");
+        assert_eq!(printed.contains("queries     0"), name == "skyline", "{printed}");
+    }
+    // A budget of 4 · 28 comparisons an iteration, for three of them.
+    let printed = ok(dir, &with(&["train", "lqr", "--out", "budget", "--set", "budget=400"]));
+    assert!(printed.contains("the budget of comparisons ended the training after 960"), "{printed}");
+    assert!(printed.contains("queries     336"), "{printed}");
+}
+
+#[test]
+fn games_tasks_and_oracles_are_listed_and_solved() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    fs::write(dir.join("votes.csv"), "count,ranking\n3,a>b>c\n2,b>c>a\n").unwrap();
+    let report: Value = serde_json::from_str(&ok(dir, &["game", "votes.csv", "--json"])).unwrap();
+    assert_eq!(report["minimax_winner"][0], 1.0);
+    assert_eq!(
+        (&report["condorcet"], &report["copeland"], &report["borda"]),
+        (&"a".into(), &"a".into(), &"b".into())
+    );
+    assert!((report["bradley_terry"][1].as_f64().unwrap() - 0.617).abs() < 1e-3);
+    assert!((report["exploitability_of_borda"].as_f64().unwrap() - 0.2).abs() < 1e-9);
+    assert!(ok(dir, &["game", "votes.csv"]).contains("Condorcet winner  a"));
+
+    for entry in spo_envs::registry() {
+        assert!(ok(dir, &["envs"]).contains(entry.id));
+    }
+    let trace = r#"{"env":"Pendulum-v1","init":{"state":[1.0,0.0]},"actions":[[0.5],[-0.5]],"mark":7}"#;
+    fs::write(dir.join("trace.json"), trace).unwrap();
+    let ours: Value = serde_json::from_str(&ok(dir, &["envs", "trace", "trace.json"])).unwrap();
+    assert_eq!((ours["obs"].as_array().unwrap().len(), &ours["mark"]), (2, &7.into()));
+    for entry in spo::oracle::registry() {
+        assert!(ok(dir, &["oracles"]).contains(entry.form));
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(ok(dir, &["completions", shell]).contains("spo"));
+    }
+    assert!(ok(dir, &["train", "--help"]).contains("spo train --resume"));
+}
+
+#[test]
+fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    fs::write(dir.join("bad.toml"), "seed = 1\nlearning_rat = 0.1\n").unwrap();
+    fs::write(dir.join("type.toml"), "states = \"many\"\n").unwrap();
+    fs::write(dir.join("broken.toml"), "states = = 3\n").unwrap();
+    fs::write(dir.join("bad.json"), "{\"env\": 3}").unwrap();
+    fs::write(dir.join("bad.csv"), "a,b\n0.5,0.9\n0.9,0.5\n").unwrap();
+    fs::write(dir.join("file"), "").unwrap();
+    for (args, expected) in [
+        (&["train", "pendulom"][..], "did you mean `pendulum`?"),
+        (&["train", "--oracle", "retrun"], "did you mean `return`?"),
+        (&["train", "--device", "gpu"], "expected one of flex, ndarray, wgpu"),
+        (&["train", "--opponents", "queue=none"], "expected `group`, `sampled=4` or `queue=128`"),
+        (&["train", "--scorer", "reward"], "self_play"),
+        (&["train", "--config", "none.toml"], "cannot read the configuration none.toml"),
+        (&["train", "--config", "bad.toml"], "did you mean `learning_rate`?"),
+        (&["train", "--config", "bad.toml"], "bad.toml"),
+        (&["train", "--config", "type.toml"], "states = \"many\""),
+        (&["train", "--config", "broken.toml"], "broken.toml"),
+        (&["train", "--set", "learning_rat=1"], "did you mean `learning_rate`?"),
+        (&["train", "--set", "learning_rate=fast"], "learning_rate"),
+        (&["train", "--set", "learning_rate=-1"], "`learning_rate` is -1; expected a finite number above 0"),
+        (&["train", "--set", "states=0"], "`states` is 0"),
+        (&["train", "--set", "states=-3"], "states"),
+        (&["train", "--set", "states"], "expected KEY=VALUE"),
+        (&["train", "--set", "trajectories_per_state=1"], "at least 2, or a queue"),
+        (&["train", "--set", "baseline=group"], "set baseline=critic"),
+        (&["train", "--seed=-1"], "--seed"),
+        (&["train", "--resume", "nowhere"], "nowhere/config.toml"),
+        (&["train", "--out", "file/run"], "cannot write file/run"),
+        (&["eval", "nowhere"], "nowhere"),
+        (&["eval", "bad.csv"], "bad.csv is damaged"),
+        (&["plot", "nowhere"], "nowhere/config.toml"),
+        (&["game", "bad.csv"], "must add up to 1"),
+        (&["game", "none.csv"], "cannot read none.csv"),
+        (&["envs", "trace", "bad.json"], "bad.json"),
+        (&["export", "nowhere"], "nowhere"),
+        (&["fly"], "unrecognized subcommand"),
+    ] {
+        let message = fails(dir, args);
+        assert!(message.contains(expected), "spo {args:?}: {message}");
+    }
+    assert!(!dir.join("runs").exists(), "a refused run makes no directory");
+
+    ok(dir, &with(&["train", "lqr", "--out", "taken"]));
+    let message = fails(dir, &with(&["train", "lqr", "--out", "taken"]));
+    assert!(message.contains("holds a run already") && message.contains("--resume"), "{message}");
+    assert!(fails(dir, &["plot", "taken", "--out", "curve.gif"]).contains(".svg or .png"));
+}

@@ -1,0 +1,37 @@
+//! Running the command.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The `spo` command, in `dir`.
+pub fn spo(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spo"));
+    command.current_dir(dir).args(args);
+    command
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs to success and returns what it printed.
+#[track_caller]
+pub fn ok(dir: &Path, args: &[&str]) -> String {
+    let output = spo(dir, args).output().unwrap();
+    assert!(output.status.success(), "spo {args:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+/// Runs to a failure that is an error and no panic, and returns its message.
+#[track_caller]
+pub fn fails(dir: &Path, args: &[&str]) -> String {
+    let output = spo(dir, args).output().unwrap();
+    let message = stderr(&output);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "spo {args:?} gave {:?}: {message}", output.status);
+    assert!(!message.contains("panicked"), "spo {args:?}: {message}");
+    message
+}

@@ -1,0 +1,152 @@
+//! Killed at any moment, a run goes on and ends as if nothing had happened; what is damaged is said to be.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{fails, ok, spo, stderr};
+
+/// A run that has everything a checkpoint must hold: queue, log, snapshots, critic, normalised observations.
+const RUN: [&str; 22] = [
+    "train",
+    "pendulum",
+    "--seed",
+    "3",
+    "--oracle",
+    "bradley_terry=100 | mistake=0.1 | labels",
+    "--opponents",
+    "queue=8",
+    "--set",
+    "total_steps=16000",
+    "--set",
+    "states=2",
+    "--set",
+    "trajectories_per_state=2",
+    "--set",
+    "log_comparisons=true",
+    "--set",
+    "checkpoint_every=3",
+    "--set",
+    "result=average",
+    "--set",
+    "eval_episodes=4",
+];
+
+fn train(dir: &Path, out: &str) -> Command {
+    let mut command = spo(dir, &RUN);
+    command.args(["--set", "snapshots=8", "--out", out]).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[track_caller]
+fn same_run(dir: &Path, a: &str, b: &str) {
+    for file in ["metrics.csv", "comparisons.csv", "policy.safetensors", "config.toml"] {
+        let read = |run: &str| fs::read(dir.join(run).join(file)).unwrap();
+        // The header of a tensor file lists its metadata in no order: compare what it holds.
+        if file.ends_with("safetensors") {
+            let load = |run: &str| spo::policy_file::load(&dir.join(run).join(file)).unwrap();
+            assert!(load(a) == load(b), "{b}/{file} differs");
+        } else {
+            assert!(read(a) == read(b), "{b}/{file} differs");
+        }
+    }
+}
+
+#[test]
+fn ten_kills_at_random_moments_leave_no_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let start = Instant::now();
+    assert!(train(dir, "whole").status().unwrap().success());
+    let whole = start.elapsed();
+    let mut stopped_midway = 0;
+    for kill in 0..10u32 {
+        let out = format!("killed-{kill}");
+        let mut child = train(dir, &out).spawn().unwrap();
+        while !dir.join(&out).join("config.toml").exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Spread over the run, in no regular steps.
+        std::thread::sleep(whole.mul_f64(f64::from(kill * 37 % 100) / 110.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        stopped_midway += u32::from(!dir.join(&out).join("summary.json").exists());
+        ok(dir, &["train", "--resume", &out]);
+        same_run(dir, "whole", &out);
+    }
+    assert!(stopped_midway >= 5, "only {stopped_midway} of the kills met a run under way");
+}
+
+#[test]
+fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    assert!(train(dir, "whole").status().unwrap().success());
+    let child = train(dir, "stopped").stderr(Stdio::piped()).spawn().unwrap();
+    while !dir.join("stopped/metrics.csv").metadata().is_ok_and(|m| m.len() > 0) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(stderr(&output).contains("spo train --resume stopped"), "{}", stderr(&output));
+    assert!(dir.join("stopped/checkpoint.safetensors").exists());
+    ok(dir, &["train", "--resume", "stopped"]);
+    same_run(dir, "whole", "stopped");
+}
+
+#[test]
+fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    assert!(train(dir, "run").status().unwrap().success());
+    let path = dir.join("run/checkpoint.safetensors");
+    let whole = fs::read(&path).unwrap();
+    let refused = |bytes: &[u8], expected: &str| {
+        fs::write(&path, bytes).unwrap();
+        let message = fails(dir, &["train", "--resume", "run"]);
+        assert!(message.contains("checkpoint.safetensors") && message.contains(expected), "{message}");
+    };
+    for keep in [0, 1, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+        refused(&whole[..keep], "is damaged");
+    }
+    for at in [whole.len() - 3, whole.len() / 2] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        refused(&flipped, "checksum");
+    }
+    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 1 file");
+    refused(b"a letter to the editor", "is damaged");
+
+    // Of another network: the configuration was changed under it.
+    fs::write(&path, &whole).unwrap();
+    let config = fs::read_to_string(dir.join("run/config.toml")).unwrap();
+    fs::write(dir.join("run/config.toml"), config.replace("hidden = [64, 64]", "hidden = [8]")).unwrap();
+    assert!(fails(dir, &["train", "--resume", "run"]).contains("config.toml has been changed"));
+    fs::write(dir.join("run/config.toml"), &config).unwrap();
+    fs::write(dir.join("run/metrics.csv"), "").unwrap();
+    assert!(
+        fails(dir, &["train", "--resume", "run"])
+            .contains("metrics.csv: it is shorter than its checkpoint says")
+    );
+}
+
+#[test]
+fn a_full_disk_ends_in_an_error_and_a_run_that_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    assert!(train(dir, "whole").status().unwrap().success());
+    // A limit on the size of files stands in for the disk: the log of comparisons meets it.
+    let command = format!("trap '' XFSZ; ulimit -f 4; exec \"$@\"");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &command, "sh", env!("CARGO_BIN_EXE_spo")]).args(RUN).current_dir(dir);
+    let output = shell.args(["--set", "snapshots=8", "--out", "full"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot write"), "{}", stderr(&output));
+    ok(dir, &["train", "--resume", "full"]);
+    same_run(dir, "whole", "full");
+}

@@ -1,0 +1,154 @@
+//! Win proportions by hand: group, sample and queue; whole trajectories and windows; any length.
+
+use spo::opponents::Opponents;
+use spo::oracle::Counted;
+use spo::prelude::*;
+use spo::rollout::{Episode, Rollout};
+use spo::scorer::self_play::{Placement, SelfPlay};
+use spo::scorer::{Batch, Scorer};
+
+fn episode(rewards: &[f32]) -> Episode {
+    let t = rewards.len();
+    Episode {
+        obs: vec![0.0; t],
+        final_obs: vec![0.0],
+        actions: vec![0.0; t],
+        latents: vec![0.0; t],
+        log_probs: vec![0.0; t],
+        rewards: rewards.to_vec(),
+        costs: vec![0.0; t],
+        terminated: false,
+    }
+}
+
+fn by_return(a: Trajectory, b: Trajectory) -> f32 {
+    let (a, b) = (a.task_return(), b.task_return());
+    if a == b { 0.5 } else { f32::from(u8::from(a > b)) }
+}
+
+fn scorer(opponents: Opponents, placement: Placement, window: Option<usize>) -> SelfPlay {
+    SelfPlay::new(Counted::new(Box::new(by_return), None), opponents, placement, window)
+}
+
+fn score(scorer: &mut SelfPlay, rollout: &Rollout, iteration: u64) -> Vec<f32> {
+    scorer.score(&Batch { rollout, seed: 0, iteration }).unwrap()
+}
+
+/// The scores' sum over each episode.
+fn totals(scores: &[f32], rollout: &Rollout) -> Vec<f32> {
+    let mut rest = scores;
+    let mut sums = Vec::new();
+    for e in &rollout.episodes {
+        let (own, tail) = rest.split_at(e.len());
+        sums.push(own.iter().sum());
+        rest = tail;
+    }
+    assert!(rest.is_empty());
+    sums
+}
+
+fn near(a: &[f32], b: &[f32]) {
+    assert!(a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-6), "{a:?} is not {b:?}");
+}
+
+#[test]
+fn groups_do_not_mix_and_scores_sum_to_the_win_proportion_whatever_the_length() {
+    // State 1: returns 1, 3, 2 of lengths 1, 3, 2. State 2: 10, 10, 0: a tie at the top.
+    let rollout = Rollout {
+        episodes: [&[1.0][..], &[1.0, 1.0, 1.0], &[0.0, 2.0], &[10.0], &[5.0, 5.0], &[0.0]]
+            .map(episode)
+            .to_vec(),
+        per_state: 3,
+    };
+    let expected = [0.0, 1.0, 0.5, 0.75, 0.75, 0.0];
+    let mut spread = scorer(Opponents::Group, Placement::Spread, None);
+    let scores = score(&mut spread, &rollout, 0);
+    near(&scores, &[0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.25, 0.25, 0.75, 0.375, 0.375, 0.0]);
+    near(&totals(&scores, &rollout), &expected);
+    assert_eq!(spread.queries().asked, 6, "3 · 2 / 2 comparisons a state");
+    let last = score(&mut scorer(Opponents::Group, Placement::Last, None), &rollout, 0);
+    near(&last, &[0.0, 0.0, 0.0, 1.0, 0.0, 0.5, 0.75, 0.0, 0.75, 0.0]);
+}
+
+#[test]
+fn win_proportions_move_with_their_trajectories() {
+    let returns = [4.0, 1.0, 3.0, 2.0, 5.0];
+    let rollout = |order: &[usize]| Rollout {
+        episodes: order.iter().map(|&i| episode(&[returns[i], 0.0])).collect(),
+        per_state: 5,
+    };
+    let order = [3, 0, 4, 1, 2];
+    let straight = rollout(&[0, 1, 2, 3, 4]);
+    let permuted = rollout(&order);
+    let a = totals(&score(&mut scorer(Opponents::Group, Placement::Spread, None), &straight, 0), &straight);
+    let b = totals(&score(&mut scorer(Opponents::Group, Placement::Spread, None), &permuted, 0), &permuted);
+    near(&order.map(|i| a[i]), &b);
+    near(&[a.iter().sum()], &[2.5]);
+}
+
+#[test]
+fn windows_are_compared_one_by_one_among_those_who_have_them() {
+    // Windows of 2: first (1, 3), second (5, 1); the third window of the longer one meets nobody: ½.
+    let rollout = Rollout {
+        episodes: [&[1.0, 0.0, 5.0, 0.0][..], &[3.0, 0.0, 1.0, 0.0, 9.0]].map(episode).to_vec(),
+        per_state: 2,
+    };
+    let scores = score(&mut scorer(Opponents::Group, Placement::Spread, Some(2)), &rollout, 0);
+    // Two windows: each pays half of its proportion, a quarter a step. Three: a third, a sixth a step.
+    near(&scores, &[0.0, 0.0, 0.25, 0.25, 1.0 / 6.0, 1.0 / 6.0, 0.0, 0.0, 1.0 / 6.0]);
+    near(&totals(&scores, &rollout), &[0.5, 0.5]);
+}
+
+#[test]
+fn a_sample_of_opponents_asks_less_and_stays_in_range() {
+    let rollout = Rollout { episodes: (0..8).map(|i| episode(&[i as f32])).collect(), per_state: 8 };
+    let mut sampled = scorer(Opponents::Sampled(2), Placement::Last, None);
+    let scores = score(&mut sampled, &rollout, 0);
+    assert!(sampled.queries().asked <= 16);
+    assert_eq!((scores[0], scores[7]), (0.0, 1.0), "the worst loses all it is asked, the best wins all");
+    let again = score(&mut scorer(Opponents::Sampled(2), Placement::Last, None), &rollout, 0);
+    assert_eq!(scores, again, "the same draws");
+}
+
+#[test]
+fn the_queue_is_compared_before_it_moves_and_forgets_the_oldest() {
+    let rollout = |returns: &[f32]| Rollout {
+        episodes: returns.iter().map(|&r| episode(&[r])).collect(),
+        per_state: 1,
+    };
+    let mut queue = scorer(Opponents::Queue(3), Placement::Last, None);
+    // The first iteration fills the queue with itself; nobody meets himself: 1, 2, 3 → 0, ½, 1.
+    near(&score(&mut queue, &rollout(&[1.0, 2.0, 3.0]), 0), &[0.0, 0.5, 1.0]);
+    // 2.5 against 1, 2, 3; then the queue is 2, 3, 2.5.
+    near(&score(&mut queue, &rollout(&[2.5]), 1), &[2.0 / 3.0]);
+    near(&score(&mut queue, &rollout(&[2.2]), 2), &[1.0 / 3.0]);
+    assert_eq!(queue.queries().asked, 6 + 3 + 3);
+    let state = queue.save().unwrap();
+    let returns: Vec<f32> = state.queue.iter().map(|e| e.rewards[0]).collect();
+    assert_eq!(returns, [3.0, 2.5, 2.2]);
+    let mut resumed = scorer(Opponents::Queue(3), Placement::Last, None);
+    resumed.load(state);
+    near(&score(&mut resumed, &rollout(&[2.7]), 3), &[2.0 / 3.0]);
+    assert_eq!(resumed.queries().asked, 15);
+}
+
+#[test]
+fn abstentions_count_for_nobody() {
+    struct Shy;
+    impl Oracle for Shy {
+        fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn rand::Rng) -> Result<Vec<Answer>, OracleError> {
+            // Says nothing of the trajectory with return 0.
+            Ok(pairs
+                .iter()
+                .map(|p| match p.a.task_return() * p.b.task_return() {
+                    0.0 => Answer::Abstain,
+                    _ => Answer::Prefer(by_return(p.a, p.b)),
+                })
+                .collect())
+        }
+    }
+    let rollout = Rollout { episodes: [&[0.0][..], &[1.0], &[2.0]].map(episode).to_vec(), per_state: 3 };
+    let mut shy = SelfPlay::new(Counted::new(Box::new(Shy), None), Opponents::Group, Placement::Last, None);
+    near(&shy.score(&Batch { rollout: &rollout, seed: 0, iteration: 0 }).unwrap(), &[0.5, 0.0, 1.0]);
+    assert_eq!((shy.queries().asked, shy.queries().abstained), (3, 2));
+}
