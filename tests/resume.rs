@@ -141,9 +141,9 @@ fn a_full_disk_ends_in_an_error_and_a_run_that_goes_on() {
     let dir = home.path();
     assert!(train(dir, "whole").status().unwrap().success());
     // A limit on the size of files stands in for the disk: the log of comparisons meets it.
-    let command = format!("trap '' XFSZ; ulimit -f 4; exec \"$@\"");
+    let command = "trap '' XFSZ; ulimit -f 4; exec \"$@\"";
     let mut shell = Command::new("bash");
-    shell.args(["-c", &command, "sh", env!("CARGO_BIN_EXE_spo")]).args(RUN).current_dir(dir);
+    shell.args(["-c", command, "sh", env!("CARGO_BIN_EXE_spo")]).args(RUN).current_dir(dir);
     let output = shell.args(["--set", "snapshots=8", "--out", "full"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains("cannot write"), "{}", stderr(&output));

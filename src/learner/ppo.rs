@@ -2,7 +2,7 @@
 //!
 //! All weights are one flat tensor, `[actor | log_std | critic]`, and layers are slices of it. So the global
 //! gradient norm is the norm of one tensor, Adam has one state, every device starts from the same host numbers,
-//! and there is one place, [`Ppo::step`], where gradients are final.
+//! and there is one place, `Ppo::step`, where gradients are final.
 
 use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData, activation};
@@ -226,7 +226,7 @@ impl Ppo {
             Head::Categorical => categorical(out, rows.latents),
             Head::TanhGaussian | Head::ClippedGaussian => {
                 let from = self.template.mlp.params();
-                let log_std = params.clone().slice([from..from + self.template.mlp.outputs()]);
+                let log_std = params.clone().slice(from..from + self.template.mlp.outputs());
                 gaussian(out, log_std, rows.latents)
             }
         };
@@ -279,7 +279,7 @@ impl Ppo {
 
 impl Learner for Ppo {
     fn policy(&self) -> Policy {
-        let params = to_vec(self.params.clone().slice([0..self.actor_params()]));
+        let params = to_vec(self.params.clone().slice(0..self.actor_params()));
         Policy { params, ..self.template.clone() }
     }
 
@@ -368,7 +368,7 @@ impl Learner for Ppo {
 fn forward(mlp: &Mlp, params: &Tensor<1>, mut offset: usize, x: Tensor<2>) -> Tensor<2> {
     let mut take = |n: usize| {
         offset += n;
-        params.clone().slice([offset - n..offset])
+        params.clone().slice(offset - n..offset)
     };
     let last = mlp.layers().count() - 1;
     mlp.layers().enumerate().fold(x, |x, (layer, (inputs, outputs))| {
