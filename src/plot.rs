@@ -76,7 +76,7 @@ pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
         let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
     let curves = curves(dirs)?;
-    let size = (1200, 320 * FIGURES.len() as u32 / 2 * 2);
+    let size = (1200, 320 * FIGURES.len() as u32);
     let write = |why: String| PlotError::Write { path: out.into(), why };
     match out.extension().and_then(|e| e.to_str()) {
         Some("svg") => {
@@ -129,7 +129,8 @@ fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let differs = |key: &str| key != "env" && tables.iter().any(|t| t.get(key) != own.get(key));
     let keys: Vec<String> = own.iter().filter(|(k, _)| differs(k)).map(|(k, v)| format!("{k}={v}")).collect();
     let seeds = if runs > 1 { format!(", {runs} seeds") } else { String::new() };
-    format!("{} {}{seeds}", config.env, keys.join(" "))
+    let name: Vec<String> = std::iter::once(config.env.clone()).chain(keys).collect();
+    format!("{}{seeds}", name.join(" "))
 }
 
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, curves: &[Curve]) -> Result<(), String> {
