@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::FontStyle;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ScorerKind};
 use crate::run::{Run, files};
 use crate::stats;
 use crate::train::Record;
@@ -46,23 +46,37 @@ pub enum PlotError {
 /// Runs alike but for their seed.
 struct Curve {
     label: String,
+    self_play: bool,
     runs: Vec<Vec<Record>>,
 }
 
 /// A point of a curve: x, mean and half width of the interval over runs.
 type Point = (f64, f64, f64);
 
-/// Title, and the figure drawn.
-type Figure = (&'static str, fn(&Record) -> f64);
+/// A column of the metrics, as an axis or as what is drawn along it.
+struct Figure {
+    title: &'static str,
+    of: fn(&Record) -> f64,
+    /// Means something of self-play only: a task reward has no win proportions and asks nobody.
+    self_play: bool,
+}
 
 const FIGURES: [Figure; 4] = [
-    ("task return", |r| r.return_mean),
-    ("spread of win proportions", |r| r.score_spread),
-    ("entropy (nats)", |r| f64::from(r.entropy)),
-    ("KL(old, new)", |r| f64::from(r.approx_kl)),
+    Figure { title: "task return", of: |r| r.return_mean, self_play: false },
+    Figure { title: "spread of win proportions", of: |r| r.score_spread, self_play: true },
+    Figure { title: "entropy (nats)", of: |r| f64::from(r.entropy), self_play: false },
+    Figure { title: "KL(old, new)", of: |r| f64::from(r.approx_kl), self_play: false },
 ];
 
-const AXES: [Figure; 2] = [("environment steps", |r| r.env_steps as f64), ("queries", |r| r.queries as f64)];
+const AXES: [Figure; 2] = [
+    Figure { title: "environment steps", of: |r| r.env_steps as f64, self_play: false },
+    Figure { title: "queries", of: |r| r.queries as f64, self_play: true },
+];
+
+// Pixels: the picture's width, the height of a row of panels and of a line of the legend.
+const WIDTH: u32 = 1200;
+const ROW: u32 = 320;
+const LINE: u32 = 22;
 
 /// Draws the runs in `dirs` into `out`, runs that differ in their seed alone as one curve with the 95 %
 /// interval of its mean.
@@ -76,7 +90,7 @@ pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
         let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
     let curves = curves(dirs)?;
-    let size = (1200, 320 * FIGURES.len() as u32);
+    let size = (WIDTH, LINE * (curves.len() as u32 + 1) + ROW * FIGURES.len() as u32);
     let write = |why: String| PlotError::Write { path: out.into(), why };
     match out.extension().and_then(|e| e.to_str()) {
         Some("svg") => {
@@ -102,12 +116,13 @@ fn curves(dirs: &[PathBuf]) -> Result<Vec<Curve>, PlotError> {
             return Err(PlotError::Empty(path));
         }
         let key = config.to_toml();
+        let self_play = config.scorer == ScorerKind::SelfPlay;
         if !configs.contains(&config) {
             configs.push(config);
         }
         curves
             .entry(key)
-            .or_insert_with(|| Curve { label: String::new(), runs: Vec::new() })
+            .or_insert_with(|| Curve { label: String::new(), self_play, runs: Vec::new() })
             .runs
             .push(records);
     }
@@ -127,77 +142,81 @@ fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let own = table(config);
     let tables: Vec<_> = all.iter().map(table).collect();
     let differs = |key: &str| key != "env" && tables.iter().any(|t| t.get(key) != own.get(key));
-    let keys: Vec<String> = own.iter().filter(|(k, _)| differs(k)).map(|(k, v)| format!("{k}={v}")).collect();
+    let keys: Vec<String> = own
+        .iter()
+        .filter(|(k, _)| differs(k))
+        .map(|(k, v)| format!("{k}={}", v.to_string().trim_matches('"')))
+        .collect();
     let seeds = if runs > 1 { format!(", {runs} seeds") } else { String::new() };
     let name: Vec<String> = std::iter::once(config.env.clone()).chain(keys).collect();
     format!("{}{seeds}", name.join(" "))
 }
 
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, curves: &[Curve]) -> Result<(), String> {
-    area.fill(&WHITE).map_err(|e| e.to_string())?;
-    for ((i, panel), (title, figure)) in
-        area.split_evenly((FIGURES.len(), 2)).iter().enumerate().zip(FIGURES.iter().flat_map(|f| [f, f]))
-    {
-        panel_of(panel, curves, title, *figure, &AXES[i % 2], i == 0).map_err(|e| e.to_string())?;
-    }
-    area.present().map_err(|e| e.to_string())
+    let drawn = || -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        area.fill(&WHITE)?;
+        let (legend, panels) = area.split_vertically(LINE * (curves.len() as u32 + 1));
+        for (i, curve) in curves.iter().enumerate() {
+            let y = (LINE * i as u32 + LINE) as i32;
+            legend.draw(&PathElement::new([(70, y), (100, y)], color(i).stroke_width(3)))?;
+            legend.draw(&Text::new(curve.label.as_str(), (110, y - 7), ("sans-serif", 14)))?;
+        }
+        for (row, figure) in panels.split_evenly((FIGURES.len(), 1)).iter().zip(&FIGURES) {
+            for (panel, axis) in row.split_evenly((1, AXES.len())).iter().zip(&AXES) {
+                draw_panel(panel, curves, figure, axis)?;
+            }
+        }
+        area.present()
+    };
+    drawn().map_err(|e| e.to_string())
 }
 
-fn panel_of<B: DrawingBackend>(
+fn color(curve: usize) -> RGBAColor {
+    Palette99::pick(curve).to_rgba()
+}
+
+fn draw_panel<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     curves: &[Curve],
-    title: &str,
-    figure: fn(&Record) -> f64,
+    figure: &Figure,
     axis: &Figure,
-    legend: bool,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let points: Vec<Vec<Point>> = curves.iter().map(|c| mean_and_interval(&c.runs, axis.1, figure)).collect();
-    let all = || points.iter().flatten();
+    let drawn: Vec<(usize, &Curve, Vec<Point>)> = (curves.iter().enumerate())
+        .filter(|(_, c)| c.self_play || !(figure.self_play || axis.self_play))
+        .map(|(i, c)| (i, c, mean_and_interval(&c.runs, axis.of, figure.of)))
+        .collect();
+    let all = || drawn.iter().flat_map(|(_, _, points)| points);
     let x_max = all().map(|p| p.0).fold(1.0, f64::max);
-    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, mean, half)| {
-        (low.min(mean - half), high.max(mean + half))
-    });
+    let (low, high) = all()
+        .map(|(_, mean, half)| (mean - half, mean + half))
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        .unwrap_or((0.0, 1.0));
     let margin = ((high - low) * 0.05).max(1e-6);
 
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .caption(title, ("sans-serif", 16))
+        .caption(figure.title, ("sans-serif", 16))
         .x_label_area_size(36)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..x_max, low - margin..high + margin)?;
     chart
         .configure_mesh()
-        .x_desc(axis.0)
+        .x_desc(axis.title)
         .x_labels(6)
         .y_labels(6)
         .light_line_style(WHITE)
         .x_label_formatter(&|x| short(*x))
         .label_style(("sans-serif", 13))
         .draw()?;
-    for (i, (curve, points)) in curves.iter().zip(&points).enumerate() {
-        let color = Palette99::pick(i).to_rgba();
+    for (i, curve, points) in drawn {
         if curve.runs.len() > 1 {
             let upper = points.iter().map(|&(x, mean, half)| (x, mean + half));
             let lower = points.iter().rev().map(|&(x, mean, half)| (x, mean - half));
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
-            chart.draw_series(std::iter::once(Polygon::new(band, color.mix(0.2))))?;
+            chart.draw_series(std::iter::once(Polygon::new(band, color(i).mix(0.2))))?;
         }
         let line = points.iter().map(|&(x, mean, _)| (x, mean));
-        let drawn = chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
-        if legend {
-            drawn
-                .label(&curve.label)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-        }
-    }
-    if legend {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .label_font(("sans-serif", 12))
-            .draw()?;
+        chart.draw_series(LineSeries::new(line, color(i).stroke_width(2)))?;
     }
     Ok(())
 }
