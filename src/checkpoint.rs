@@ -1,5 +1,6 @@
 //! Checkpoints: all that a run needs to go on as if it had never stopped, in one file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -13,7 +14,7 @@ use crate::scorer::ScorerState;
 use crate::snapshots::Snapshots;
 use crate::tensors::{self, FileError, FileKind, TensorFile};
 
-const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "1" };
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "2" };
 
 /// The state of a run between two iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,16 +48,15 @@ struct Header {
     budget_spent: bool,
     metrics_bytes: u64,
     timings_bytes: u64,
-    adam_time: u64,
-    obs_count: f64,
-    obs_mean: Vec<f64>,
-    obs_var: Vec<f64>,
+    learner_tensors: Vec<String>,
+    learner_counters: BTreeMap<String, u64>,
+    normalizer: Normalizer,
     queries: Queries,
     log_bytes: u64,
     queue_terminated: Vec<bool>,
     queue_lengths: Vec<usize>,
     snapshot_stride: u64,
-    snapshot_stats: Vec<(f64, Vec<f64>, Vec<f64>)>,
+    snapshot_stats: Vec<Normalizer>,
 }
 
 /// The columns of a queue's episodes, by name.
@@ -76,25 +76,22 @@ impl Checkpoint {
             budget_spent: self.budget_spent,
             metrics_bytes: self.metrics_bytes,
             timings_bytes: self.timings_bytes,
-            adam_time: self.learner.time,
-            obs_count: self.learner.obs_count,
-            obs_mean: self.learner.obs_mean.clone(),
-            obs_var: self.learner.obs_var.clone(),
+            learner_tensors: self.learner.tensors.keys().cloned().collect(),
+            learner_counters: self.learner.counters.clone(),
+            normalizer: self.learner.normalizer.clone(),
             queries: self.scorer.queries,
             log_bytes: self.scorer.log_bytes,
             queue_terminated: queue.iter().map(|e| e.terminated).collect(),
             queue_lengths: queue.iter().map(Episode::len).collect(),
             snapshot_stride: self.snapshots.stride,
-            snapshot_stats: (self.snapshots.policies.iter())
-                .map(|p| (p.normalizer.count, p.normalizer.mean.clone(), p.normalizer.var.clone()))
-                .collect(),
+            snapshot_stats: self.snapshots.policies.iter().map(|p| p.normalizer.clone()).collect(),
         };
         let mut file = TensorFile::new(&KIND);
         file.meta("header", &serde_json::to_string(&header).expect("plain numbers"));
         let mut add = |name: &str, values: Vec<f32>| file.add(name, &[values.len()], values);
-        add("params", self.learner.params.clone());
-        add("adam.moment_1", self.learner.moment_1.clone());
-        add("adam.moment_2", self.learner.moment_2.clone());
+        for (name, values) in &self.learner.tensors {
+            add(&format!("learner.{name}"), values.clone());
+        }
         add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
         for name in COLUMNS {
             add(&format!("queue.{name}"), queue.iter().flat_map(|e| column(e, name).clone()).collect());
@@ -148,15 +145,21 @@ impl Checkpoint {
         let mut snapshots = Snapshots::new(capacity);
         snapshots.stride = h.snapshot_stride.max(1);
         snapshots.policies = (h.snapshot_stats.into_iter().enumerate())
-            .map(|(m, (count, mean, var))| Policy {
+            .map(|(m, normalizer)| Policy {
                 params: weights[m * each..(m + 1) * each].to_vec(),
-                normalizer: Normalizer { count, mean, var },
+                normalizer,
                 ..template.clone()
             })
             .collect();
         if snapshots.policies.iter().any(|p| p.params.len() != template.params.len()) {
             return Err("its snapshots are of another network; the run's config.toml has been changed".into());
         }
+        let named = |name: String| get(&format!("learner.{name}")).map(|values| (name, values));
+        let learner = LearnerState {
+            tensors: h.learner_tensors.into_iter().map(named).collect::<Result<_, _>>()?,
+            counters: h.learner_counters,
+            normalizer: h.normalizer,
+        };
         Ok(Self {
             iteration: h.iteration,
             env_steps: h.env_steps,
@@ -164,15 +167,7 @@ impl Checkpoint {
             budget_spent: h.budget_spent,
             metrics_bytes: h.metrics_bytes,
             timings_bytes: h.timings_bytes,
-            learner: LearnerState {
-                params: get("params")?,
-                moment_1: get("adam.moment_1")?,
-                moment_2: get("adam.moment_2")?,
-                time: h.adam_time,
-                obs_count: h.obs_count,
-                obs_mean: h.obs_mean,
-                obs_var: h.obs_var,
-            },
+            learner,
             scorer: ScorerState { queries: h.queries, log_bytes: h.log_bytes, queue },
             snapshots,
         })

@@ -57,7 +57,7 @@ pub struct Config {
     pub seed: u64,
     /// Environment steps of training; never passed but by the first iteration.
     pub total_steps: u64,
-    /// Where the learner computes: `flex`, `ndarray` or `wgpu`.
+    /// Where the learner computes: `cpu`, or a Burn backend: `flex`, `ndarray`, `wgpu`.
     pub device: String,
 
     /// Self-play or task reward.
@@ -135,7 +135,7 @@ impl Default for Config {
             env: "pendulum".into(),
             seed: 0,
             total_steps: 500_000,
-            device: "flex".into(),
+            device: "cpu".into(),
             scorer: ScorerKind::SelfPlay,
             oracle: "return".into(),
             opponents: Opponents::Group,

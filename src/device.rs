@@ -1,15 +1,23 @@
 //! Where a learner computes, picked at run time.
 
-use burn::tensor::Device;
+/// Names that `--device` takes: the host, then Burn's backends.
+pub const NAMES: [&str; 4] = ["cpu", "flex", "ndarray", "wgpu"];
 
-/// Names that `--device` takes.
-pub const NAMES: [&str; 3] = ["flex", "ndarray", "wgpu"];
+/// Where a learner computes.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// The host, by loops made for small networks.
+    Cpu,
+    /// A backend of Burn.
+    #[cfg(feature = "burn")]
+    Burn(burn::tensor::Device),
+}
 
 /// What can go wrong with a device.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No device of that name.
-    #[error("no device `{0}`; expected one of flex, ndarray, wgpu")]
+    #[error("no device `{0}`; expected one of cpu, flex, ndarray, wgpu")]
     Unknown(String),
     /// A device that this binary was built without.
     #[error("this binary was built without `{0}`; rebuild with `cargo build --release --features {0}`")]
@@ -17,7 +25,7 @@ pub enum DeviceError {
     /// wgpu found no adapter to compute on.
     #[error(
         "wgpu found no adapter to compute on ({why}); adapters seen: {seen}. Install a Vulkan driver (on Debian \
-             `mesa-vulkan-drivers`, a software one), or use `--device flex`"
+             `mesa-vulkan-drivers`, a software one), or use `--device cpu`"
     )]
     NoAdapter {
         /// What wgpu said.
@@ -27,20 +35,21 @@ pub enum DeviceError {
     },
 }
 
-/// The Burn device named `flex`, `ndarray` or `wgpu`.
+/// The device named `cpu`, `flex`, `ndarray` or `wgpu`.
 ///
 /// # Errors
 /// [`DeviceError`]: an unknown name, a backend that was not built in, no adapter.
 pub fn open(name: &str) -> Result<Device, DeviceError> {
     match name {
+        "cpu" => Ok(Device::Cpu),
         #[cfg(feature = "flex")]
-        "flex" => Ok(Device::flex()),
+        "flex" => Ok(Device::Burn(burn::tensor::Device::flex())),
         #[cfg(feature = "ndarray")]
         // Upstream prefers burn-flex; this backend stays for comparison.
         #[allow(deprecated)]
-        "ndarray" => Ok(Device::ndarray()),
+        "ndarray" => Ok(Device::Burn(burn::tensor::Device::ndarray())),
         #[cfg(feature = "wgpu")]
-        "wgpu" => wgpu(),
+        "wgpu" => wgpu().map(Device::Burn),
         other => Err(match NAMES.iter().find(|n| **n == other) {
             Some(known) => DeviceError::NotBuilt(known),
             None => DeviceError::Unknown(other.to_string()),
@@ -49,8 +58,8 @@ pub fn open(name: &str) -> Result<Device, DeviceError> {
 }
 
 #[cfg(feature = "wgpu")]
-fn wgpu() -> Result<Device, DeviceError> {
-    use burn::tensor::{Tensor, TensorData};
+fn wgpu() -> Result<burn::tensor::Device, DeviceError> {
+    use burn::tensor::{Device, Tensor, TensorData};
 
     // The constructor is lazy and a missing adapter panics at first use: try it here, once, with the panic held.
     let hook = std::panic::take_hook();
@@ -75,7 +84,8 @@ fn wgpu() -> Result<Device, DeviceError> {
 /// The adapters that wgpu lists, or "none".
 #[cfg(feature = "wgpu")]
 fn adapters() -> String {
-    let devices = std::panic::catch_unwind(|| Device::enumerate(burn::tensor::DeviceType::Wgpu));
+    let devices =
+        std::panic::catch_unwind(|| burn::tensor::Device::enumerate(burn::tensor::DeviceType::Wgpu));
     let seen: Vec<String> =
         devices.map(|d| d.into_iter().map(|d| format!("{d:?}")).collect()).unwrap_or_default();
     if seen.is_empty() { "none".into() } else { seen.join(", ") }

@@ -1,6 +1,8 @@
 //! Learners: policy and scores in, a better policy out.
 
-use crate::policy::Policy;
+use std::collections::BTreeMap;
+
+use crate::policy::{Normalizer, Policy};
 use crate::rollout::{Episode, Rollout};
 
 pub mod ppo;
@@ -93,20 +95,46 @@ pub trait Learner: Send {
 }
 
 /// A learner's part of a checkpoint, on the host.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LearnerState {
-    /// Weights, flat.
-    pub params: Vec<f32>,
-    /// Adam's first moment, same length; empty before the first update.
-    pub moment_1: Vec<f32>,
-    /// Adam's second moment.
-    pub moment_2: Vec<f32>,
-    /// Adam's steps.
-    pub time: u64,
-    /// Rows in the observation statistics.
-    pub obs_count: f64,
-    /// Observation means.
-    pub obs_mean: Vec<f64>,
-    /// Observation variances.
-    pub obs_var: Vec<f64>,
+    /// Weights, moments and the like by name, flat.
+    pub tensors: BTreeMap<String, Vec<f32>>,
+    /// Whole numbers by name.
+    pub counters: BTreeMap<String, u64>,
+    /// Observation statistics.
+    pub normalizer: Normalizer,
+}
+
+impl LearnerState {
+    /// The tensor `name`, which must have `length` numbers.
+    ///
+    /// # Errors
+    /// Which tensor is missing or of another length.
+    pub fn tensor(&self, name: &str, length: usize) -> Result<&[f32], String> {
+        let values = self.tensors.get(name).ok_or_else(|| format!("it has no `{name}`"))?;
+        if values.len() != length {
+            return Err(format!("`{name}` has {} numbers, this configuration needs {length}", values.len()));
+        }
+        Ok(values)
+    }
+
+    /// The counter `name`.
+    ///
+    /// # Errors
+    /// That it is missing.
+    pub fn counter(&self, name: &str) -> Result<u64, String> {
+        self.counters.get(name).copied().ok_or_else(|| format!("it has no `{name}`"))
+    }
+
+    /// Whether the observation statistics are of observations of `obs_dim` numbers.
+    ///
+    /// # Errors
+    /// That they are not.
+    pub fn check_normalizer(&self, obs_dim: usize) -> Result<(), String> {
+        let (mean, var) = (self.normalizer.mean.len(), self.normalizer.var.len());
+        if (mean, var) == (obs_dim, obs_dim) {
+            return Ok(());
+        }
+        Err(format!("its statistics are of {mean} observations, this configuration needs {obs_dim}"))
+    }
 }

@@ -47,6 +47,7 @@ pub mod random;
 pub mod rollout;
 pub mod run;
 pub mod scorer;
+mod simd;
 pub mod snapshots;
 mod spo;
 pub mod stats;

@@ -1,24 +1,48 @@
-//! A multilayer perceptron over one flat vector of weights: layer sizes, initial weights, host forward pass.
+//! A multilayer perceptron over one flat vector of weights: layer sizes, initial weights, batches forward and back.
 //!
-//! The layout is layer by layer `weight [in, out]` row-major, then `bias [out]`. Hidden layers are tanh, the
-//! last is linear.
+//! The layout is layer by layer `weight [in, out]` row-major, then `bias [out]`. The last layer is linear.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
 
-/// Layer sizes, inputs first.
+use crate::simd::{self, Matrix, multiply_add};
+
+/// What follows each hidden layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// tanh y
+    #[default]
+    Tanh,
+    /// max(y, 0)
+    Relu,
+}
+
+/// Layer sizes, inputs first, and what lies between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mlp {
     sizes: Vec<usize>,
+    activation: Activation,
+}
+
+/// What a pass forward leaves for the pass back, and its buffers: nothing is allocated once they have grown.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    /// The output of each layer, `[rows, out]`.
+    layers: Vec<Vec<f32>>,
+    /// ∂L/∂ of the layer at hand, and of the one before it.
+    deltas: [Vec<f32>; 2],
+    packed: Vec<f32>,
 }
 
 impl Mlp {
     /// A network `inputs → hidden… → outputs`.
-    pub fn new(inputs: usize, hidden: &[usize], outputs: usize) -> Self {
+    pub fn new(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
         let mut sizes = vec![inputs];
         sizes.extend_from_slice(hidden);
         sizes.push(outputs);
-        Self { sizes }
+        Self { sizes, activation }
     }
 
     /// Width of the input.
@@ -31,8 +55,13 @@ impl Mlp {
         self.sizes[self.sizes.len() - 1]
     }
 
+    /// What follows each hidden layer.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
     /// (inputs, outputs) of each layer.
-    pub fn layers(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+    pub fn layers(&self) -> impl DoubleEndedIterator<Item = (usize, usize)> + ExactSizeIterator + '_ {
         self.sizes.windows(2).map(|pair| (pair[0], pair[1]))
     }
 
@@ -54,35 +83,85 @@ impl Mlp {
         params
     }
 
-    /// Two buffers as wide as the widest layer.
-    pub fn scratch(&self) -> [Vec<f32>; 2] {
-        let width = self.sizes.iter().copied().max().unwrap_or(0);
-        [vec![0.0; width], vec![0.0; width]]
-    }
-
-    /// The output `[outputs]` for one input `[inputs]`.
-    pub fn forward<'s>(&self, params: &[f32], input: &[f32], scratch: &'s mut [Vec<f32>; 2]) -> &'s [f32] {
-        let [from, to] = scratch;
-        from[..input.len()].copy_from_slice(input);
-        let last = self.sizes.len() - 2;
+    /// The outputs `[rows, outputs]` for inputs `x` `[rows, inputs]`.
+    ///
+    /// # Panics
+    /// Where `params` is not as long as [`params`](Self::params).
+    pub fn forward<'t>(&self, params: &[f32], x: &[f32], tape: &'t mut Tape) -> &'t [f32] {
+        let rows = x.len() / self.inputs();
+        let count = self.layers().len();
+        tape.layers.resize(count, Vec::new());
         let mut rest = params;
         for (layer, (inputs, outputs)) in self.layers().enumerate() {
             let (weight, tail) = rest.split_at(inputs * outputs);
             let (bias, tail) = tail.split_at(outputs);
             rest = tail;
-            let out = &mut to[..outputs];
-            out.copy_from_slice(bias);
-            for (x, row) in from[..inputs].iter().zip(weight.chunks_exact(outputs)) {
-                for (o, w) in out.iter_mut().zip(row) {
-                    *o += x * w;
+            let (before, after) = tape.layers.split_at_mut(layer);
+            let (from, to) = (before.last().map_or(x, Vec::as_slice), &mut after[0]);
+            to.resize(rows * outputs, 0.0);
+            to.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
+            let (a, b) = (Matrix::new(from, inputs), Matrix::new(weight, outputs));
+            multiply_add(a, b, to, inputs, outputs, &mut tape.packed);
+            if layer + 1 < count {
+                match self.activation {
+                    Activation::Tanh => simd::tanh(to),
+                    Activation::Relu => to.iter_mut().for_each(|y| *y = y.max(0.0)),
                 }
             }
-            if layer < last {
-                out.iter_mut().for_each(|o| *o = o.tanh());
-            }
-            std::mem::swap(from, to);
         }
-        &from[..self.outputs()]
+        &tape.layers[count - 1]
+    }
+
+    /// Backpropagation after [`forward`](Self::forward) with the same `params`, `x` and `tape`.
+    ///
+    /// `d_output` is ∂L/∂output `[rows, outputs]`. Adds ∂L/∂params to `gradient`, where there is one, and returns
+    /// ∂L/∂x `[rows, inputs]` if `to_input`, else nothing.
+    ///
+    /// # Panics
+    /// Where a length does not fit.
+    pub fn backward<'t>(
+        &self,
+        params: &[f32],
+        x: &[f32],
+        d_output: &[f32],
+        tape: &'t mut Tape,
+        mut gradient: Option<&mut [f32]>,
+        to_input: bool,
+    ) -> &'t [f32] {
+        let rows = x.len() / self.inputs();
+        let Tape { layers, deltas: [delta, next], packed } = tape;
+        delta.clear();
+        delta.extend_from_slice(d_output);
+        let mut end = self.params();
+        for (layer, (inputs, outputs)) in self.layers().enumerate().rev() {
+            let start = end - inputs * outputs - outputs;
+            if let Some(gradient) = gradient.as_deref_mut() {
+                let (d_weight, d_bias) = gradient[start..end].split_at_mut(inputs * outputs);
+                let from = if layer == 0 { x } else { &layers[layer - 1] };
+                let a = Matrix::new(from, inputs).transposed();
+                multiply_add(a, Matrix::new(delta, outputs), d_weight, rows, outputs, packed);
+                for row in delta.chunks_exact(outputs) {
+                    d_bias.iter_mut().zip(row).for_each(|(sum, d)| *sum += d);
+                }
+            }
+            if layer == 0 && !to_input {
+                return &[];
+            }
+            next.clear();
+            next.resize(rows * inputs, 0.0);
+            let b = Matrix::new(&params[start..start + inputs * outputs], outputs).transposed();
+            multiply_add(Matrix::new(delta, outputs), b, next, outputs, inputs, packed);
+            if layer > 0 {
+                let outputs = next.iter_mut().zip(&layers[layer - 1]);
+                match self.activation {
+                    Activation::Tanh => outputs.for_each(|(d, y)| *d *= 1.0 - y * y),
+                    Activation::Relu => outputs.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
+                }
+            }
+            std::mem::swap(delta, next);
+            end = start;
+        }
+        delta
     }
 }
 
@@ -119,16 +198,62 @@ mod tests {
     #[test]
     fn forward_by_hand() {
         // 2 → 1 hidden → 1: h = tanh(0.5·1 − 0.25·2 + 0.1) = tanh(0.1), y = 3·h + 1.
-        let mlp = Mlp::new(2, &[1], 1);
+        let mlp = Mlp::new(2, &[1], 1, Activation::Tanh);
         let params = [0.5, -0.25, 0.1, 3.0, 1.0];
         assert_eq!(mlp.params(), params.len());
-        let y = mlp.forward(&params, &[1.0, 2.0], &mut mlp.scratch())[0];
+        let y = mlp.forward(&params, &[1.0, 2.0], &mut Tape::default())[0];
         assert!((y - (3.0 * 0.1f32.tanh() + 1.0)).abs() < 1e-6);
+        // The same with max(·, 0), on two rows: h = 0.1 and max(0.5·(−1) − 0.25·2 + 0.1, 0) = 0.
+        let mlp = Mlp::new(2, &[1], 1, Activation::Relu);
+        let mut tape = Tape::default();
+        let y = mlp.forward(&params, &[1.0, 2.0, -1.0, 2.0], &mut tape);
+        assert!((y[0] - 1.3).abs() < 1e-6 && y[1] == 1.0);
+    }
+
+    #[test]
+    fn back_is_the_derivative_of_forward() {
+        for activation in [Activation::Tanh, Activation::Relu] {
+            let mlp = Mlp::new(3, &[20, 7], 2, activation);
+            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(4);
+            let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-0.7..0.7)).collect::<Vec<f32>>();
+            let (params, x, d_output) = (draw(mlp.params()), draw(5 * 3), draw(5 * 2));
+            let loss = |params: &[f32], x: &[f32]| -> f64 {
+                let mut tape = Tape::default();
+                let y = mlp.forward(params, x, &mut tape);
+                y.iter().zip(&d_output).map(|(y, d)| f64::from(*y) * f64::from(*d)).sum()
+            };
+            let mut tape = Tape::default();
+            mlp.forward(&params, &x, &mut tape);
+            let mut gradient = vec![0.0; mlp.params()];
+            let d_x = mlp.backward(&params, &x, &d_output, &mut tape, Some(&mut gradient), true).to_vec();
+            let h = 1e-2;
+            let slope = |at: &[f32], i: usize, loss: &dyn Fn(&[f32]) -> f64| {
+                let by = |step: f32| {
+                    let mut shifted = at.to_vec();
+                    shifted[i] += step;
+                    loss(&shifted)
+                };
+                (8.0 * (by(h) - by(-h)) - (by(2.0 * h) - by(-2.0 * h))) / (12.0 * f64::from(h))
+            };
+            // A kink of max(·, 0) within the step bends a difference or two.
+            let mut bent = 0;
+            let mut compare = |difference: f64, exact: f32| {
+                bent += usize::from((difference - f64::from(exact)).abs() > 1e-3);
+            };
+            for i in 0..params.len() {
+                compare(slope(&params, i, &|p| loss(p, &x)), gradient[i]);
+            }
+            for i in 0..x.len() {
+                compare(slope(&x, i, &|x| loss(&params, x)), d_x[i]);
+            }
+            let allowed = if activation == Activation::Relu { params.len() / 20 } else { 0 };
+            assert!(bent <= allowed, "{activation:?}: {bent} slopes disagree");
+        }
     }
 
     #[test]
     fn initial_weights_are_orthogonal_with_gain() {
-        let mlp = Mlp::new(3, &[8], 2);
+        let mlp = Mlp::new(3, &[8], 2, Activation::Tanh);
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let params = mlp.init(0.01, &mut rng);
         // First layer [3, 8]: rows are orthogonal with squared norm 2.

@@ -1,7 +1,9 @@
 //! Running mean and spread of observations.
 
+use serde::{Deserialize, Serialize};
+
 /// Observation statistics, merged batch by batch (Chan et al. 1979, parallel variance).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalizer {
     /// Rows seen; 0 normalises nothing.
     pub count: f64,
@@ -28,6 +30,11 @@ impl Normalizer {
         self.var.iter().map(|v| (v + MIN_VAR).sqrt() as f32)
     }
 
+    /// What normalises an observation, in single precision.
+    pub fn scale(&self) -> Scale {
+        Scale { mean: self.mean.iter().map(|&m| m as f32).collect(), std: self.std().collect() }
+    }
+
     /// Merges the rows of `obs`, `[n, obs_dim]`.
     pub fn update(&mut self, obs: &[f32]) {
         let dim = self.mean.len();
@@ -35,25 +42,39 @@ impl Normalizer {
         if n == 0.0 {
             return;
         }
+        let mut mean = vec![0.0; dim];
+        for row in obs.chunks_exact(dim) {
+            mean.iter_mut().zip(row).for_each(|(m, &x)| *m += f64::from(x) / n);
+        }
+        let mut var = vec![0.0; dim];
+        for row in obs.chunks_exact(dim) {
+            var.iter_mut().zip(row).zip(&mean).for_each(|((v, &x), m)| *v += (f64::from(x) - m).powi(2) / n);
+        }
         let total = self.count + n;
         for d in 0..dim {
-            let column = || obs.iter().skip(d).step_by(dim).map(|&x| f64::from(x));
-            let mean = column().sum::<f64>() / n;
-            let var = column().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-            let delta = mean - self.mean[d];
+            let delta = mean[d] - self.mean[d];
             let seen = if self.count == 0.0 { 0.0 } else { self.var[d] * self.count };
-            self.var[d] = (seen + var * n + delta * delta * self.count * n / total) / total;
+            self.var[d] = (seen + var[d] * n + delta * delta * self.count * n / total) / total;
             self.mean[d] += delta * n / total;
         }
         self.count = total;
     }
+}
 
+/// Mean and standard deviation of each observation, `[obs_dim]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scale {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+impl Scale {
     /// Writes the normalised `obs` of one row or many into `out` (same length).
     pub fn apply(&self, obs: &[f32], out: &mut [f32]) {
         let dim = self.mean.len();
         for (row, to) in obs.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
-            for (((x, y), mean), std) in row.iter().zip(to).zip(&self.mean).zip(self.std()) {
-                *y = ((x - *mean as f32) / std).clamp(-CLIP, CLIP);
+            for (((x, y), mean), std) in row.iter().zip(to).zip(&self.mean).zip(&self.std) {
+                *y = ((x - mean) / std).clamp(-CLIP, CLIP);
             }
         }
     }
@@ -77,7 +98,7 @@ mod tests {
             assert!((whole.var[d] - parts.var[d]).abs() < 1e-12);
         }
         let mut out = [0.0; 2];
-        whole.apply(&[3.0, 20.0], &mut out);
+        whole.scale().apply(&[3.0, 20.0], &mut out);
         assert_eq!(out, [0.0, 0.0]);
     }
 }

@@ -8,8 +8,8 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 use spo_envs::{ActionSpace, Spec};
 
-pub use crate::mlp::Mlp;
-pub use crate::normalizer::Normalizer;
+pub use crate::mlp::{Activation, Mlp, Tape};
+pub use crate::normalizer::{Normalizer, Scale};
 
 /// How the network's output becomes an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ impl Policy {
             ActionSpace::Continuous { low, .. } => low.len(),
             ActionSpace::Discrete(options) => *options,
         };
-        Mlp::new(spec.obs_dim, hidden, outputs)
+        Mlp::new(spec.obs_dim, hidden, outputs, Activation::Tanh)
     }
 
     /// Number of log standard deviations behind the network's weights.
@@ -67,7 +67,7 @@ impl Policy {
 
     /// Buffers for [`act`](Self::act), reused over an episode.
     pub fn scratch(&self) -> Scratch {
-        Scratch { obs: vec![0.0; self.mlp.inputs()], layers: self.mlp.scratch() }
+        Scratch { scale: self.normalizer.scale(), obs: vec![0.0; self.mlp.inputs()], tape: Tape::default() }
     }
 
     /// Draws an action (or takes the mode) for one observation `[obs_dim]`.
@@ -122,15 +122,16 @@ impl Policy {
     }
 
     fn forward<'s>(&self, obs: &[f32], scratch: &'s mut Scratch) -> &'s [f32] {
-        self.normalizer.apply(obs, &mut scratch.obs);
-        self.mlp.forward(&self.params, &scratch.obs, &mut scratch.layers)
+        scratch.scale.apply(obs, &mut scratch.obs);
+        self.mlp.forward(&self.params[..self.mlp.params()], &scratch.obs, &mut scratch.tape)
     }
 }
 
-/// Buffers of one acting thread.
+/// Buffers of one acting thread, for one policy.
 pub struct Scratch {
+    scale: Scale,
     obs: Vec<f32>,
-    layers: [Vec<f32>; 2],
+    tape: Tape,
 }
 
 fn softmax(logits: &[f32]) -> Vec<f32> {

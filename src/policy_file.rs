@@ -20,7 +20,7 @@ use safetensors::SafeTensors;
 use spo_envs::ActionSpace;
 
 use crate::normalizer::MIN_VAR;
-use crate::policy::{Head, Mlp, Normalizer, Policy};
+use crate::policy::{Activation, Head, Mlp, Normalizer, Policy};
 use crate::tensors::{FileError, FileKind, TensorFile};
 
 const KIND: FileKind = FileKind { format: "spo-policy", version: "1" };
@@ -92,7 +92,7 @@ fn decode(tensors: &SafeTensors<'_>, head: Head) -> Result<Vec<Policy>, String> 
     };
     let hidden: Vec<usize> =
         layers[..layers.len() - 1].iter().map(|l| l.1.0.last().copied().unwrap_or(0)).collect();
-    let mlp = Mlp::new(*inputs, &hidden, *outputs);
+    let mlp = Mlp::new(*inputs, &hidden, *outputs, Activation::Tanh);
     let (mean, std) = (get("obs.mean")?.1, get("obs.std")?.1);
     let action = match head {
         Head::Categorical => ActionSpace::Discrete(*outputs),

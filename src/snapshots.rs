@@ -41,7 +41,7 @@ impl Snapshots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Head, Mlp, Normalizer};
+    use crate::policy::{Activation, Head, Mlp, Normalizer};
     use spo_envs::ActionSpace;
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
         let mut store = Snapshots::new(4);
         for iteration in 0..20 {
             store.offer(iteration, || Policy {
-                mlp: Mlp::new(1, &[], 1),
+                mlp: Mlp::new(1, &[], 1, Activation::Tanh),
                 params: vec![iteration as f32],
                 normalizer: Normalizer::identity(1),
                 head: Head::Categorical,

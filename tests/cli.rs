@@ -38,7 +38,7 @@ fn a_run_from_training_to_export() {
     ] {
         assert!(summary[key].is_number(), "{key}: {summary}");
     }
-    assert_eq!((&summary["device"], &summary["env_steps"]), (&"flex".into(), &1920.into()));
+    assert_eq!((&summary["device"], &summary["env_steps"]), (&"cpu".into(), &1920.into()));
     // 6 iterations × 4 states × 8 · 7 / 2 comparisons
     assert_eq!(summary["queries"], 6 * 4 * 28);
     assert_eq!(fs::read_to_string(run.join("metrics.csv")).unwrap().lines().count(), 1 + 6);
@@ -131,7 +131,7 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
     for (args, expected) in [
         (&["train", "pendulom"][..], "did you mean `pendulum`?"),
         (&["train", "--oracle", "retrun"], "did you mean `return`?"),
-        (&["train", "--device", "gpu"], "expected one of flex, ndarray, wgpu"),
+        (&["train", "--device", "gpu"], "expected one of cpu, flex, ndarray, wgpu"),
         (&["train", "--opponents", "queue=none"], "expected `group`, `sampled=4` or `queue=128`"),
         (&["train", "--scorer", "reward"], "self_play"),
         (&["train", "--config", "none.toml"], "cannot read the configuration none.toml"),

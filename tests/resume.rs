@@ -119,7 +119,7 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
         flipped[at] ^= 1;
         refused(&flipped, "checksum");
     }
-    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 1 file");
+    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 2 file");
     refused(b"a letter to the editor", "is damaged");
 
     // Of another network: the configuration was changed under it.

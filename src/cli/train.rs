@@ -36,7 +36,7 @@ pub struct Args {
     /// Whom a trajectory is compared with: group, sampled=M or queue=B
     #[arg(long)]
     opponents: Option<String>,
-    /// Where the learner computes: flex, ndarray or wgpu
+    /// Where the learner computes: cpu, or a Burn backend: flex, ndarray, wgpu
     #[arg(long)]
     device: Option<String>,
     /// Seed of every random stream

@@ -1,8 +1,10 @@
-//! The loss against finite differences, the update against its promises.
+//! The loss against finite differences, the engines against each other, the update against its promises.
 
 use super::*;
 use rand::RngExt;
 use spo_envs::ActionSpace;
+
+const HEADS: [Head; 2] = [Head::ClippedGaussian, Head::Categorical];
 
 fn config(head: Head) -> PpoConfig {
     let mut config = crate::Config { hidden: vec![5, 4], ..crate::Config::default() }.ppo(false);
@@ -11,16 +13,24 @@ fn config(head: Head) -> PpoConfig {
     config
 }
 
-fn learner(head: Head) -> Ppo {
+/// Every engine that is built in and runs on the host.
+fn devices() -> Vec<Device> {
+    vec![
+        Device::Cpu,
+        #[cfg(feature = "flex")]
+        Device::Burn(burn::tensor::Device::flex()),
+    ]
+}
+
+fn learner(head: Head, device: Device) -> Ppo {
     let action =
         if head == Head::Categorical { ActionSpace::Discrete(3) } else { ActionSpace::uniform(2, -1.0, 1.0) };
     let spec = Spec { id: "test".into(), obs_dim: 3, action, horizon: 9, dt: 0.0 };
-    let mut ppo = Ppo::new(&spec, config(head), Device::flex(), 1);
+    let mut ppo = Ppo::new(&spec, config(head), device, 1);
     // Away from the near-zero last layer, where gradients would vanish.
     let mut rng = stream(2, Stream("test"), 0, 0);
-    let params: Vec<f32> =
-        to_vec(ppo.params.clone()).iter().map(|p| p + rng.random_range(-0.3..0.3)).collect();
-    ppo.params = vector(&params, &ppo.device);
+    let params: Vec<f32> = ppo.engine.params().iter().map(|p| p + rng.random_range(-0.3..0.3)).collect();
+    ppo.engine.load(&params, &AdamMoments::default());
     ppo
 }
 
@@ -37,26 +47,26 @@ fn columns(head: Head, rows: usize) -> Columns {
     Columns { obs: draw(3 * rows), latents, log_probs, advantages: draw(rows), targets: draw(rows) }
 }
 
+fn order(rows: usize) -> Vec<usize> {
+    (0..rows).collect()
+}
+
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
-    for head in [Head::ClippedGaussian, Head::Categorical] {
-        let ppo = learner(head);
+    for (head, device) in HEADS.into_iter().flat_map(|head| devices().into_iter().map(move |d| (head, d))) {
+        let mut ppo = learner(head, device);
         let columns = columns(head, 16);
-        let order: Vec<usize> = (0..16).collect();
-        let value = |params: &[f32]| {
-            let params = vector(params, &ppo.device).autodiff();
-            let (loss, _) = ppo.loss(&params, ppo.rows(&columns, &order));
-            f64::from(to_vec(loss.inner())[0])
+        let at = ppo.engine.params();
+        let gradient = ppo.engine.loss_and_gradient(&columns, &order(16)).1;
+        let mut value = |params: &[f32]| {
+            ppo.engine.load(params, &AdamMoments::default());
+            f64::from(ppo.engine.loss_and_gradient(&columns, &order(16)).0)
         };
-        let params = ppo.params.clone().autodiff().require_grad();
-        let (loss, _) = ppo.loss(&params, ppo.rows(&columns, &order));
-        let gradient = to_vec(params.grad(&loss.backward()).unwrap());
-        let at = to_vec(ppo.params.clone());
         let norm = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
         assert!(norm > 0.1, "{head:?}: nothing to compare");
         for i in 0..at.len() {
             let h = 1e-2;
-            let shifted = |by: f32| {
+            let mut shifted = |by: f32| {
                 let mut p = at.clone();
                 p[i] += by;
                 value(&p)
@@ -74,60 +84,88 @@ fn the_gradient_is_that_of_finite_differences() {
     }
 }
 
+#[cfg(feature = "flex")]
 #[test]
-fn the_global_norm_is_clipped_over_all_weights_at_once() {
-    // With the first Adam step every weight moves by the learning rate whatever the norm, so look at its moment:
-    // m = (1 − β₁) g, and |g| = max_grad_norm after clipping.
-    let mut ppo = learner(Head::ClippedGaussian);
-    ppo.config.max_grad_norm = 1e-3;
-    let columns = columns(Head::ClippedGaussian, 16);
-    let rows = ppo.rows(&columns, &(0..16).collect::<Vec<_>>());
-    let figures = to_vec(ppo.step(rows, 1e-3));
-    assert!(figures[5] > 1e-2, "the norm before clipping is reported");
-    let moment = to_vec(ppo.adam_state.as_ref().unwrap().momentum.moment_1.clone());
-    let norm = moment.iter().map(|m| m * m).sum::<f32>().sqrt();
-    assert!((norm - 0.1 * 1e-3).abs() < 1e-7, "{norm}");
-}
-
-#[test]
-fn host_and_device_agree_on_the_network() {
-    let ppo = learner(Head::ClippedGaussian);
-    let columns = columns(Head::ClippedGaussian, 16);
-    let rows = ppo.rows(&columns, &(0..16).collect::<Vec<_>>());
-    let params = ppo.params.clone().autodiff();
-    let device: Vec<f32> =
-        forward(&ppo.template.mlp, &params, 0, rows.obs).into_data().iter::<f32>().collect();
-    let host = to_vec(ppo.params.clone());
-    let mut scratch = ppo.template.mlp.scratch();
-    for (row, expected) in columns.obs.chunks_exact(3).zip(device.chunks_exact(2)) {
-        for (a, b) in ppo.template.mlp.forward(&host, row, &mut scratch).iter().zip(expected) {
-            assert!((a - b).abs() < 1e-5, "{a} against {b}");
+fn the_host_loops_and_burn_give_one_loss_and_one_gradient() {
+    // 700 rows are three blocks of the host's.
+    for head in HEADS {
+        let columns = columns(head, 700);
+        let mut learners = devices().into_iter().map(|device| learner(head, device));
+        let (mut ours, mut burn) = (learners.next().unwrap(), learners.next().unwrap());
+        let ((a, x), (b, y)) = (
+            ours.engine.loss_and_gradient(&columns, &order(700)),
+            burn.engine.loss_and_gradient(&columns, &order(700)),
+        );
+        assert!((a - b).abs() < 1e-5, "{head:?}: {a} against {b}");
+        for (x, y) in x.iter().zip(&y) {
+            assert!((x - y).abs() < 1e-5, "{head:?}: {x} against {y}");
+        }
+        for (a, b) in [ours.engine, burn.engine]
+            .map(|mut e| e.epoch(&columns, &order(700), 100, 1e-3))
+            .windows(2)
+            .flat_map(|w| w[0].iter().zip(&w[1]))
+        {
+            for (a, b) in a.iter().zip(b) {
+                assert!((a - b).abs() < 1e-4, "{head:?}: figures {a} against {b}");
+            }
         }
     }
 }
 
 #[test]
-fn a_saved_learner_goes_on_bit_for_bit_and_a_foreign_state_is_refused() {
-    let columns = columns(Head::ClippedGaussian, 32);
-    let order: Vec<usize> = (0..32).collect();
-    let mut ppo = learner(Head::ClippedGaussian);
-    let first = ppo.rows(&columns, &order);
-    ppo.step(first, 1e-3);
-    let mut copy = learner(Head::ClippedGaussian);
-    copy.load(&ppo.save()).unwrap();
-    for learner in [&mut ppo, &mut copy] {
-        let rows = learner.rows(&columns, &order);
-        learner.step(rows, 1e-3);
+fn the_global_norm_is_clipped_over_all_weights_at_once() {
+    // With the first Adam step every weight moves by the learning rate whatever the norm, so look at its moment:
+    // m = (1 − β₁) g, and |g| = max_grad_norm after clipping.
+    for device in devices() {
+        let fresh = learner(Head::ClippedGaussian, device.clone());
+        let objective = Objective { max_grad_norm: 1e-3, ..fresh.objective.clone() };
+        let mut engine: Box<dyn Engine> = match device {
+            Device::Cpu => Box::new(FusedEngine::new(objective, fresh.engine.params())),
+            #[cfg(feature = "burn")]
+            Device::Burn(d) => Box::new(tensor::TensorEngine::new(objective, d, &fresh.engine.params())),
+        };
+        let figures = engine.epoch(&columns(Head::ClippedGaussian, 16), &order(16), 16, 1e-3);
+        assert!(figures[0][5] > 1e-2, "the norm before clipping is reported");
+        let norm = engine.moments().first.iter().map(|m| m * m).sum::<f32>().sqrt();
+        assert!((norm - 0.1 * 1e-3).abs() < 1e-7, "{norm}");
     }
-    assert_eq!(ppo.save(), copy.save());
-    let mut foreign = ppo.save();
-    foreign.params.pop();
-    assert!(copy.load(&foreign).unwrap_err().contains("`params` has"));
+}
+
+#[test]
+fn a_saved_learner_goes_on_bit_for_bit_and_a_foreign_state_is_refused() {
+    for device in devices() {
+        let columns = columns(Head::ClippedGaussian, 32);
+        let mut ppo = learner(Head::ClippedGaussian, device.clone());
+        ppo.engine.epoch(&columns, &order(32), 32, 1e-3);
+        let mut copy = learner(Head::ClippedGaussian, device);
+        copy.load(&ppo.save()).unwrap();
+        for learner in [&mut ppo, &mut copy] {
+            learner.engine.epoch(&columns, &order(32), 32, 1e-3);
+        }
+        assert_eq!(ppo.save(), copy.save());
+        let mut foreign = ppo.save();
+        foreign.tensors.get_mut("params").unwrap().pop();
+        assert!(copy.load(&foreign).unwrap_err().contains("`params` has"));
+        foreign.tensors.remove("params");
+        assert!(copy.load(&foreign).unwrap_err().contains("it has no `params`"));
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let columns = columns(Head::ClippedGaussian, 2000);
+    let with = |threads: usize| {
+        let mut ppo = learner(Head::ClippedGaussian, Device::Cpu);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| ppo.engine.epoch(&columns, &order(2000), 1000, 1e-3));
+        ppo.engine.params()
+    };
+    assert_eq!(with(1), with(3));
 }
 
 #[test]
 fn a_target_kl_stops_the_epochs() {
-    let mut ppo = learner(Head::ClippedGaussian);
+    let mut ppo = learner(Head::ClippedGaussian, Device::Cpu);
     (ppo.config.target_kl, ppo.config.learning_rate, ppo.config.minibatch) = (1e-4, 0.05, 4);
     let columns = columns(Head::ClippedGaussian, 16);
     let episode = Experience {

@@ -1,0 +1,96 @@
+//! What an update minimises, and who does the arithmetic.
+
+use crate::mlp::Mlp;
+use crate::policy::{Head, Policy};
+
+/// Adam's ε, as in OpenAI baselines and CleanRL.
+pub(super) const ADAM_EPSILON: f64 = 1e-5;
+/// log √(2πe), the entropy of a unit Gaussian in nats
+pub(super) const UNIT_ENTROPY: f32 = 1.418_938_5;
+/// log √(2π)
+pub(super) const LOG_SQRT_2PI: f32 = 0.918_938_5;
+
+/// The networks, and the constants of
+/// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9).
+///
+/// Weights are one flat vector `[actor | log_std | critic]`.
+#[derive(Clone, Debug)]
+pub(super) struct Objective {
+    pub actor: Mlp,
+    pub head: Head,
+    pub critic: Option<Mlp>,
+    /// ε
+    pub clip: f32,
+    /// c_e
+    pub entropy_bonus: f32,
+    /// c_v
+    pub value_weight: f32,
+    /// Largest global gradient norm.
+    pub max_grad_norm: f32,
+}
+
+impl Objective {
+    /// Number of actor weights, log standard deviations included; the critic's stand behind them.
+    pub fn actor_params(&self) -> usize {
+        self.actor.params() + Policy::log_stds(self.head, self.actor.outputs())
+    }
+
+    /// Number of all weights.
+    pub fn params(&self) -> usize {
+        self.actor_params() + self.critic.as_ref().map_or(0, Mlp::params)
+    }
+
+    /// L from a minibatch's figures.
+    #[cfg(test)]
+    pub fn loss(&self, figures: &[f32]) -> f32 {
+        figures[0] + self.value_weight * figures[1] - self.entropy_bonus * figures[2]
+    }
+}
+
+/// One iteration's steps on the host, N rows.
+pub(super) struct Columns {
+    /// Normalised, `[N, obs_dim]`.
+    pub obs: Vec<f32>,
+    /// `[N, action_dim]`
+    pub latents: Vec<f32>,
+    /// Under the policy that acted, `[N]`.
+    pub log_probs: Vec<f32>,
+    /// `[N]`
+    pub advantages: Vec<f32>,
+    /// The critic's targets, `[N]`.
+    pub targets: Vec<f32>,
+}
+
+/// How many [`Figures`] there are.
+pub(super) const FIGURES: usize = 6;
+
+/// Policy loss, value loss, entropy, KL, clip fraction (means over a minibatch), gradient norm before clipping.
+pub(super) type Figures = [f32; FIGURES];
+
+/// Adam's moments; empty before the first step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct AdamMoments {
+    pub first: Vec<f32>,
+    pub second: Vec<f32>,
+    /// Steps made.
+    pub time: u64,
+}
+
+/// Where the arithmetic of an update happens.
+pub(super) trait Engine: Send {
+    /// The weights, on the host.
+    fn params(&self) -> Vec<f32>;
+
+    /// One pass over the rows of `order`, a gradient step a minibatch, each clipped to the global norm.
+    fn epoch(&mut self, columns: &Columns, order: &[usize], minibatch: usize, rate: f64) -> Vec<Figures>;
+
+    /// Adam's moments, for a checkpoint.
+    fn moments(&self) -> AdamMoments;
+
+    /// Goes on from weights and moments of the right lengths.
+    fn load(&mut self, params: &[f32], moments: &AdamMoments);
+
+    /// L and its gradient on the rows of `order`.
+    #[cfg(test)]
+    fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>);
+}

@@ -1,0 +1,210 @@
+//! The update on Burn tensors: the reference, and the way to a GPU.
+//!
+//! All weights are one flat tensor, `[actor | log_std | critic]`, and layers are slices of it. So the global
+//! gradient norm is the norm of one tensor, Adam has one state, every device starts from the same host numbers,
+//! and there is one place, `step`, where gradients are final.
+
+use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer};
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use super::objective::{
+    ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
+};
+use crate::mlp::{Activation, Mlp};
+use crate::policy::Head;
+
+/// Weights and optimiser on a Burn device.
+pub(super) struct TensorEngine {
+    objective: Objective,
+    device: Device,
+    params: Tensor<1>,
+    adam: Adam,
+    state: Option<AdamState<1>>,
+}
+
+/// One minibatch on the device.
+struct Rows {
+    obs: Tensor<2>,
+    latents: Tensor<2>,
+    log_probs: Tensor<1>,
+    advantages: Tensor<1>,
+    targets: Tensor<1>,
+}
+
+impl TensorEngine {
+    pub(super) fn new(objective: Objective, device: Device, params: &[f32]) -> Self {
+        Self {
+            objective,
+            params: vector(params, &device),
+            adam: AdamConfig::new().with_epsilon(ADAM_EPSILON as f32).build(),
+            state: None,
+            device,
+        }
+    }
+
+    /// The gradient `[params]` of one minibatch and its figures but for the norm `[FIGURES - 1]`, on the device.
+    fn gradient(&self, columns: &Columns, order: &[usize]) -> (Tensor<1>, Tensor<1>) {
+        let params = self.params.clone().autodiff().require_grad();
+        let (loss, figures) = self.loss(&params, self.rows(columns, order));
+        let gradients = loss.backward();
+        (params.grad(&gradients).expect("the loss depends on the weights"), figures)
+    }
+
+    /// One gradient step; returns the minibatch's figures `[FIGURES]`, still on the device.
+    fn step(&mut self, columns: &Columns, order: &[usize], learning_rate: f64) -> Tensor<1> {
+        let (gradient, figures) = self.gradient(columns, order);
+        let norm = gradient.clone().square().sum().sqrt();
+        let limit = self.objective.max_grad_norm;
+        let scale = norm.clone().add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+        let (next, state) =
+            self.adam.step(learning_rate, self.params.clone(), gradient * scale, self.state.take());
+        self.params = next;
+        self.state = state;
+        Tensor::cat(vec![figures, norm], 0)
+    }
+
+    /// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9).
+    fn loss(&self, params: &Tensor<1>, rows: Rows) -> (Tensor<1>, Tensor<1>) {
+        let config = &self.objective;
+        let out = forward(&config.actor, params, 0, rows.obs.clone());
+        let (log_probs, entropy) = match config.head {
+            Head::Categorical => categorical(out, rows.latents),
+            Head::TanhGaussian | Head::ClippedGaussian => {
+                let from = config.actor.params();
+                let log_std = params.clone().slice(from..from + config.actor.outputs());
+                gaussian(out, log_std, rows.latents)
+            }
+        };
+        let log_ratio = log_probs - rows.log_probs;
+        let ratio = log_ratio.clone().exp();
+        let clipped = ratio.clone().clamp(1.0 - config.clip, 1.0 + config.clip);
+        let surrogate = (ratio.clone() * rows.advantages.clone()).min_pair(clipped * rows.advantages).mean();
+        let policy_loss = surrogate.neg();
+        let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_bonus);
+        let value_loss = match &config.critic {
+            None => policy_loss.clone().detach().mul_scalar(0.0),
+            Some(critic) => {
+                let values: Tensor<1> =
+                    forward(critic, params, config.actor_params(), rows.obs).squeeze_dim(1);
+                let half_mse = (values - rows.targets).square().mean().mul_scalar(0.5);
+                loss = loss + half_mse.clone().mul_scalar(config.value_weight);
+                half_mse
+            }
+        };
+        let (ratio, log_ratio) = (ratio.detach(), log_ratio.detach());
+        let approx_kl = (ratio.clone().sub_scalar(1.0) - log_ratio).mean();
+        let clip_fraction = ratio.sub_scalar(1.0).abs().greater_elem(config.clip).float().mean();
+        let figures = Tensor::cat(
+            vec![policy_loss.detach(), value_loss.detach(), entropy.detach(), approx_kl, clip_fraction],
+            0,
+        );
+        (loss, figures.inner())
+    }
+
+    fn rows(&self, columns: &Columns, order: &[usize]) -> Rows {
+        let device = self.device.clone().autodiff();
+        let matrix = |column: &[f32], width: usize| {
+            let mut picked = Vec::with_capacity(order.len() * width);
+            order.iter().for_each(|&i| picked.extend_from_slice(&column[i * width..(i + 1) * width]));
+            Tensor::<2>::from_data(TensorData::new(picked, [order.len(), width]), &device)
+        };
+        let vector = |column: &[f32]| {
+            let picked: Vec<f32> = order.iter().map(|&i| column[i]).collect();
+            Tensor::<1>::from_data(TensorData::new(picked, [order.len()]), &device)
+        };
+        let latent_dim = columns.latents.len() / columns.log_probs.len();
+        Rows {
+            obs: matrix(&columns.obs, self.objective.actor.inputs()),
+            latents: matrix(&columns.latents, latent_dim),
+            log_probs: vector(&columns.log_probs),
+            advantages: vector(&columns.advantages),
+            targets: vector(&columns.targets),
+        }
+    }
+}
+
+impl Engine for TensorEngine {
+    fn params(&self) -> Vec<f32> {
+        to_vec(self.params.clone())
+    }
+
+    fn epoch(&mut self, columns: &Columns, order: &[usize], minibatch: usize, rate: f64) -> Vec<Figures> {
+        let figures: Vec<Tensor<1>> =
+            order.chunks(minibatch).map(|chunk| self.step(columns, chunk, rate)).collect();
+        // One read from the device an epoch.
+        let host = to_vec(Tensor::cat(figures, 0));
+        host.as_chunks::<FIGURES>().0.to_vec()
+    }
+
+    fn moments(&self) -> AdamMoments {
+        self.state.as_ref().map_or_else(AdamMoments::default, |AdamState { momentum }| AdamMoments {
+            first: to_vec(momentum.moment_1.clone()),
+            second: to_vec(momentum.moment_2.clone()),
+            time: momentum.time as u64,
+        })
+    }
+
+    fn load(&mut self, params: &[f32], moments: &AdamMoments) {
+        self.params = vector(params, &self.device);
+        self.state = (moments.time > 0).then(|| {
+            let of = |values: &[f32]| vector(values, &self.device);
+            let (first, second) = (of(&moments.first), of(&moments.second));
+            AdamState::new(AdaptiveMomentumState::new(moments.time as usize, first, second))
+        });
+    }
+
+    #[cfg(test)]
+    fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>) {
+        let (gradient, figures) = self.gradient(columns, order);
+        (self.objective.loss(&to_vec(figures)), to_vec(gradient))
+    }
+}
+
+/// The network on `x` `[rows, inputs]`, its weights at `offset` of the flat vector. Returns `[rows, outputs]`.
+fn forward(mlp: &Mlp, params: &Tensor<1>, mut offset: usize, x: Tensor<2>) -> Tensor<2> {
+    let mut take = |n: usize| {
+        offset += n;
+        params.clone().slice(offset - n..offset)
+    };
+    let last = mlp.layers().count() - 1;
+    mlp.layers().enumerate().fold(x, |x, (layer, (inputs, outputs))| {
+        let weight = take(inputs * outputs).reshape([inputs, outputs]);
+        let bias = take(outputs).reshape([1, outputs]);
+        let y = x.matmul(weight) + bias;
+        match mlp.activation() {
+            _ if layer == last => y,
+            Activation::Tanh => tanh(y),
+            Activation::Relu => activation::relu(y),
+        }
+    })
+}
+
+/// tanh y = 2 σ(2 y) − 1: on Burn's CPU backends `tanh` itself takes more time than all the rest of an update.
+fn tanh(y: Tensor<2>) -> Tensor<2> {
+    activation::sigmoid(y.mul_scalar(2.0)).mul_scalar(2.0).sub_scalar(1.0)
+}
+
+/// log N(u; μ, σ²) summed over dimensions `[rows]`, and the entropy `[1]`.
+fn gaussian(mean: Tensor<2>, log_std: Tensor<1>, latents: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
+    let dim = mean.dims()[1];
+    let log_std_row = log_std.clone().reshape([1, dim]);
+    let z = (latents - mean) * log_std_row.clone().neg().exp();
+    let log_probs = (z.square().mul_scalar(-0.5) - log_std_row).sum_dim(1).squeeze_dim(1);
+    let log_probs = log_probs.sub_scalar(LOG_SQRT_2PI * dim as f32);
+    (log_probs, log_std.sum().add_scalar(UNIT_ENTROPY * dim as f32))
+}
+
+/// log softmax at the chosen options `[rows]`, and the mean entropy `[1]`.
+fn categorical(logits: Tensor<2>, options: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
+    let log_probs = activation::log_softmax(logits, 1);
+    let entropy = (log_probs.clone().exp() * log_probs.clone()).sum_dim(1).mean().neg();
+    (log_probs.gather(1, options.int()).squeeze_dim(1), entropy)
+}
+
+fn vector(values: &[f32], device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+}
+
+fn to_vec(tensor: Tensor<1>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
