@@ -240,11 +240,11 @@ mod tests {
             let mut compare = |difference: f64, exact: f32| {
                 bent += usize::from((difference - f64::from(exact)).abs() > 1e-3);
             };
-            for i in 0..params.len() {
-                compare(slope(&params, i, &|p| loss(p, &x)), gradient[i]);
+            for (i, &g) in gradient.iter().enumerate() {
+                compare(slope(&params, i, &|p| loss(p, &x)), g);
             }
-            for i in 0..x.len() {
-                compare(slope(&x, i, &|x| loss(&params, x)), d_x[i]);
+            for (i, &d) in d_x.iter().enumerate() {
+                compare(slope(&x, i, &|x| loss(&params, x)), d);
             }
             let allowed = if activation == Activation::Relu { params.len() / 20 } else { 0 };
             assert!(bent <= allowed, "{activation:?}: {bent} slopes disagree");

@@ -63,6 +63,14 @@ pub trait Oracle: Send {
     /// # Errors
     /// [`OracleError`] where no answers can be had.
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError>;
+
+    /// The number by which alone this oracle decides, where there is one: the larger wins, equals tie.
+    ///
+    /// All pairs of K are then compared by sorting K numbers, with the same answers.
+    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
+        let _ = trajectory;
+        None
+    }
 }
 
 impl<F: FnMut(Trajectory<'_>, Trajectory<'_>) -> f32 + Send> Oracle for F {

@@ -8,6 +8,7 @@
 use crate::oracle::{OracleError, Queries};
 use crate::rollout::{Episode, Rollout};
 
+mod ranking;
 pub mod self_play;
 pub mod task_reward;
 

@@ -152,3 +152,43 @@ fn abstentions_count_for_nobody() {
     near(&shy.score(&Batch { rollout: &rollout, seed: 0, iteration: 0 }).unwrap(), &[0.5, 0.0, 1.0]);
     assert_eq!((shy.queries().asked, shy.queries().abstained), (3, 2));
 }
+
+/// By return, without declaring it: every pair is asked.
+struct Undeclared;
+
+impl Oracle for Undeclared {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn rand::Rng) -> Result<Vec<Answer>, OracleError> {
+        Ok(pairs.iter().map(|p| Answer::Prefer(by_return(p.a, p.b))).collect())
+    }
+}
+
+#[test]
+fn sorting_gives_what_all_pairs_give() {
+    use rand::{RngExt, SeedableRng};
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(8);
+    // Few distinct rewards, so that there are ties; lengths from 1 to 6.
+    let mut iteration = || Rollout {
+        episodes: (0..12)
+            .map(|_| {
+                let steps = rng.random_range(1..7);
+                episode(&(0..steps).map(|_| rng.random_range(0..3) as f32).collect::<Vec<_>>())
+            })
+            .collect(),
+        per_state: 4,
+    };
+    let rollouts: Vec<Rollout> = (0..4).map(|_| iteration()).collect();
+    for opponents in [Opponents::Group, Opponents::Queue(7), Opponents::Queue(30)] {
+        for window in [None, Some(2)] {
+            let of = |oracle: Box<dyn Oracle>| {
+                SelfPlay::new(Counted::new(oracle, None), opponents, Placement::Spread, window)
+            };
+            let mut sorted = of(Box::new(spo::oracle::returns::TaskReturn));
+            let mut asked = of(Box::new(Undeclared));
+            for (at, rollout) in rollouts.iter().enumerate() {
+                let at = at as u64;
+                assert_eq!(score(&mut sorted, rollout, at), score(&mut asked, rollout, at), "{opponents}");
+                assert_eq!(sorted.queries(), asked.queries(), "{opponents}, windows of {window:?}");
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Oracle, OracleError, Pair};
+use crate::rollout::Trajectory;
 
 /// What was asked of an oracle, and what came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,15 @@ pub struct Queries {
     pub tied: u64,
     /// Abstentions.
     pub abstained: u64,
+}
+
+/// Comparisons decided by sorting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// Pairs.
+    pub asked: u64,
+    /// Of them ties.
+    pub tied: u64,
 }
 
 /// An oracle whose every comparison is checked, counted, held to a budget and, if asked for, logged.
@@ -91,9 +101,7 @@ impl Counted {
     /// [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Range`], or the oracle's own.
     pub fn ask(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let (asked, next) = (self.queries.asked, pairs.len() as u64);
-        if let Some(budget) = self.budget.filter(|&b| asked + next > b) {
-            return Err(OracleError::Budget { budget, asked, next });
-        }
+        self.check_budget(next)?;
         let answers = self.oracle.compare(pairs, rng)?;
         if answers.len() != pairs.len() {
             return Err(OracleError::Count { asked: pairs.len(), got: answers.len() });
@@ -113,6 +121,31 @@ impl Counted {
         self.queries.asked += next;
         self.write_log(asked, pairs, &answers)?;
         Ok(answers)
+    }
+
+    /// The numbers by which the oracle decides, where it declares them and no log wants every comparison.
+    pub fn utilities<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<f64>> {
+        if self.log.is_some() { None } else { of.map(|t| self.oracle.utility(t)).collect() }
+    }
+
+    /// Counts comparisons that [`utilities`](Self::utilities) decided.
+    ///
+    /// # Errors
+    /// [`OracleError::Budget`]; nothing is then counted.
+    pub fn count_decided(&mut self, Decided { asked, tied }: Decided) -> Result<(), OracleError> {
+        self.check_budget(asked)?;
+        self.queries.asked += asked;
+        self.queries.answered += asked;
+        self.queries.tied += tied;
+        Ok(())
+    }
+
+    fn check_budget(&self, next: u64) -> Result<(), OracleError> {
+        let asked = self.queries.asked;
+        match self.budget.filter(|&b| asked + next > b) {
+            Some(budget) => Err(OracleError::Budget { budget, asked, next }),
+            None => Ok(()),
+        }
     }
 
     fn write_log(&mut self, first: u64, pairs: &[Pair<'_>], answers: &[Answer]) -> Result<(), OracleError> {

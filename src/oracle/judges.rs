@@ -10,9 +10,17 @@ pub struct Effort;
 
 impl Oracle for Effort {
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let effort = |t: Trajectory<'_>| t.actions.iter().map(|&u| f64::from(u).powi(2)).sum::<f64>();
-        Ok(pairs.iter().map(|p| Answer::Prefer(hard(effort(p.b), effort(p.a)))).collect())
+        Ok(pairs.iter().map(|p| Answer::Prefer(hard(-effort(p.a), -effort(p.b)))).collect())
     }
+
+    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
+        Some(-effort(trajectory))
+    }
+}
+
+/// Σ u²
+fn effort(t: Trajectory<'_>) -> f64 {
+    t.actions.iter().map(|&u| f64::from(u).powi(2)).sum()
 }
 
 /// An intransitive judge of final positions: who ends a little further round the circle wins.

@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use super::{Answer, Oracle, OracleError, Pair};
+use crate::rollout::Trajectory;
 
 /// The longer return wins; equal returns tie.
 pub struct TaskReturn;
@@ -10,6 +11,10 @@ pub struct TaskReturn;
 impl Oracle for TaskReturn {
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(p.a.task_return(), p.b.task_return()))).collect())
+    }
+
+    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
+        Some(trajectory.task_return())
     }
 }
 

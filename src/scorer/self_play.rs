@@ -1,11 +1,14 @@
 //! Self-play: the win proportion of a trajectory is its reward (Swamy et al. 2024, Algorithm 1).
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::ranking::Ranking;
 use super::{Batch, Scorer, ScorerState};
 use crate::opponents::{Opponents, all_pairs, sampled_pairs};
+use crate::oracle::counted::Decided;
 use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
 use crate::random::{Stream, stream};
 use crate::rollout::{Episode, Rollout, Trajectory};
@@ -91,6 +94,14 @@ impl SelfPlay {
                 Err(place) => groups.insert(place, (key, vec![at])),
             }
         }
+        let of =
+            |at: usize| rollout.episodes[segments[at].episode].window(segments[at].from, segments[at].to);
+        if self.opponents == Opponents::Group
+            && let Some(utilities) = self.oracle.utilities((0..segments.len()).map(of))
+        {
+            let groups = groups.into_iter().map(|(_, members)| members);
+            return self.ranked_in_groups(groups, &utilities);
+        }
         let mut rng = stream(batch.seed, Stream("opponent"), batch.iteration, 0);
         let met: Vec<(usize, usize)> = groups
             .iter()
@@ -99,8 +110,6 @@ impl SelfPlay {
                 _ => all_pairs(members),
             })
             .collect();
-        let of =
-            |at: usize| rollout.episodes[segments[at].episode].window(segments[at].from, segments[at].to);
         let pairs: Vec<Pair<'_>> = met.iter().map(|&(i, j)| Pair { a: of(i), b: of(j) }).collect();
         let mut wins = vec![Wins::default(); segments.len()];
         for (&(i, j), answer) in met.iter().zip(self.ask(batch, &pairs)?) {
@@ -110,6 +119,25 @@ impl SelfPlay {
             }
         }
         Ok(wins.into_iter().map(Wins::proportion).collect())
+    }
+
+    /// What all pairs would give: a group's utilities are sorted.
+    fn ranked_in_groups(
+        &mut self,
+        groups: impl Iterator<Item = Vec<usize>>,
+        utilities: &[f64],
+    ) -> Result<Vec<f64>, OracleError> {
+        let mut proportions = vec![0.5; utilities.len()];
+        let mut decided = Decided::default();
+        for members in groups {
+            let ranking = Ranking::new(members.iter().map(|&at| utilities[at]).collect());
+            for &at in &members {
+                proportions[at] = ranking.proportion(utilities[at], true, &mut decided);
+            }
+        }
+        // Each pair was met from both of its sides.
+        self.oracle.count_decided(Decided { asked: decided.asked / 2, tied: decided.tied / 2 })?;
+        Ok(proportions)
     }
 
     /// Win proportions against the queue as it was before this iteration.
@@ -128,8 +156,57 @@ impl SelfPlay {
             self.queue.extend(rollout.episodes.iter().take(size).cloned());
         }
         let queue = std::mem::take(&mut self.queue);
-        let mut met = Vec::new();
-        let mut pairs = Vec::new();
+        let proportions = match self.ranked_in_queue(rollout, segments, &queue, first) {
+            Some(ranked) => ranked,
+            None => self.asked_in_queue(batch, segments, &queue, first),
+        };
+        self.queue = queue;
+        let proportions = proportions?;
+        if !first {
+            self.queue.extend(rollout.episodes.iter().cloned());
+            let excess = self.queue.len().saturating_sub(size);
+            self.queue.drain(..excess);
+        }
+        Ok(proportions)
+    }
+
+    /// What all comparisons with the queue would give: its utilities are sorted, window by window.
+    fn ranked_in_queue(
+        &mut self,
+        rollout: &Rollout,
+        segments: &[Segment],
+        queue: &VecDeque<Episode>,
+        first: bool,
+    ) -> Option<Result<Vec<f64>, OracleError>> {
+        let own = segments.iter().map(|s| rollout.episodes[s.episode].window(s.from, s.to));
+        let utilities = self.oracle.utilities(own)?;
+        let mut rankings: BTreeMap<usize, Ranking> = BTreeMap::new();
+        for s in segments {
+            if let Entry::Vacant(place) = rankings.entry(s.window) {
+                let there = queue.iter().filter(|o| s.from < o.len()).map(|o| self.same_window(s, o));
+                place.insert(Ranking::new(self.oracle.utilities(there)?));
+            }
+        }
+        let mut decided = Decided::default();
+        let proportions = (segments.iter().zip(utilities))
+            .map(|(s, utility)| {
+                // The first iteration's trajectories are the queue's.
+                let one_of_them = first && s.episode < queue.len();
+                rankings[&s.window].proportion(utility, one_of_them, &mut decided)
+            })
+            .collect();
+        Some(self.oracle.count_decided(decided).map(|()| proportions))
+    }
+
+    fn asked_in_queue(
+        &mut self,
+        batch: &Batch<'_>,
+        segments: &[Segment],
+        queue: &VecDeque<Episode>,
+        first: bool,
+    ) -> Result<Vec<f64>, OracleError> {
+        let rollout = batch.rollout;
+        let (mut met, mut pairs) = (Vec::new(), Vec::new());
         for (at, s) in segments.iter().enumerate() {
             let a = rollout.episodes[s.episode].window(s.from, s.to);
             for (place, opponent) in queue.iter().enumerate() {
@@ -141,18 +218,10 @@ impl SelfPlay {
             }
         }
         let mut wins = vec![Wins::default(); segments.len()];
-        let answers = self.ask(batch, &pairs);
-        drop(pairs);
-        self.queue = queue;
-        for (at, answer) in met.into_iter().zip(answers?) {
+        for (at, answer) in met.into_iter().zip(self.ask(batch, &pairs)?) {
             if let Answer::Prefer(p) = answer {
                 wins[at].add(p);
             }
-        }
-        if !first {
-            self.queue.extend(rollout.episodes.iter().cloned());
-            let excess = self.queue.len().saturating_sub(size);
-            self.queue.drain(..excess);
         }
         Ok(wins.into_iter().map(Wins::proportion).collect())
     }
