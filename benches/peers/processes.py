@@ -138,7 +138,8 @@ def make_venv(name):
     )
     setup(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", wanted, "-c", lock],
-        "pip cannot install the peers (is the package index within reach?)",
+        # Of pinned packages without an index, pip says that they conflict.
+        "pip cannot install the peers (is a package index within reach?)",
     )
     # Only a whole environment has a stamp.
     stamp.write_text(mark)
