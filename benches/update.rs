@@ -1,50 +1,64 @@
-//! One PPO update and one rollout of the default experiment, by backend.
+//! One gradient step on one minibatch, by network, rows and device, with 17 observations and 6 actions.
 //!
-//! `cargo bench --features ndarray`
+//! `cargo bench --bench update`, and with `--features flex,ndarray,wgpu` Burn's backends beside the host's loops.
 
 use std::hint::black_box;
+use std::time::Instant;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use rand::{RngExt, SeedableRng};
 use spo::Config;
-use spo::learner::{Learner, Moment, Steps, ppo::Ppo};
-use spo::policy::Acting;
-use spo::rollout::{Phase, Request, collect};
-use spo::train::registered;
+use spo::learner::{Experience, Learner, Moment, Steps, ppo::Ppo};
+use spo_envs::{ActionSpace, Spec};
 
-fn update(c: &mut Criterion) {
-    let factory = registered("pendulum").expect("a registered task");
-    let spec = factory().expect("the task").spec().clone();
-    let request = Request {
-        seed: 0,
-        phase: Phase::Train,
-        iteration: 0,
-        states: 4,
-        per_state: 8,
-        acting: Acting::Sample,
-    };
-    let mut group = c.benchmark_group("pendulum, 6400 steps");
-    group.sample_size(10);
+const OBS: usize = 17;
+const ACTIONS: usize = 6;
+
+fn ppo(c: &mut Criterion) {
     for device in spo::device::NAMES {
         // A backend that is not built in, or wgpu without an adapter, is left out.
         let Ok(opened) = spo::device::open(device) else { continue };
-        let config = Config { epochs: 1, ..Config::default() };
-        let mut ppo = Ppo::new(&spec, config.ppo(false), opened, 0);
-        let rollout = collect(&[ppo.policy()], &factory, &request).expect("a rollout");
-        let scores = vec![1.0 / 200.0; rollout.steps()];
-        group.bench_function(format!("one epoch of 25 minibatches of 256 rows, {device}"), |b| {
-            b.iter(|| {
-                let moment = Moment { seed: 0, iteration: 0, progress: 0.0 };
-                black_box(ppo.update(&Steps::from(&rollout), &scores, moment))
+        let name = if device == "cpu" { "ppo update".into() } else { format!("ppo update, {device}") };
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10);
+        for (width, rows) in [(64, 64), (64, 256), (64, 2048), (256, 64), (256, 256), (256, 2048)] {
+            let id = BenchmarkId::new(format!("{width}x{width}"), rows);
+            group.bench_function(id, |b| {
+                // All steps are epochs of one update, so that preparing it is spread thin.
+                b.iter_custom(|epochs| {
+                    let mut ppo = learner(width, rows, epochs as usize, opened.clone());
+                    let (obs, latents, log_probs, scores) = columns(rows);
+                    let episode = Experience {
+                        obs: &obs,
+                        final_obs: &obs[..OBS],
+                        latents: &latents,
+                        log_probs: &log_probs,
+                        terminated: true,
+                    };
+                    let steps = Steps { episodes: vec![episode], per_state: 1 };
+                    let start = Instant::now();
+                    let moment = Moment { seed: 0, iteration: 0, progress: 0.0 };
+                    black_box(ppo.update(&steps, &scores, moment));
+                    start.elapsed()
+                });
             });
-        });
+        }
+        group.finish();
     }
-    let ppo = Ppo::new(&spec, Config::default().ppo(false), spo::device::open("flex").expect("flex"), 0);
-    let policy = [ppo.policy()];
-    group.bench_function("rollout of 4 states x 8", |b| {
-        b.iter(|| black_box(collect(&policy, &factory, &request)));
-    });
-    group.finish();
 }
 
-criterion_group!(benches, update);
+fn learner(width: usize, rows: usize, epochs: usize, device: spo::device::Device) -> Ppo {
+    let action = ActionSpace::uniform(ACTIONS, -1.0, 1.0);
+    let spec = Spec { id: "bench".into(), obs_dim: OBS, action, horizon: rows, dt: 0.0 };
+    let config = Config { hidden: vec![width, width], minibatch: rows, epochs, ..Config::default() };
+    Ppo::new(&spec, config.ppo(false), device, 0)
+}
+
+fn columns(rows: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+    let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
+    (draw(rows * OBS), draw(rows * ACTIONS), vec![-6.0; rows], draw(rows))
+}
+
+criterion_group!(benches, ppo);
 criterion_main!(benches);

@@ -153,7 +153,7 @@ impl Default for Config {
             normalize_advantage: true,
             discount: 0.99,
             gae_lambda: 0.95,
-            learning_rate: 1e-3,
+            learning_rate: 5e-4,
             learning_rate_decay: true,
             epochs: 10,
             minibatch: 256,

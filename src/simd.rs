@@ -123,17 +123,17 @@ impl Lanes for Four {
 /// Defines a safe function that runs `$body` with the widest lanes, and with the rows and registers of the tile that
 /// then fits the register file.
 macro_rules! dispatched {
-    ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $type:ty),*)) => {
+    ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?) => {
         $(#[$doc])*
-        pub fn $name($($arg: $type),*) {
+        pub fn $name($($arg: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f")]
-                fn wide($($arg: $type),*) {
+                fn wide($($arg: $type),*) $(-> $result)? {
                     unsafe { $body::<__m512, 8, 2>($($arg),*) }
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn narrow($($arg: $type),*) {
+                fn narrow($($arg: $type),*) $(-> $result)? {
                     unsafe { $body::<__m256, 6, 2>($($arg),*) }
                 }
                 if is_x86_feature_detected!("avx512f") {
@@ -354,6 +354,27 @@ unsafe fn tanh_lanes<V: Lanes>(x: V) -> V {
     }
 }
 
+dispatched! {
+    /// Σ x².
+    sum_of_squares = sum_of_squares_by(x: &[f32]) -> f32
+}
+
+#[inline(always)]
+unsafe fn sum_of_squares_by<V: Lanes, const ROWS: usize, const VECTORS: usize>(x: &[f32]) -> f32 {
+    // Four sums at once, so that none waits for the one before it.
+    let mut sums = unsafe { [V::splat(0.0); 4] };
+    let mut chunks = x.chunks_exact(4 * V::N);
+    for chunk in &mut chunks {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            let x = unsafe { V::load(chunk[v * V::N..][..V::N].as_ptr()) };
+            *sum = unsafe { x.mul_add(x, *sum) };
+        }
+    }
+    let mut lanes = [0.0; 16];
+    unsafe { sums[0].add(sums[1]).add(sums[2].add(sums[3])).store(lanes.as_mut_ptr()) };
+    lanes.iter().sum::<f32>() + chunks.remainder().iter().map(|x| x * x).sum::<f32>()
+}
+
 /// Adam's constants and where it stands (Kingma & Ba 2015, algorithm 1).
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep {
@@ -513,6 +534,15 @@ mod tests {
         let mut far = [f32::MAX, f32::MIN, 1e-30];
         tanh(&mut far);
         assert!((far[0] - 1.0).abs() < 4e-7 && (far[1] + 1.0).abs() < 4e-7 && far[2].abs() < 1e-29);
+    }
+
+    #[test]
+    fn squares_of_every_length_add_up() {
+        for n in [0, 1, 15, 64, 65, 1003] {
+            let x = numbers(n, 3);
+            let exact: f64 = x.iter().map(|&x| f64::from(x).powi(2)).sum();
+            assert!((f64::from(sum_of_squares(&x)) - exact).abs() < 1e-4 * exact.max(1.0));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::objective::{
 };
 use crate::mlp::{Mlp, Tape};
 use crate::policy::Head;
-use crate::simd::{AdamStep, adam};
+use crate::simd::{AdamStep, adam, sum_of_squares};
 
 /// Rows a block: its activations stay in a core's cache.
 const BLOCK: usize = 256;
@@ -38,6 +38,8 @@ struct Task {
     tape: Tape,
     obs: Vec<f32>,
     d_output: Vec<f32>,
+    /// 1 / σ
+    inverse_std: Vec<f32>,
     /// Of the task's own network.
     gradient: Vec<f32>,
     /// Sums over the rows.
@@ -78,7 +80,7 @@ impl FusedEngine {
             let log_std = &params[objective.actor.params()..objective.actor_params()];
             figures[2] = log_std.iter().sum::<f32>() + UNIT_ENTROPY * log_std.len() as f32;
         }
-        figures[5] = gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt() as f32;
+        figures[5] = sum_of_squares(gradient).sqrt();
         figures
     }
 
@@ -141,6 +143,9 @@ impl Task {
         let out = mlp.forward(params, &self.obs, &mut self.tape);
         self.d_output.clear();
         self.d_output.extend_from_slice(out);
+        self.inverse_std.clear();
+        self.inverse_std.extend(log_std.iter().map(|l| (-l).exp()));
+        let log_scale = log_std.iter().sum::<f32>() + LOG_SQRT_2PI * outputs as f32;
         let (d_params, d_log_std) = self.gradient.split_at_mut(mlp_params);
         for (d, &i) in self.d_output.chunks_exact_mut(outputs).zip(rows) {
             let (old, advantage) = (columns.log_probs[i], columns.advantages[i]);
@@ -158,18 +163,16 @@ impl Task {
                 }
             } else {
                 let latents = &columns.latents[i * outputs..(i + 1) * outputs];
-                let mut log_prob = 0.0;
                 // From means to z = (u − μ) / σ.
-                for ((d, u), log_std) in d.iter_mut().zip(latents).zip(log_std) {
-                    let z = (u - *d) * (-log_std).exp();
-                    log_prob -= 0.5 * z * z + log_std + LOG_SQRT_2PI;
-                    *d = z;
+                for ((d, u), inverse) in d.iter_mut().zip(latents).zip(&self.inverse_std) {
+                    *d = (u - *d) * inverse;
                 }
+                let log_prob = -0.5 * d.iter().map(|z| z * z).sum::<f32>() - log_scale;
                 let slope = clipped(objective.clip, log_prob - old, advantage, &mut self.figures) * weight;
                 // ∂ log π / ∂ μ = z / σ,  ∂ log π / ∂ log σ = z² − 1
-                for ((d, log_std), d_log_std) in d.iter_mut().zip(log_std).zip(&mut *d_log_std) {
+                for ((d, inverse), d_log_std) in d.iter_mut().zip(&self.inverse_std).zip(&mut *d_log_std) {
                     *d_log_std += slope * (*d * *d - 1.0) - bonus;
-                    *d *= slope * (-log_std).exp();
+                    *d *= slope * inverse;
                 }
             }
         }
