@@ -28,29 +28,36 @@ impl Checked {
     /// Begins an episode and writes its first observation, `[obs_dim]`.
     ///
     /// # Errors
-    /// [`EnvError::Shape`], or [`EnvError::NotFinite`] where the task's observation is not.
+    /// [`EnvError::Shape`], [`EnvError::Simulation`], or [`EnvError::NotFinite`] where the task's observation is not.
     pub fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) -> Result<(), EnvError> {
         self.shape("observation", obs.len(), self.spec().obs_dim)?;
         self.env.reset(rng, obs);
-        self.steps = Some(0);
-        self.finite("observation", obs)
+        self.begin(obs)
     }
 
     /// Begins an episode in a given state.
     ///
     /// # Errors
-    /// [`EnvError::Shape`], [`EnvError::State`], [`EnvError::NotFinite`].
+    /// [`EnvError::Shape`], [`EnvError::State`], [`EnvError::Simulation`], [`EnvError::NotFinite`].
     pub fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
         self.shape("observation", obs.len(), self.spec().obs_dim)?;
         self.env.restore(state, obs)?;
+        self.begin(obs)
+    }
+
+    fn begin(&mut self, obs: &[f32]) -> Result<(), EnvError> {
+        self.steps = None;
+        fault(&*self.env, None)?;
+        self.finite("observation", obs)?;
         self.steps = Some(0);
-        self.finite("observation", obs)
+        Ok(())
     }
 
     /// Advances by one step; the episode is truncated at the horizon.
     ///
     /// # Errors
-    /// [`EnvError`]: no episode, a wrong length, a number that is not finite, an option that is none.
+    /// [`EnvError`]: no episode, a wrong length, a number that is not finite, an option that is none, a simulator
+    /// that failed.
     pub fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Result<Step, EnvError> {
         let Some(steps) = self.steps else {
             return Err(EnvError::NotReset { id: self.spec().id.clone() });
@@ -60,6 +67,7 @@ impl Checked {
         let mut step = self.env.step(action, obs);
         // An episode that went wrong is over.
         self.steps = None;
+        fault(&*self.env, Some(steps))?;
         self.check_outcome(obs, step)?;
         step.truncated = !step.terminated && (step.truncated || steps + 1 >= self.spec().horizon);
         self.steps = (!step.terminated && !step.truncated).then_some(steps + 1);
@@ -114,5 +122,13 @@ impl Checked {
                 Err(EnvError::NotFinite { id: self.spec().id.clone(), what, index, value: values[index] })
             }
         }
+    }
+}
+
+/// What the task says went wrong, as an error.
+pub(crate) fn fault(env: &dyn Env, step: Option<usize>) -> Result<(), EnvError> {
+    match env.fault() {
+        None => Ok(()),
+        Some(why) => Err(EnvError::Simulation { id: env.spec().id.clone(), step, why: why.into() }),
     }
 }

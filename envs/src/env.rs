@@ -83,6 +83,18 @@ pub trait Env: Send {
     /// Advances by one step; the motion of an action outside the bounds is that of the nearest bound.
     fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step;
 
+    /// What went wrong in the last reset or step, for a task whose simulator can fail; [`Checked`](crate::Checked)
+    /// makes an [`EnvError::Simulation`] of it.
+    fn fault(&self) -> Option<&str> {
+        None
+    }
+
+    /// Name and length of an observation's parts in order, where it is one of named parts (DM Control); otherwise
+    /// none.
+    fn parts(&self) -> &[(&'static str, usize)] {
+        &[]
+    }
+
     /// The present state as lines and circles, for a picture or a page.
     fn frame(&self) -> Frame {
         Frame::default()
@@ -176,6 +188,37 @@ pub enum EnvError {
         /// What it takes.
         want: String,
     },
+    /// A number of steps after `@` that is none.
+    #[error("`{id}`: after `@` comes the number of steps of an episode, from 1 to {most}")]
+    Horizon {
+        /// The name asked for.
+        id: String,
+        /// The largest number.
+        most: usize,
+    },
+    /// The task's simulator failed.
+    #[error("{id}: {}{why}", at_step(*step))]
+    Simulation {
+        /// The task.
+        id: String,
+        /// Steps of the episode before, where it was a step.
+        step: Option<usize>,
+        /// What happened.
+        why: String,
+    },
+    /// The task needs MuJoCo, and it or the model cannot be opened.
+    #[cfg(feature = "mujoco")]
+    #[error("{id}: {source}")]
+    Mujoco {
+        /// The task.
+        id: String,
+        /// Why, and the mend.
+        source: crate::mujoco::MujocoError,
+    },
+}
+
+fn at_step(step: Option<usize>) -> String {
+    step.map(|step| format!("step {step}: ")).unwrap_or_default()
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {

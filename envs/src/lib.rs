@@ -1,9 +1,11 @@
-//! Continuous-control tasks for learning from preferences, in pure Rust.
+//! Continuous-control tasks for learning from preferences.
 //!
 //! - [`Env`]: what a task is; [`Spec`] says its shapes, bounds and horizon.
-//! - [`registry`] and [`make`]: the tasks by name.
+//! - [`registry`] and [`make`]: the tasks by name; `HalfCheetah-v5@200` is HalfCheetah-v5 with episodes of 200 steps.
 //! - [`Checked`]: a task behind shape checks and its time limit; what a rollout steps.
 //! - [`trace`]: steps a task through a recorded trajectory, to hold it against another simulator.
+//! - [`tasks`]: those in pure Rust.
+//! - [`mujoco`]: those of Gymnasium and DM Control, on a library that is opened at run time (feature `mujoco`).
 //!
 //! ```
 //! use rand::SeedableRng;
@@ -17,9 +19,13 @@
 //! # Ok::<(), spo_envs::EnvError>(())
 //! ```
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
 
 mod checked;
 mod env;
+mod horizon;
+#[cfg(feature = "mujoco")]
+pub mod mujoco;
 mod registry;
 pub mod tasks;
 pub mod trace;

@@ -3,9 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::checked::Checked;
-use crate::env::{EnvError, Step};
+pub use observation::Observation;
+
+use crate::checked::{Checked, fault};
+use crate::env::{Env, EnvError, Step};
 use crate::registry::make;
+
+mod observation;
 
 /// A trajectory from an explicit state, stepped on past termination.
 ///
@@ -21,12 +25,12 @@ pub struct Trace {
     pub init: Init,
     /// The first observation, where the file has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub obs0: Option<Vec<f64>>,
+    pub obs0: Option<Observation>,
     /// Actions, `[T][action_dim]`.
     pub actions: Vec<Vec<f32>>,
-    /// Observations after each action, `[T][obs_dim]`.
+    /// Observations after each action, `[T]`.
     #[serde(default)]
-    pub obs: Vec<Vec<f64>>,
+    pub obs: Vec<Observation>,
     /// Task rewards, `[T]`.
     #[serde(default)]
     pub rewards: Vec<f64>,
@@ -53,15 +57,18 @@ pub enum Init {
         qpos: Vec<f64>,
         /// Velocities.
         qvel: Vec<f64>,
+        /// Where the target is (two numbers), for a task that draws one beside its joints.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        target: Vec<f64>,
     },
 }
 
 impl Init {
-    /// All numbers in order, positions first.
+    /// All numbers in order: positions, velocities, target.
     pub fn numbers(&self) -> Vec<f64> {
         match self {
             Self::State { state } => state.clone(),
-            Self::Joints { qpos, qvel } => [&qpos[..], qvel].concat(),
+            Self::Joints { qpos, qvel, target } => [&qpos[..], qvel, target].concat(),
         }
     }
 }
@@ -82,21 +89,24 @@ pub enum TraceError {
     },
 }
 
-/// Steps the task through the trace's actions and returns what this simulator gives, in the same form.
+/// Steps the task through the trace's actions and returns what this simulator gives, in the same form: observations
+/// of named parts stay so, unless the file has them as plain vectors.
 ///
 /// # Errors
-/// [`TraceError`]: no such task, a state or an action that it does not take.
+/// [`TraceError`]: no such task, a state or an action that it does not take, a simulation that diverged.
 pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
     let checks = Checked::new(make(&trace.env)?);
     // The bare task: a trace goes on past termination and the horizon.
     let mut env = make(&trace.env)?;
     let mut obs = vec![0.0; env.spec().obs_dim];
     env.restore(&trace.init.numbers(), &mut obs)?;
+    fault(&*env, None)?;
     checks.check_outcome(&obs, Step::default())?;
-    let wide = |obs: &[f32]| obs.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+    let plain = matches!(trace.obs0.as_ref().or(trace.obs.first()), Some(Observation::Vector(_)));
+    let seen = |env: &dyn Env, obs: &[f32]| Observation::of(obs, if plain { &[] } else { env.parts() });
     let mut ours = Trace {
         source: "spo-envs".into(),
-        obs0: Some(wide(&obs)),
+        obs0: Some(seen(&*env, &obs)),
         obs: Vec::new(),
         rewards: Vec::new(),
         terminated: Vec::new(),
@@ -106,8 +116,9 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
         let at = |source| TraceError::Step { step, source };
         checks.check_action(action).map_err(at)?;
         let done = env.step(action, &mut obs);
+        fault(&*env, None).map_err(at)?;
         checks.check_outcome(&obs, done).map_err(at)?;
-        ours.obs.push(wide(&obs));
+        ours.obs.push(seen(&*env, &obs));
         ours.rewards.push(f64::from(done.reward));
         ours.terminated.push(done.terminated);
     }

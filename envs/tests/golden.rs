@@ -1,37 +1,78 @@
-//! Trajectories of Gymnasium 1.4.0, stepped through here.
+//! Trajectories of Gymnasium 1.4.0 and DM Control 1.0.50, stepped through here.
+//!
+//! `tests/trajectories/README.md` says how they were recorded.
 
-use spo_envs::trace::{Init, Trace, replay};
+use std::path::PathBuf;
 
-fn golden(name: &str) -> (Trace, Trace) {
-    let path = format!("{}/tests/trajectories/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let theirs: Trace = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let ours = replay(&theirs).unwrap();
-    (theirs, ours)
+use spo_envs::trace::{Init, Observation, Trace, replay};
+
+mod common;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/trajectories")
+}
+
+fn read(name: &str) -> Trace {
+    let text = std::fs::read_to_string(folder().join(name).with_extension("json")).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// The largest differences in observations (relative where above 1) and in rewards (relative).
+fn agree(name: &str) -> (f64, f64) {
+    let theirs = read(name);
+    let ours = replay(&theirs).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(theirs.actions.len(), theirs.obs.len(), "{name}");
+    if !theirs.terminated.is_empty() {
+        assert_eq!(theirs.terminated, ours.terminated, "{name}");
+    }
+    let mut worst = (0.0f64, 0.0f64);
+    let pairs = (theirs.obs0.iter().zip(&ours.obs0)).chain(theirs.obs.iter().zip(&ours.obs));
+    for (step, (a, b)) in pairs.enumerate() {
+        if let (Observation::Parts(a), Observation::Parts(b)) = (a, b) {
+            let names = |parts: &[(String, Vec<f64>)]| {
+                parts.iter().map(|(n, x)| (n.clone(), x.len())).collect::<Vec<_>>()
+            };
+            assert_eq!(names(a), names(b), "{name}");
+        }
+        let (a, b) = (a.numbers(), b.numbers());
+        assert_eq!(a.len(), b.len(), "{name}");
+        for (i, (a, b)) in a.iter().zip(&b).enumerate() {
+            let off = (a - b).abs() / a.abs().max(1.0);
+            assert!(off <= 1e-6, "{name}: observation {step}, number {i}: {a} is {b} here");
+            worst.0 = worst.0.max(off);
+        }
+    }
+    for (step, (a, b)) in theirs.rewards.iter().zip(&ours.rewards).enumerate() {
+        let off = (a - b).abs() / a.abs().max(1e-6);
+        assert!(off <= 1e-6, "{name}: reward {step}: {a} is {b} here");
+        worst.1 = worst.1.max(off);
+    }
+    worst
 }
 
 #[test]
-fn gymnasium_agrees_step_for_step() {
-    for name in ["Pendulum-v1", "MountainCarContinuous-v0"] {
-        let (theirs, ours) = golden(name);
-        assert_eq!(theirs.obs.len(), 40);
-        assert_eq!(theirs.terminated, ours.terminated);
-        for (step, (a, b)) in theirs.obs.iter().flatten().zip(ours.obs.iter().flatten()).enumerate() {
-            assert!((a - b).abs() <= 1e-6 * a.abs().max(1.0), "{name}: observation {step}: {a} is {b} here");
-        }
-        for (step, (a, b)) in theirs.rewards.iter().zip(&ours.rewards).enumerate() {
-            assert!((a - b).abs() <= 1e-6 * a.abs(), "{name}: reward {step}: {a} is {b} here");
-        }
+fn every_trajectory_agrees_step_for_step() {
+    let mut names: Vec<_> = (std::fs::read_dir(folder()).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_string())
+        .collect();
+    names.sort();
+    assert!(names.len() > 2);
+    for name in names.iter().filter(|name| common::available(&read(name).env)) {
+        let (obs, reward) = agree(name);
+        println!("{name:<28} observations within {obs:.1e}, rewards within {reward:.1e}");
     }
 }
 
 #[test]
 fn a_wrong_trace_is_refused_by_its_step() {
-    let (theirs, _) = golden("Pendulum-v1");
+    let theirs = read("Pendulum-v1");
     let mut long = theirs.clone();
     long.actions[7] = vec![0.0, 1.0];
     assert!(replay(&long).unwrap_err().to_string().starts_with("step 7: pendulum: action has 2 numbers"));
     let mut short = theirs.clone();
-    short.init = Init::Joints { qpos: vec![0.1], qvel: vec![] };
+    short.init = Init::Joints { qpos: vec![0.1], qvel: vec![], target: vec![] };
     assert!(replay(&short).unwrap_err().to_string().contains("expected 2 finite numbers"));
     let far = Trace { init: Init::State { state: vec![1e300, 1e300] }, ..theirs.clone() };
     assert!(replay(&far).unwrap_err().to_string().contains("expected a finite number"));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use spo_envs::{ActionSpace, registry, trace};
+use spo_envs::{ActionSpace, EnvError, Spec, registry, trace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -17,7 +17,8 @@ enum Verb {
     /// Step a task through a recorded trajectory and print what it gave, in the same form
     ///
     /// The file is JSON with `env`, `init` (such as {"state": [0.1, 0.2]}) and `actions`, one list a step. The output
-    /// has `obs`, `rewards` and `terminated` of this simulator, so that it can be held against another's.
+    /// has `obs`, `rewards` and `terminated` of this simulator, so that it can be held against another's. The state of
+    /// a MuJoCo task is {"qpos": [..], "qvel": [..]}, with {"target": [..]} where the task draws one beside its joints.
     Trace {
         /// The trajectory
         #[arg(value_name = "FILE.json")]
@@ -40,19 +41,32 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn list() -> anyhow::Result<String> {
     let mut text =
-        format!("{:<20}{:>5}  {:<10}{:>8}{:>7}  about\n", "environment", "obs", "action", "horizon", "dt");
+        format!("{:<26}{:>5}  {:<10}{:>8}{:>7}  about\n", "environment", "obs", "action", "horizon", "dt");
+    let mut missing = None;
     for entry in registry() {
-        let env = (entry.make)();
-        let spec = env.spec();
-        let action = match &spec.action {
-            ActionSpace::Continuous { low, .. } => format!("{} real", low.len()),
-            ActionSpace::Discrete(n) => format!("{n} options"),
+        let row = match entry.make() {
+            Ok(env) => row(env.spec()),
+            // A task without its simulator is listed all the same, and what to do is said once.
+            Err(e @ EnvError::Mujoco { .. }) => {
+                missing.get_or_insert(e);
+                format!("{:>5}  {:<10}{:>8}{:>7}", "-", "-", "-", "-")
+            }
+            Err(e) => return Err(e.into()),
         };
-        let dt = if spec.dt > 0.0 { format!("{}", spec.dt) } else { "-".into() };
-        text += &format!(
-            "{:<20}{:>5}  {:<10}{:>8}{:>7}  {}\n",
-            entry.id, spec.obs_dim, action, spec.horizon, dt, entry.about
-        );
+        text += &format!("{:<26}{row}  {}\n", entry.id, entry.about);
+    }
+    text += "\nid@N is a task with episodes of N steps, such as pendulum@100\n";
+    if let Some(e) = missing {
+        text += &format!("without numbers: {e}\n");
     }
     Ok(text)
+}
+
+fn row(spec: &Spec) -> String {
+    let action = match &spec.action {
+        ActionSpace::Continuous { low, .. } => format!("{} real", low.len()),
+        ActionSpace::Discrete(n) => format!("{n} options"),
+    };
+    let dt = if spec.dt > 0.0 { format!("{}", spec.dt) } else { "-".into() };
+    format!("{:>5}  {action:<10}{:>8}{dt:>7}", spec.obs_dim, spec.horizon)
 }

@@ -8,6 +8,7 @@ mod envs;
 mod eval;
 mod export;
 mod game;
+mod mujoco;
 mod oracles;
 mod plot;
 mod progress;
@@ -31,6 +32,7 @@ Examples:
   spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1' --opponents sampled=2
   spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
   spo plot runs/pendulum-s*                 curves over seeds
+  spo mujoco install && spo train HalfCheetah-v5@200
   spo game votes.csv                        solve a preference matrix exactly";
 
 #[derive(Subcommand)]
@@ -43,6 +45,8 @@ enum Verb {
     Plot(plot::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
+    /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
+    Mujoco(mujoco::Args),
     /// List the judges and decorators that --oracle takes
     Oracles,
     /// Solve a preference matrix: minimax winner, Condorcet, Copeland, Borda, Bradley-Terry
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Eval(args)) => eval::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
+        Some(Verb::Mujoco(args)) => mujoco::run(&args),
         Some(Verb::Oracles) => oracles::run(),
         Some(Verb::Game(args)) => game::run(&args),
         Some(Verb::Export(args)) => export::run(&args),

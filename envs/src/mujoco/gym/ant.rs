@@ -1,0 +1,38 @@
+//! Ant-v5: run forward on four legs.
+
+use super::{Limit, Noise, Outcome, Start, Task, View, control_cost, squares};
+use crate::mujoco::native::Simulation;
+
+/// External forces on the bodies, each number within ±1.
+fn forces(sim: &Simulation) -> Vec<f64> {
+    sim.cfrc_ext().iter().map(|f| f.clamp(-1.0, 1.0)).collect()
+}
+
+pub(super) const TASK: Task = Task {
+    id: "Ant-v5",
+    about: "run forward on four legs, until a fall; Gymnasium's on MuJoCo",
+    model: ("ant.xml", include_str!("../../../models/gymnasium/ant.xml")),
+    frame_skip: 5,
+    horizon: 1000,
+    start: Start { qpos: 0.1, qvel: Noise::Normal(0.1), also: None },
+    contact_forces: true,
+    // All but x and y; the forces on all bodies but the world.
+    observe: |sim, seen| {
+        seen.put(&sim.qpos()[2..]);
+        seen.put(sim.qvel());
+        seen.put(&forces(sim)[6..]);
+    },
+    place: |sim| {
+        let [x, y, _] = sim.body("torso");
+        [x, y]
+    },
+    outcome: |m| {
+        let (qpos, qvel) = (m.sim.qpos(), m.sim.qvel());
+        let healthy = qpos.iter().chain(qvel).all(|x| x.is_finite()) && (0.2..=1.0).contains(&qpos[2]);
+        let alive = f64::from(u8::from(healthy));
+        let costs = control_cost(0.5, m.action) + 5e-4 * squares(&forces(m.sim));
+        Outcome { reward: m.velocity[0] + alive - costs, terminated: !healthy }
+    },
+    limit: Some(Limit::Planar(2.6222)),
+    view: View::Oblique,
+};

@@ -1,0 +1,192 @@
+//! Where MuJoCo's library lies, and how it gets there.
+//!
+//! The library comes out of the PyPI wheel `mujoco==3.17.0` for x86-64 Linux, which pip fetches; wheel and library
+//! are held against their published sums before anything is kept.
+
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+use super::{LIBRARY, MujocoError, VERSION};
+
+/// sha256 of `mujoco-3.17.0-*-manylinux_2_28_x86_64.whl`.
+const WHEEL_SUM: &str = "d66928d86a2d1b601bbaa4dc11db50214d17d5301bb8afd84721313b67ff0874";
+/// sha256 of `mujoco/libmujoco.so.3.17.0` in it.
+pub(super) const LIBRARY_SUM: &str = "23496b023ee80fb61ab71167e94bc649f9941710fde96b18bb8204fb332523ad";
+const WHEEL: &str = "the wheel mujoco==3.17.0 for x86-64 Linux";
+
+/// Where a library was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The library.
+    pub path: PathBuf,
+    /// Whether `SPO_MUJOCO` named it; otherwise it is the installed one.
+    pub chosen: bool,
+}
+
+/// Finds the library: the file (or the folder with it) that `SPO_MUJOCO` names, and without that variable
+/// `$XDG_CACHE_HOME/spo/mujoco/3.17.0/libmujoco.so.3.17.0`, with `~/.cache` where `XDG_CACHE_HOME` is not set.
+///
+/// # Errors
+/// [`MujocoError::NotThere`], [`MujocoError::Missing`], [`MujocoError::NoHome`].
+pub fn find() -> Result<Found, MujocoError> {
+    if let Some(named) = std::env::var_os("SPO_MUJOCO").filter(|v| !v.is_empty()) {
+        let named = PathBuf::from(named);
+        let path = if named.is_dir() { named.join(LIBRARY) } else { named };
+        return if path.is_file() {
+            Ok(Found { path, chosen: true })
+        } else {
+            Err(MujocoError::NotThere { path })
+        };
+    }
+    let path = kept_at()?;
+    if path.is_file() {
+        Ok(Found { path, chosen: false })
+    } else {
+        Err(MujocoError::Missing { looked: path })
+    }
+}
+
+/// Puts the library into the user's cache and returns its path: out of the wheel `from`, or else of one that pip
+/// fetches. What is installed already and whole is left as it is.
+///
+/// # Errors
+/// [`MujocoError`]: no pip, no network, a wrong or corrupt wheel, a cache that cannot be written.
+pub fn install(from: Option<&Path>) -> Result<PathBuf, MujocoError> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err(MujocoError::Platform);
+    }
+    let path = kept_at()?;
+    if from.is_none() && std::fs::read(&path).is_ok_and(|bytes| sum(&bytes) == LIBRARY_SUM) {
+        return Ok(path);
+    }
+    let folder = path.parent().expect("the library lies in a folder");
+    std::fs::create_dir_all(folder).map_err(io("create", folder))?;
+    let library = match from {
+        Some(wheel) => unpack(wheel)?,
+        None => {
+            let scratch = folder.join(format!("fetch-{}", std::process::id()));
+            std::fs::create_dir_all(&scratch).map_err(io("create", &scratch))?;
+            let library = fetch(&scratch).and_then(|wheel| unpack(&wheel));
+            let _ = std::fs::remove_dir_all(&scratch);
+            library?
+        }
+    };
+    keep(&path, &library)?;
+    Ok(path)
+}
+
+/// The sha256 of `bytes` in hexadecimal.
+pub(super) fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The library's place in the user's cache.
+fn kept_at() -> Result<PathBuf, MujocoError> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    Ok(cache.ok_or(MujocoError::NoHome)?.join("spo/mujoco").join(VERSION).join(LIBRARY))
+}
+
+/// Lets pip fetch the wheel into `folder`.
+fn fetch(folder: &Path) -> Result<PathBuf, MujocoError> {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"])
+        .args([
+            "--only-binary=:all:",
+            "--python-version",
+            "3.11",
+            "--platform",
+            "manylinux_2_28_x86_64",
+            "-d",
+        ])
+        .arg(folder)
+        .arg(format!("mujoco=={VERSION}"));
+    let output = pip.output().map_err(|e| MujocoError::NoPip { why: format!("python3: {e}") })?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
+        let why = last.trim().trim_start_matches("ERROR: ").to_string();
+        return Err(if words.contains("No module named pip") {
+            MujocoError::NoPip { why }
+        } else {
+            MujocoError::Fetch { why }
+        });
+    }
+    let files = std::fs::read_dir(folder).map_err(io("read", folder))?;
+    (files.filter_map(|file| Some(file.ok()?.path())))
+        .find(|path| path.extension().is_some_and(|e| e == "whl"))
+        .ok_or_else(|| MujocoError::Fetch { why: "it left no wheel".into() })
+}
+
+/// The library's bytes out of the wheel, both held against their sums.
+fn unpack(wheel: &Path) -> Result<Vec<u8>, MujocoError> {
+    let bytes = std::fs::read(wheel).map_err(io("read", wheel))?;
+    let checked = |bytes: &[u8], what, want| match sum(bytes) {
+        got if got == want => Ok(()),
+        got => Err(MujocoError::Sum { path: wheel.into(), what, got, want, mend: "fetch it again" }),
+    };
+    checked(&bytes, WHEEL, WHEEL_SUM)?;
+    let bad = |e: &dyn std::fmt::Display| MujocoError::Wheel { path: wheel.into(), why: e.to_string() };
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(&e))?;
+    let mut member = archive.by_name(&format!("mujoco/{LIBRARY}")).map_err(|e| bad(&e))?;
+    let mut library = Vec::new();
+    member.read_to_end(&mut library).map_err(|e| bad(&e))?;
+    checked(&library, "one that holds MuJoCo's library", LIBRARY_SUM)?;
+    Ok(library)
+}
+
+/// Writes beside `path`, then renames: a reader never sees half a library.
+fn keep(path: &Path, library: &[u8]) -> Result<(), MujocoError> {
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    let write = || {
+        let mut file = std::fs::File::create(&part)?;
+        file.write_all(library)?;
+        file.sync_all()?;
+        std::fs::rename(&part, path)
+    };
+    write().map_err(|source| {
+        let _ = std::fs::remove_file(&part);
+        MujocoError::Io { what: "write", path: path.into(), source }
+    })
+}
+
+fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> MujocoError {
+    move |source| MujocoError::Io { what, path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_is_sha256() {
+        // FIPS 180-2, appendix B.1
+        assert_eq!(sum(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn a_wheel_that_is_not_the_published_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let wheel = folder.path().join("mujoco.whl");
+        std::fs::write(&wheel, b"PK not a wheel").unwrap();
+        let message = unpack(&wheel).unwrap_err().to_string();
+        assert!(message.contains("mujoco.whl is damaged or not the wheel mujoco==3.17.0"), "{message}");
+        assert!(message.contains(WHEEL_SUM) && message.ends_with("fetch it again"), "{message}");
+        let message = unpack(&folder.path().join("none.whl")).unwrap_err().to_string();
+        assert!(message.starts_with("cannot read") && message.contains("none.whl"), "{message}");
+    }
+
+    #[test]
+    fn a_library_is_kept_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LIBRARY);
+        keep(&path, b"library").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"library");
+        let message = keep(&folder.path().join("none").join(LIBRARY), b"library").unwrap_err().to_string();
+        assert!(message.contains("cannot write") && message.contains("set XDG_CACHE_HOME"), "{message}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
