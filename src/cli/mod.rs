@@ -9,6 +9,7 @@ mod eval;
 mod export;
 mod game;
 mod oracles;
+mod play;
 mod plot;
 mod progress;
 mod train;
@@ -31,6 +32,7 @@ Examples:
   spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1' --opponents sampled=2
   spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
   spo plot runs/pendulum-s*                 curves over seeds
+  spo play runs/pendulum-s0                 watch an episode
   spo game votes.csv                        solve a preference matrix exactly";
 
 #[derive(Subcommand)]
@@ -41,6 +43,8 @@ enum Verb {
     Eval(eval::Args),
     /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
     Plot(plot::Args),
+    /// Draw an episode of a run or an environment: animated SVG or GIF, or a folder of PNGs
+    Play(play::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
     /// List the judges and decorators that --oracle takes
@@ -64,6 +68,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Train(args)) => train::run(*args),
         Some(Verb::Eval(args)) => eval::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
+        Some(Verb::Play(args)) => play::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
         Some(Verb::Oracles) => oracles::run(),
         Some(Verb::Game(args)) => game::run(&args),
