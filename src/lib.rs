@@ -40,6 +40,8 @@ pub mod normalizer;
 pub mod opponents;
 pub mod oracle;
 #[cfg(feature = "cli")]
+pub mod play;
+#[cfg(feature = "cli")]
 pub mod plot;
 pub mod policy;
 pub mod policy_file;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use spo_envs::{Checked, Env, EnvError};
 
@@ -136,6 +137,14 @@ pub struct Request {
     pub acting: Acting,
 }
 
+impl Request {
+    /// The stream that the episode `index` is reset with, the same for all from one state.
+    pub fn resets(&self, index: usize) -> ChaCha8Rng {
+        let [resets, ..] = self.phase.streams();
+        stream(self.seed, resets, self.iteration, (index / self.per_state) as u64)
+    }
+}
+
 /// What a rollout is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -179,7 +188,11 @@ pub fn collect(policies: &[Policy], make: &EnvFactory, request: &Request) -> Res
     Ok(Rollout { episodes, per_state: request.per_state })
 }
 
-fn episode(
+/// The episode `index` of a request, as [`collect`] makes it.
+///
+/// # Errors
+/// As [`collect`].
+pub fn episode(
     policies: &[Policy],
     env: &mut Checked,
     request: &Request,
@@ -187,7 +200,7 @@ fn episode(
 ) -> Result<Episode, EnvError> {
     use rand::RngExt;
 
-    let [resets, actions, mixture] = request.phase.streams();
+    let [_, actions, mixture] = request.phase.streams();
     let at = |name, index: usize| stream(request.seed, name, request.iteration, index as u64);
     let policy = match policies {
         [only] => only,
@@ -208,7 +221,7 @@ fn episode(
     };
     let (mut latent, mut action) = (vec![0.0; action_dim], vec![0.0; action_dim]);
     let mut scratch = policy.scratch();
-    env.reset(&mut at(resets, index / request.per_state), &mut out.final_obs)?;
+    env.reset(&mut request.resets(index), &mut out.final_obs)?;
     loop {
         out.obs.extend_from_slice(&out.final_obs);
         let log_prob =

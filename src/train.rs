@@ -418,9 +418,7 @@ impl Trainer {
     }
 }
 
-/// Task returns of `episodes` evaluation episodes; states and draws depend on `seed` alone.
-///
-/// A categorical policy is always sampled: its mode is another policy.
+/// Task returns of the episodes of an [`evaluation`].
 ///
 /// # Errors
 /// What the task reports.
@@ -431,9 +429,15 @@ pub fn evaluate(
     episodes: usize,
     acting: Acting,
 ) -> Result<Vec<f64>, EnvError> {
+    let request = evaluation(policies, seed, episodes, acting);
+    Ok(rollout::collect(policies, factory, &request)?.returns())
+}
+
+/// The rollout of `episodes` that evaluates a mixture of policies; states and draws depend on `seed` alone.
+///
+/// A categorical policy is always sampled: its mode is another policy.
+pub fn evaluation(policies: &[Policy], seed: u64, episodes: usize, acting: Acting) -> Request {
     let discrete = policies.iter().any(|p| p.head == crate::policy::Head::Categorical);
     let acting = if discrete { Acting::Sample } else { acting };
-    let request =
-        Request { seed, phase: Phase::Evaluate, iteration: 0, states: episodes, per_state: 1, acting };
-    Ok(rollout::collect(policies, factory, &request)?.returns())
+    Request { seed, phase: Phase::Evaluate, iteration: 0, states: episodes, per_state: 1, acting }
 }

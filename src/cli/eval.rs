@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use spo::policy::{Acting, Policy};
+use spo::rollout::EnvFactory;
 use spo::run::files;
 use spo::{policy_file, stats, train};
 
@@ -38,14 +39,20 @@ pub fn policies_of(run: &Path) -> anyhow::Result<(String, Vec<Policy>)> {
     Ok(policy_file::load(&path)?)
 }
 
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (env, policies) = policies_of(&args.run)?;
-    let factory = train::registered(&env).with_context(|| args.run.display().to_string())?;
+/// As [`policies_of`], with the environment itself, which the policies fit.
+pub fn trained(run: &Path) -> anyhow::Result<(String, Vec<Policy>, EnvFactory)> {
+    let (env, policies) = policies_of(run)?;
+    let factory = train::registered(&env).with_context(|| run.display().to_string())?;
     let spec = factory()?.spec().clone();
     let fits = |p: &Policy| p.mlp.inputs() == spec.obs_dim && p.action == spec.action;
     if !policies.iter().all(fits) {
-        bail!("{}: the policy's shapes are not those of `{env}`", args.run.display());
+        bail!("{}: the policy's shapes are not those of `{env}`", run.display());
     }
+    Ok((env, policies, factory))
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (env, policies, factory) = trained(&args.run)?;
     let acting = if args.sample { Acting::Sample } else { Acting::Mode };
     let returns = train::evaluate(&policies, &factory, args.seed, args.episodes as usize, acting)?;
     let (mean, ci95) = (stats::mean(&returns), stats::ci95(&returns));

@@ -10,6 +10,7 @@ mod export;
 mod game;
 mod mujoco;
 mod oracles;
+mod play;
 mod plot;
 mod progress;
 mod train;
@@ -33,6 +34,7 @@ Examples:
   spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
   spo plot runs/pendulum-s*                 curves over seeds
   spo mujoco install && spo train HalfCheetah-v5@200
+  spo play runs/pendulum-s0                 watch an episode
   spo game votes.csv                        solve a preference matrix exactly";
 
 #[derive(Subcommand)]
@@ -43,6 +45,8 @@ enum Verb {
     Eval(eval::Args),
     /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
     Plot(plot::Args),
+    /// Draw an episode of a run or an environment: animated SVG or GIF, or a folder of PNGs
+    Play(play::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
     /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Train(args)) => train::run(*args),
         Some(Verb::Eval(args)) => eval::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
+        Some(Verb::Play(args)) => play::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
         Some(Verb::Mujoco(args)) => mujoco::run(&args),
         Some(Verb::Oracles) => oracles::run(),

@@ -95,10 +95,11 @@ impl Env for Acrobot {
         let tip = [elbow[0] + (t1 + t2).sin() as f32, elbow[1] - (t1 + t2).cos() as f32];
         Frame {
             shapes: vec![
-                Shape::Line { from: [-2.0, 1.0], to: [2.0, 1.0], width: 0.01 },
-                Shape::Line { from: [0.0, 0.0], to: elbow, width: 0.1 },
-                Shape::Line { from: elbow, to: tip, width: 0.1 },
-                Shape::Circle { centre: elbow, radius: 0.08 },
+                Shape::Line { from: [-2.0, 1.0], to: [2.0, 1.0], width: 0.03 },
+                Shape::Line { from: [0.0, 0.0], to: elbow, width: 0.15 },
+                Shape::Line { from: elbow, to: tip, width: 0.15 },
+                Shape::Circle { centre: elbow, radius: 0.1 },
+                Shape::Circle { centre: [0.0, 0.0], radius: 0.1 },
             ],
         }
     }

@@ -82,7 +82,8 @@ impl Env for Lqr {
     fn frame(&self) -> Frame {
         Frame {
             shapes: vec![
-                Shape::Line { from: [-2.0, 0.0], to: [2.0, 0.0], width: 0.01 },
+                Shape::Line { from: [-2.0, 0.0], to: [2.0, 0.0], width: 0.02 },
+                Shape::Line { from: [0.0, -0.2], to: [0.0, 0.2], width: 0.02 },
                 Shape::Circle { centre: [self.x as f32, 0.0], radius: 0.1 },
             ],
         }

@@ -81,6 +81,9 @@ impl Env for MountainCar {
                 width: 0.01,
             })
             .collect();
+        let flag = [GOAL as f32, height(GOAL) + 0.2];
+        shapes.push(Shape::Line { from: [flag[0], height(GOAL)], to: flag, width: 0.01 });
+        shapes.push(Shape::Circle { centre: flag, radius: 0.03 });
         shapes.push(Shape::Circle {
             centre: [self.position as f32, height(self.position) + 0.05],
             radius: 0.05,

@@ -102,6 +102,7 @@ impl Env for Reacher {
                 Shape::Circle { centre: self.target.map(|v| v as f32), radius: 0.01 },
                 Shape::Line { from: [0.0, 0.0], to: elbow, width: 0.015 },
                 Shape::Line { from: elbow, to: tip, width: 0.015 },
+                Shape::Circle { centre: [0.0, 0.0], radius: 0.01 },
             ],
         }
     }

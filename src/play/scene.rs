@@ -1,0 +1,347 @@
+//! How an episode lies on a picture: what stands still and what moves, the window, the camera, the grid.
+//!
+//! A [`Frame`](spo_envs::Frame) has no colours. What never changes over the episode is scenery, what does is the
+//! figure, and colours follow from that.
+
+use spo_envs::Shape;
+
+use super::{Film, Still};
+
+/// A figure that travels more than so many times its own size is followed by the camera.
+const FAR: f32 = 5.0;
+/// A line of the scenery longer than so many times the figure, or than [`ENDLESS`], is ground: it is cut at the
+/// window and does not decide it.
+const LONG: f32 = 10.0;
+/// Metres; no figure has a line as long, moving or not.
+const ENDLESS: f32 = 100.0;
+/// Room around what is drawn, as a share of the window.
+const MARGIN: f32 = 0.06;
+/// The camera's path is smoothed over so many seconds each way, so that it does not nod with every stride.
+const SMOOTH: f32 = 0.5;
+/// Width over height of the picture, at least and at most.
+const ASPECT: [f32; 2] = [1.0, 2.4];
+
+/// What a shape is, by its motion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A line that stands still: floors, walls, rails.
+    Scenery,
+    /// A circle that stands still: goals, hazards, pivots.
+    Mark,
+    /// Whatever moves.
+    Figure,
+}
+
+/// A shape over the whole film, in pixels: world coordinates times the scale, y downwards.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// What it is.
+    pub role: Role,
+    /// One a still, or a single one where it stands still; `None` where it is not there.
+    pub shapes: Vec<Option<Shape>>,
+}
+
+impl Actor {
+    /// The shape in the still `index`.
+    pub fn at(&self, index: usize) -> Option<Shape> {
+        self.shapes[if self.shapes.len() == 1 { 0 } else { index }]
+    }
+}
+
+/// An episode laid out on a picture.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The task.
+    pub title: String,
+    /// The length of a square of the grid.
+    pub scale: String,
+    /// Time, return and cost, one line a still.
+    pub labels: Vec<String>,
+    /// Seconds that a still is shown.
+    pub period: f32,
+    /// Width and height of the picture in pixels, the header included.
+    pub size: [u32; 2],
+    /// Pixels of the header, above the window.
+    pub header: f32,
+    /// Back to front.
+    pub actors: Vec<Actor>,
+    /// Grid lines as ends in pixels, over everything that the camera sees.
+    pub grid: Vec<[[f32; 2]; 2]>,
+    /// What to add to pixels of the world for their place on the picture, one a still or one for all.
+    pub camera: Vec<[f32; 2]>,
+}
+
+impl Scene {
+    /// Lays out a film on a picture of `width` pixels.
+    pub fn new(film: &Film, width: u32) -> Self {
+        let stills = &film.stills;
+        let mut actors = actors(stills);
+        let figure = Figure::of(&actors, stills.len());
+        let arena = actors.iter().any(|a| a.role != Role::Figure && !is_ground(a, figure.size));
+
+        // Extent and centre of the window along x and y, the centre over time.
+        let half_window = (SMOOTH / film.period()) as usize;
+        let mut extent = [0.0; 2];
+        let mut centres: [Vec<f32>; 2] = Default::default();
+        for axis in 0..2 {
+            let path: Vec<f32> = figure.centres.iter().map(|c| c[axis]).collect();
+            let travel = range(path.iter().copied());
+            if !arena && travel[1] - travel[0] > FAR * figure.size {
+                extent[axis] = 3.0 * figure.size;
+                centres[axis] = smooth(&path, half_window);
+            } else {
+                let whole = window(&actors, axis, figure.size);
+                extent[axis] = (whole[1] - whole[0]).max(2.0 * figure.size);
+                centres[axis] = vec![0.5 * (whole[0] + whole[1])];
+            }
+        }
+        let extent = shaped(extent.map(|e| e * (1.0 + 2.0 * MARGIN)));
+        let scale = width as f32 / extent[0];
+        let header = header(width);
+        let height = (header + extent[1] * scale).round();
+
+        // All that the camera ever sees.
+        let seen = [0, 1].map(|axis| {
+            let [low, high] = range(centres[axis].iter().copied());
+            [low - 0.5 * extent[axis], high + 0.5 * extent[axis]]
+        });
+        for actor in &mut actors {
+            if is_ground(actor, figure.size) {
+                actor.shapes.iter_mut().for_each(|shape| *shape = shape.and_then(|s| cut(s, seen)));
+            }
+            for shape in actor.shapes.iter_mut().flatten() {
+                *shape = in_pixels(*shape, scale);
+            }
+        }
+        actors.retain(|a| a.shapes.iter().any(Option::is_some));
+
+        let frames = centres[0].len().max(centres[1].len());
+        let along = |axis: usize, i: usize| centres[axis][if centres[axis].len() == 1 { 0 } else { i }];
+        let camera = (0..frames).map(|i| {
+            [(0.5 * extent[0] - along(0, i)) * scale, header + (0.5 * extent[1] + along(1, i)) * scale]
+        });
+        let square = nice(extent[0] / 8.0);
+        Self {
+            title: film.env.clone(),
+            scale: format!("grid {square} m"),
+            labels: labels(film),
+            period: film.period(),
+            size: [width, height as u32],
+            header,
+            camera: camera.collect(),
+            grid: grid(seen, square, scale),
+            actors,
+        }
+    }
+
+    /// How many stills there are.
+    pub fn frames(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// What to add to pixels of the world in the still `index`.
+    pub fn offset(&self, index: usize) -> [f32; 2] {
+        self.camera[if self.camera.len() == 1 { 0 } else { index }]
+    }
+
+    /// Height of the letters in pixels.
+    pub fn letters(&self) -> f32 {
+        self.header / 3.2
+    }
+}
+
+/// Two lines of text, in proportion to the picture but legible.
+fn header(width: u32) -> f32 {
+    3.2 * (width as f32 / 34.0).clamp(10.0, 22.0)
+}
+
+/// Shapes by their place in the frames, a line and a circle in the same place apart, those that stand still as one.
+fn actors(stills: &[Still]) -> Vec<Actor> {
+    let places = stills.iter().map(|s| s.frame.shapes.len()).max().unwrap_or(0);
+    let mut actors = Vec::new();
+    for place in 0..places {
+        for line in [true, false] {
+            let pick = |still: &Still| {
+                let shape = *still.frame.shapes.get(place)?;
+                (matches!(shape, Shape::Line { .. }) == line && is_finite(shape)).then_some(shape)
+            };
+            let mut shapes: Vec<Option<Shape>> = stills.iter().map(pick).collect();
+            if shapes.iter().all(Option::is_none) {
+                continue;
+            }
+            let still = shapes.iter().all(|s| *s == shapes[0]);
+            if still {
+                shapes.truncate(1);
+            }
+            let role = match (still, line) {
+                (true, false) => Role::Mark,
+                (false, _) if !shapes.iter().flatten().all(|s| length(*s) > ENDLESS) => Role::Figure,
+                _ => Role::Scenery,
+            };
+            actors.push(Actor { role, shapes });
+        }
+    }
+    actors
+}
+
+/// What moves, as a whole.
+struct Figure {
+    /// The longer side of its bounding box, at its largest.
+    size: f32,
+    /// The centre of its bounding box, one a still.
+    centres: Vec<[f32; 2]>,
+}
+
+impl Figure {
+    fn of(actors: &[Actor], stills: usize) -> Self {
+        // Where nothing moves, what is there is the figure.
+        let moves = actors.iter().any(|a| a.role == Role::Figure);
+        let mut size: f32 = 0.0;
+        let mut centres = Vec::with_capacity(stills);
+        for index in 0..stills {
+            let shapes =
+                || actors.iter().filter(|a| !moves || a.role == Role::Figure).filter_map(|a| a.at(index));
+            let bounds = [0, 1].map(|axis| range(shapes().flat_map(|s| span(s, axis))));
+            if bounds[0][0] > bounds[0][1] {
+                // Nothing is there in this still: the camera stays where it was.
+                centres.push(centres.last().copied().unwrap_or_default());
+                continue;
+            }
+            size = bounds.iter().fold(size, |size, [low, high]| size.max(high - low));
+            centres.push(bounds.map(|[low, high]| 0.5 * (low + high)));
+        }
+        Self { size: size.max(1e-3), centres }
+    }
+}
+
+fn is_ground(actor: &Actor, figure: f32) -> bool {
+    actor.role == Role::Scenery
+        && actor.shapes.iter().flatten().all(|s| length(*s) > (LONG * figure).min(ENDLESS))
+}
+
+/// From end to end; 0 of a circle.
+fn length(shape: Shape) -> f32 {
+    match shape {
+        Shape::Line { from, to, .. } => (to[0] - from[0]).hypot(to[1] - from[1]),
+        Shape::Circle { .. } => 0.0,
+    }
+}
+
+/// Lowest and highest of everything along an axis; of the ground only where it runs across that axis.
+fn window(actors: &[Actor], axis: usize, figure: f32) -> [f32; 2] {
+    let counts = |shape: &Shape| match shape {
+        Shape::Line { from, to, .. } => (to[axis] - from[axis]).abs() < (LONG * figure).min(ENDLESS),
+        Shape::Circle { .. } => true,
+    };
+    let shapes = actors.iter().flat_map(|a| a.shapes.iter().flatten()).filter(|shape| counts(shape));
+    range(shapes.flat_map(|s| span(*s, axis)))
+}
+
+fn is_finite(shape: Shape) -> bool {
+    [0, 1].iter().all(|&axis| span(shape, axis).iter().all(|v| v.is_finite()))
+}
+
+/// Lowest and highest of a shape along an axis.
+fn span(shape: Shape, axis: usize) -> [f32; 2] {
+    match shape {
+        Shape::Line { from, to, width } => {
+            let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
+            [low - 0.5 * width, high + 0.5 * width]
+        }
+        Shape::Circle { centre, radius } => [centre[axis] - radius, centre[axis] + radius],
+    }
+}
+
+fn range(values: impl IntoIterator<Item = f32>) -> [f32; 2] {
+    values.into_iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
+}
+
+/// The mean over `half` values each way, over fewer near the ends so that it stays centred.
+fn smooth(path: &[f32], half: usize) -> Vec<f32> {
+    (0..path.len())
+        .map(|i| {
+            let half = half.min(i).min(path.len() - 1 - i);
+            let near = &path[i - half..=i + half];
+            near.iter().sum::<f32>() / near.len() as f32
+        })
+        .collect()
+}
+
+/// The window enlarged to a picture that is neither too tall nor too flat.
+fn shaped([width, height]: [f32; 2]) -> [f32; 2] {
+    let [least, most] = ASPECT;
+    [width.max(least * height), height.max(width / most)]
+}
+
+/// The part of a line within a rectangle, by Liang & Barsky (1984).
+fn cut(shape: Shape, [xs, ys]: [[f32; 2]; 2]) -> Option<Shape> {
+    let Shape::Line { from, to, width } = shape else { return Some(shape) };
+    // Double precision: a line of kilometres is cut to centimetres.
+    let (mut start, mut end) = (0.0_f64, 1.0_f64);
+    for (axis, [low, high]) in [xs, ys].into_iter().enumerate() {
+        let (origin, delta) = (f64::from(from[axis]), f64::from(to[axis]) - f64::from(from[axis]));
+        let (low, high) = (f64::from(low) - origin, f64::from(high) - origin);
+        if delta == 0.0 {
+            if low > 0.0 || high < 0.0 {
+                return None;
+            }
+            continue;
+        }
+        let (a, b) = (low / delta, high / delta);
+        start = start.max(a.min(b));
+        end = end.min(a.max(b));
+    }
+    let at =
+        |t: f64| [0, 1].map(|i| (f64::from(from[i]) + t * (f64::from(to[i]) - f64::from(from[i]))) as f32);
+    (start < end).then(|| Shape::Line { from: at(start), to: at(end), width })
+}
+
+fn in_pixels(shape: Shape, scale: f32) -> Shape {
+    let at = |[x, y]: [f32; 2]| [x * scale, -y * scale];
+    match shape {
+        // Thinner lines would fade away.
+        Shape::Line { from, to, width } => {
+            Shape::Line { from: at(from), to: at(to), width: (width * scale).max(1.5) }
+        }
+        Shape::Circle { centre, radius } => {
+            Shape::Circle { centre: at(centre), radius: (radius * scale).max(1.5) }
+        }
+    }
+}
+
+/// The nearest of 1, 2, 5, 10, … (times a power of ten) that is not below `length`.
+fn nice(length: f32) -> f32 {
+    let power = 10f32.powi(length.log10().floor() as i32);
+    let digit = [1.0, 2.0, 5.0].into_iter().find(|d| d * power >= length).unwrap_or(10.0);
+    // Through its shortest decimal, so that 3 × 0.1 reads as it should.
+    format!("{:.6}", digit * power).parse().unwrap_or(power)
+}
+
+fn grid(seen: [[f32; 2]; 2], square: f32, scale: f32) -> Vec<[[f32; 2]; 2]> {
+    let [xs, ys] = seen.map(|side| side.map(|v| v * scale));
+    let steps = |[low, high]: [f32; 2]| {
+        ((low / square).ceil() as i32..=(high / square).floor() as i32)
+            .map(move |i| i as f32 * square * scale)
+    };
+    let upright = steps(seen[0]).map(|x| [[x, -ys[0]], [x, -ys[1]]]);
+    let level = steps(seen[1]).map(|y| [[xs[0], -y], [xs[1], -y]]);
+    upright.chain(level).collect()
+}
+
+fn labels(film: &Film) -> Vec<String> {
+    let most = film.stills.iter().map(|s| s.task_return.abs()).fold(0.0, f64::max);
+    let digits = if most < 10.0 { 2 } else { 1 };
+    let costs = film.stills.iter().any(|s| s.cost != 0.0);
+    film.stills
+        .iter()
+        .map(|still| {
+            let time = if film.dt > 0.0 {
+                format!("t {:.2} s", still.step as f32 * film.dt)
+            } else {
+                format!("step {}", still.step)
+            };
+            let cost = if costs { format!(" · cost {:.1}", still.cost) } else { String::new() };
+            format!("{time} · return {:.digits$}{cost}", still.task_return)
+        })
+        .collect()
+}
