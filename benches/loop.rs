@@ -19,7 +19,7 @@ fn environments(c: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(1));
     for entry in spo_envs::registry() {
         // MuJoCo's tasks are left out where its library is not installed.
-        let Ok(env) = (entry.make)() else { continue };
+        let Ok(env) = entry.make() else { continue };
         let mut env = Checked::new(env);
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
         let action = match &env.spec().action {

@@ -51,6 +51,7 @@ struct Header {
     learner_tensors: Vec<String>,
     learner_counters: BTreeMap<String, u64>,
     normalizer: Normalizer,
+    score_stats: Normalizer,
     queries: Queries,
     log_bytes: u64,
     queue_terminated: Vec<bool>,
@@ -79,6 +80,7 @@ impl Checkpoint {
             learner_tensors: self.learner.tensors.keys().cloned().collect(),
             learner_counters: self.learner.counters.clone(),
             normalizer: self.learner.normalizer.clone(),
+            score_stats: self.learner.score_stats.clone(),
             queries: self.scorer.queries,
             log_bytes: self.scorer.log_bytes,
             queue_terminated: queue.iter().map(|e| e.terminated).collect(),
@@ -159,6 +161,7 @@ impl Checkpoint {
             tensors: h.learner_tensors.into_iter().map(named).collect::<Result<_, _>>()?,
             counters: h.learner_counters,
             normalizer: h.normalizer,
+            score_stats: h.score_stats,
         };
         Ok(Self {
             iteration: h.iteration,

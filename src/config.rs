@@ -88,6 +88,8 @@ pub struct Config {
     pub initial_log_std: f32,
     /// Whether observations are normalised by running statistics.
     pub normalize_obs: bool,
+    /// Whether a critic's scores are divided by the running spread of their discounted sums.
+    pub normalize_scores: bool,
 
     /// Advantages from the group or from a critic.
     pub baseline: Baseline,
@@ -149,6 +151,7 @@ impl Default for Config {
             hidden: vec![64, 64],
             initial_log_std: 0.0,
             normalize_obs: true,
+            normalize_scores: true,
             baseline: Baseline::Critic,
             normalize_advantage: true,
             discount: 0.99,
@@ -360,6 +363,7 @@ impl Config {
             baseline: self.baseline,
             normalize_advantage: self.normalize_advantage,
             normalize_obs: self.normalize_obs,
+            normalize_scores: self.normalize_scores,
             discount: self.discount,
             gae_lambda: self.gae_lambda,
         }

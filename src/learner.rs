@@ -103,6 +103,8 @@ pub struct LearnerState {
     pub counters: BTreeMap<String, u64>,
     /// Observation statistics.
     pub normalizer: Normalizer,
+    /// Score statistics, of one number.
+    pub score_stats: Normalizer,
 }
 
 impl LearnerState {

@@ -65,6 +65,8 @@ pub struct PpoConfig {
     pub normalize_advantage: bool,
     /// Whether observations are normalised by running statistics.
     pub normalize_obs: bool,
+    /// Whether scores are divided by the running spread of their discounted sums, for the critic's sake.
+    pub normalize_scores: bool,
     /// γ of the advantage estimate.
     pub discount: f32,
     /// λ of the advantage estimate.
@@ -77,6 +79,8 @@ pub struct Ppo {
     objective: Objective,
     /// The policy but for its weights, which are the engine's.
     template: Policy,
+    /// Statistics of discounted sums of scores.
+    score_stats: Normalizer,
     engine: Box<dyn Engine>,
 }
 
@@ -114,7 +118,23 @@ impl Ppo {
             #[cfg(feature = "burn")]
             Device::Burn(device) => Box::new(tensor::TensorEngine::new(objective.clone(), device, &params)),
         };
-        Self { config, objective, template, engine }
+        Self { config, objective, template, score_stats: Normalizer::identity(1), engine }
+    }
+
+    /// Σ_k γ^k s_{t−k} at every step of every episode, `[Σ T]`: their spread is the scale of what the critic
+    /// learns, whatever the scores' own (OpenAI baselines' `VecNormalize`).
+    fn discounted_sums(&self, steps: &Steps<'_>, scores: &[f32]) -> Vec<f32> {
+        let mut sums = scores.to_vec();
+        let mut rest = &mut sums[..];
+        for e in &steps.episodes {
+            let (own, tail) = rest.split_at_mut(e.log_probs.len());
+            rest = tail;
+            own.iter_mut().fold(0.0, |sum, s| {
+                *s += self.config.discount * sum;
+                *s
+            });
+        }
+        sums
     }
 
     /// Normalises observations, evaluates the critic and estimates advantages, all on the host.
@@ -123,6 +143,7 @@ impl Ppo {
         let critic =
             self.objective.critic.as_ref().map(|mlp| (mlp, &params[self.objective.actor_params()..]));
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
+        let score_scale = if self.config.normalize_scores { self.score_stats.std().next() } else { None };
         let scale = self.template.normalizer.scale();
         let normalized = |obs: &[f32]| {
             let mut out = vec![0.0; obs.len()];
@@ -153,7 +174,8 @@ impl Ppo {
                 let mut tape = Tape::default();
                 let values = mlp.forward(weights, &obs, &mut tape).to_vec();
                 let last = mlp.forward(weights, &normalized(e.final_obs), &mut tape)[0];
-                let advantages = advantage::gae(own, &values, last, e.terminated, gamma, lambda);
+                let own: Vec<f32> = own.iter().map(|s| s / score_scale.unwrap_or(1.0)).collect();
+                let advantages = advantage::gae(&own, &values, last, e.terminated, gamma, lambda);
                 let targets = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
                 (obs, advantages, targets)
             })
@@ -189,6 +211,9 @@ impl Learner for Ppo {
     }
 
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
+        if self.config.normalize_scores {
+            self.score_stats.update(&self.discounted_sums(steps, scores));
+        }
         let columns = self.columns(steps, scores);
         let mut order: Vec<usize> = (0..scores.len()).collect();
         let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
@@ -227,6 +252,7 @@ impl Learner for Ppo {
                 .into(),
             counters: [("adam.time".to_string(), time)].into(),
             normalizer: self.template.normalizer.clone(),
+            score_stats: self.score_stats.clone(),
         }
     }
 
@@ -239,6 +265,7 @@ impl Learner for Ppo {
         state.check_normalizer(self.template.mlp.inputs())?;
         self.engine.load(params, &AdamMoments { first, second, time });
         self.template.normalizer = state.normalizer.clone();
+        self.score_stats = state.score_stats.clone();
         Ok(())
     }
 }
