@@ -87,16 +87,36 @@ fn win_proportions_move_with_their_trajectories() {
 }
 
 #[test]
-fn windows_are_compared_one_by_one_among_those_who_have_them() {
-    // Windows of 2: first (1, 3), second (5, 1); the third window of the longer one meets nobody: ½.
+fn windows_are_compared_one_by_one_and_an_early_end_forgoes_the_rest() {
+    // Windows of 2: first (1, 3), second (5, 1), third (nothing, 9): the shorter loses, wins, and loses for its end.
     let rollout = Rollout {
         episodes: [&[1.0, 0.0, 5.0, 0.0][..], &[3.0, 0.0, 1.0, 0.0, 9.0]].map(episode).to_vec(),
         per_state: 2,
     };
-    let scores = score(&mut scorer(Opponents::Group, Placement::Spread, Some(2)), &rollout, 0);
-    // Two windows: each pays half of its proportion, a quarter a step. Three: a third, a sixth a step.
-    near(&scores, &[0.0, 0.0, 0.25, 0.25, 1.0 / 6.0, 1.0 / 6.0, 0.0, 0.0, 1.0 / 6.0]);
-    near(&totals(&scores, &rollout), &[0.5, 0.5]);
+    let mut windowed = scorer(Opponents::Group, Placement::Spread, Some(2));
+    let scores = score(&mut windowed, &rollout, 0);
+    // Three windows: each pays a third of its proportion, a sixth a step; the last step of five is a window alone.
+    near(&scores, &[0.0, 0.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 0.0, 0.0, 1.0 / 3.0]);
+    near(&totals(&scores, &rollout), &[1.0 / 3.0, 2.0 / 3.0]);
+    assert_eq!(windowed.queries().asked, 3);
+
+    // Where going on is worth less than nothing, the end wins the third window, and its last step is paid for it.
+    let costly = Rollout {
+        episodes: [&[1.0, 0.0, 5.0, 0.0][..], &[3.0, 0.0, 1.0, 0.0, -9.0]].map(episode).to_vec(),
+        per_state: 2,
+    };
+    let scores = score(&mut scorer(Opponents::Group, Placement::Spread, Some(2)), &costly, 0);
+    near(&scores, &[0.0, 0.0, 1.0 / 6.0, 1.0 / 6.0 + 1.0 / 3.0, 1.0 / 6.0, 1.0 / 6.0, 0.0, 0.0, 0.0]);
+
+    // Of three, two have ended: they tie in the third window without being asked.
+    let rollout = Rollout {
+        episodes: [&[1.0, 0.0][..], &[2.0, 0.0], &[3.0, 0.0, 1.0]].map(episode).to_vec(),
+        per_state: 3,
+    };
+    let mut windowed = scorer(Opponents::Group, Placement::Last, Some(2));
+    let scores = score(&mut windowed, &rollout, 0);
+    near(&totals(&scores, &rollout), &[0.5 * (0.0 + 0.25), 0.5 * (0.5 + 0.25), 0.5 * (1.0 + 1.0)]);
+    assert_eq!((windowed.queries().asked, windowed.queries().tied), (3 + 2, 0));
 }
 
 #[test]

@@ -2,32 +2,44 @@
 
 use crate::oracle::counted::Decided;
 
-/// A contest of utilities, sorted once.
+/// A number to be decided by, and whether it is that of an empty window.
+type Contestant = (f64, bool);
+
+/// A contest, sorted once.
 pub(super) struct Ranking {
     sorted: Vec<f64>,
+    /// How many are of empty windows.
+    empty: usize,
 }
 
 impl Ranking {
-    pub fn new(mut utilities: Vec<f64>) -> Self {
-        utilities.sort_unstable_by(f64::total_cmp);
-        Self { sorted: utilities }
+    pub fn new(contestants: impl Iterator<Item = Contestant>) -> Self {
+        let mut empty = 0;
+        let mut sorted: Vec<f64> = contestants
+            .map(|(utility, is_empty)| {
+                empty += usize::from(is_empty);
+                utility
+            })
+            .collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self { sorted, empty }
     }
 
-    /// How many are below `utility`, and how many equal to it.
-    fn place(&self, utility: f64) -> (usize, usize) {
+    /// The win proportion of a contestant against all of the ranking, less itself if it is `one_of_them`; ½ against
+    /// nobody. Counts the comparisons in `decided`, but for those of two empty windows, which are no question.
+    pub fn proportion(
+        &self,
+        (utility, is_empty): Contestant,
+        one_of_them: bool,
+        decided: &mut Decided,
+    ) -> f64 {
+        let itself = usize::from(one_of_them);
         let below = self.sorted.partition_point(|u| *u < utility);
-        let equal = self.sorted[below..].partition_point(|u| *u <= utility);
-        (below, equal)
-    }
-
-    /// The win proportion of `utility` against all of the ranking, less itself if it is `one_of_them`; ½ against
-    /// nobody. Counts the comparisons in `decided`.
-    pub fn proportion(&self, utility: f64, one_of_them: bool, decided: &mut Decided) -> f64 {
-        let (below, equal) = self.place(utility);
-        let (equal, opponents) =
-            if one_of_them { (equal - 1, self.sorted.len() - 1) } else { (equal, self.sorted.len()) };
-        decided.asked += opponents as u64;
-        decided.tied += equal as u64;
+        let equal = self.sorted[below..].partition_point(|u| *u <= utility) - itself;
+        let opponents = self.sorted.len() - itself;
+        let unasked = if is_empty { self.empty - itself } else { 0 };
+        decided.asked += (opponents - unasked) as u64;
+        decided.tied += (equal - unasked) as u64;
         if opponents == 0 { 0.5 } else { (below as f64 + 0.5 * equal as f64) / opponents as f64 }
     }
 }
@@ -38,13 +50,27 @@ mod tests {
 
     #[test]
     fn proportions_by_hand() {
-        let ranking = Ranking::new(vec![3.0, -0.0, 5.0, 3.0]);
+        let ranking = Ranking::new([3.0, -0.0, 5.0, 3.0].into_iter().map(|u| (u, false)));
         let mut decided = Decided::default();
         // Among themselves: 3 beats −0 and ties with the other 3: 1.5 / 3. 0 equals −0.
-        assert_eq!(ranking.proportion(3.0, true, &mut decided), 0.5);
-        assert_eq!(ranking.proportion(0.0, false, &mut decided), 0.125);
-        assert_eq!(ranking.proportion(5.0, true, &mut decided), 1.0);
+        assert_eq!(ranking.proportion((3.0, false), true, &mut decided), 0.5);
+        assert_eq!(ranking.proportion((0.0, false), false, &mut decided), 0.125);
+        assert_eq!(ranking.proportion((5.0, false), true, &mut decided), 1.0);
         assert_eq!(decided, Decided { asked: 3 + 4 + 3, tied: 1 + 1 });
-        assert_eq!(Ranking::new(vec![7.0]).proportion(7.0, true, &mut decided), 0.5);
+        assert_eq!(
+            Ranking::new([(7.0, false)].into_iter()).proportion((7.0, false), true, &mut decided),
+            0.5
+        );
+    }
+
+    #[test]
+    fn two_empty_windows_tie_unasked() {
+        let ranking = Ranking::new([(0.0, true), (0.0, true), (2.0, false)].into_iter());
+        let mut decided = Decided::default();
+        // One tie and one loss: ½ / 2. Only the loss was a question.
+        assert_eq!(ranking.proportion((0.0, true), true, &mut decided), 0.25);
+        assert_eq!(decided, Decided { asked: 1, tied: 0 });
+        assert_eq!(ranking.proportion((2.0, false), true, &mut decided), 1.0);
+        assert_eq!(decided, Decided { asked: 3, tied: 0 });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +25,25 @@ pub enum Placement {
     Last,
 }
 
+impl Placement {
+    /// Pays `share` out over `steps` steps, behind `scores`.
+    pub(super) fn pay(self, share: f64, steps: usize, scores: &mut Vec<f32>) {
+        match self {
+            Self::Spread => scores.extend(std::iter::repeat_n((share / steps as f64) as f32, steps)),
+            Self::Last => {
+                scores.extend(std::iter::repeat_n(0.0, steps - 1));
+                scores.push(share as f32);
+            }
+        }
+    }
+}
+
 /// Win proportions against the opponents, paid out over the steps.
 ///
 /// A trajectory's scores sum to its win proportion whatever its length. With windows of n steps, aligned windows
-/// are compared instead of whole trajectories, and the scores sum to the mean of the windows' win proportions.
+/// are compared instead of whole trajectories, and the scores sum to the mean of the windows' win proportions. All of
+/// a state have as many windows as the longest: those after a trajectory's end are empty, and are paid on its last
+/// step, so that an early end is judged by what it forgoes and not by its length. Two empty windows tie unasked.
 /// Where nobody answered, the win proportion is ½.
 pub struct SelfPlay {
     oracle: Counted,
@@ -38,13 +54,11 @@ pub struct SelfPlay {
     queue: VecDeque<Episode>,
 }
 
-/// Steps `from..to` of an episode of the rollout.
+/// A window of an episode of the rollout, or the whole of it.
 #[derive(Clone, Copy)]
 struct Segment {
     episode: usize,
     window: usize,
-    from: usize,
-    to: usize,
 }
 
 /// A running win proportion.
@@ -71,46 +85,56 @@ impl SelfPlay {
         Self { oracle, opponents, placement, window, queue: VecDeque::new() }
     }
 
-    /// The aligned windows of every episode, or each episode whole.
-    fn segments(&self, rollout: &Rollout) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        for (episode, e) in rollout.episodes.iter().enumerate() {
-            let width = self.window.unwrap_or(e.len()).max(1);
-            for (window, from) in (0..e.len()).step_by(width).enumerate() {
-                segments.push(Segment { episode, window, from, to: (from + width).min(e.len()) });
-            }
-        }
-        segments
+    /// How many windows `steps` steps have; a whole trajectory is one.
+    fn count(&self, steps: usize) -> usize {
+        self.window.map_or(1, |width| steps.div_ceil(width))
+    }
+
+    /// The steps of a window of an episode of `steps` steps; none of them after its end.
+    fn range(&self, window: usize, steps: usize) -> Range<usize> {
+        self.window.map_or(0..steps, |width| (window * width).min(steps)..((window + 1) * width).min(steps))
+    }
+
+    fn view<'a>(&self, episode: &'a Episode, window: usize) -> Trajectory<'a> {
+        let range = self.range(window, episode.len());
+        episode.window(range.start, range.end)
+    }
+
+    /// Every window of every episode, as many an episode as `count` says.
+    fn segments(rollout: &Rollout, count: impl Fn(usize) -> usize) -> Vec<Segment> {
+        (0..rollout.episodes.len())
+            .flat_map(|episode| (0..count(episode)).map(move |window| Segment { episode, window }))
+            .collect()
+    }
+
+    /// Windows of the longest of `episodes`.
+    fn most<'a>(&self, episodes: impl IntoIterator<Item = &'a Episode>) -> usize {
+        episodes.into_iter().map(|e| self.count(e.len())).max().unwrap_or(0)
     }
 
     /// Win proportions within each group, window by window; every answer counts for both sides.
     fn against_group(&mut self, batch: &Batch<'_>, segments: &[Segment]) -> Result<Vec<f64>, OracleError> {
         let rollout = batch.rollout;
-        let mut groups: Vec<((usize, usize), Vec<usize>)> = Vec::new();
+        let mut groups: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
         for (at, s) in segments.iter().enumerate() {
-            let key = (s.episode / rollout.per_state, s.window);
-            match groups.binary_search_by_key(&key, |(key, _)| *key) {
-                Ok(found) => groups[found].1.push(at),
-                Err(place) => groups.insert(place, (key, vec![at])),
-            }
+            groups.entry((s.episode / rollout.per_state, s.window)).or_default().push(at);
         }
-        let of =
-            |at: usize| rollout.episodes[segments[at].episode].window(segments[at].from, segments[at].to);
+        let views: Vec<_> =
+            segments.iter().map(|s| self.view(&rollout.episodes[s.episode], s.window)).collect();
         if self.opponents == Opponents::Group
-            && let Some(utilities) = self.oracle.utilities((0..segments.len()).map(of))
+            && let Some(utilities) = self.oracle.utilities(views.iter().copied())
         {
-            let groups = groups.into_iter().map(|(_, members)| members);
-            return self.ranked_in_groups(groups, &utilities);
+            return self.ranked_in_groups(groups.into_values(), &views, &utilities);
         }
         let mut rng = stream(batch.seed, Stream("opponent"), batch.iteration, 0);
         let met: Vec<(usize, usize)> = groups
-            .iter()
-            .flat_map(|(_, members)| match self.opponents {
+            .values()
+            .flat_map(|members| match self.opponents {
                 Opponents::Sampled(m) => sampled_pairs(members, m, &mut rng),
                 _ => all_pairs(members),
             })
             .collect();
-        let pairs: Vec<Pair<'_>> = met.iter().map(|&(i, j)| Pair { a: of(i), b: of(j) }).collect();
+        let pairs: Vec<_> = met.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
         let mut wins = vec![Wins::default(); segments.len()];
         for (&(i, j), answer) in met.iter().zip(self.ask(batch, &pairs)?) {
             if let Answer::Prefer(p) = answer {
@@ -125,14 +149,16 @@ impl SelfPlay {
     fn ranked_in_groups(
         &mut self,
         groups: impl Iterator<Item = Vec<usize>>,
+        views: &[Trajectory<'_>],
         utilities: &[f64],
     ) -> Result<Vec<f64>, OracleError> {
         let mut proportions = vec![0.5; utilities.len()];
         let mut decided = Decided::default();
         for members in groups {
-            let ranking = Ranking::new(members.iter().map(|&at| utilities[at]).collect());
+            let ranking = Ranking::new(members.iter().map(|&at| (utilities[at], views[at].is_empty())));
             for &at in &members {
-                proportions[at] = ranking.proportion(utilities[at], true, &mut decided);
+                let contestant = (utilities[at], views[at].is_empty());
+                proportions[at] = ranking.proportion(contestant, true, &mut decided);
             }
         }
         // Each pair was met from both of its sides.
@@ -142,57 +168,48 @@ impl SelfPlay {
 
     /// Win proportions against the queue as it was before this iteration.
     ///
-    /// The first iteration meets an empty queue: it is filled with that iteration's own trajectories, and no
-    /// trajectory is compared with itself.
+    /// In the first iteration the queue is filled with its own trajectories, and none is compared with itself.
     fn against_queue(
         &mut self,
         batch: &Batch<'_>,
         segments: &[Segment],
-        size: usize,
+        first: bool,
     ) -> Result<Vec<f64>, OracleError> {
         let rollout = batch.rollout;
-        let first = self.queue.is_empty();
-        if first {
-            self.queue.extend(rollout.episodes.iter().take(size).cloned());
-        }
         let queue = std::mem::take(&mut self.queue);
-        let proportions = match self.ranked_in_queue(rollout, segments, &queue, first) {
+        let views: Vec<_> =
+            segments.iter().map(|s| self.view(&rollout.episodes[s.episode], s.window)).collect();
+        let proportions = match self.ranked_in_queue(segments, &views, &queue, first) {
             Some(ranked) => ranked,
-            None => self.asked_in_queue(batch, segments, &queue, first),
+            None => self.asked_in_queue(batch, segments, &views, &queue, first),
         };
         self.queue = queue;
-        let proportions = proportions?;
-        if !first {
-            self.queue.extend(rollout.episodes.iter().cloned());
-            let excess = self.queue.len().saturating_sub(size);
-            self.queue.drain(..excess);
-        }
-        Ok(proportions)
+        proportions
     }
 
     /// What all comparisons with the queue would give: its utilities are sorted, window by window.
     fn ranked_in_queue(
         &mut self,
-        rollout: &Rollout,
         segments: &[Segment],
+        views: &[Trajectory<'_>],
         queue: &VecDeque<Episode>,
         first: bool,
     ) -> Option<Result<Vec<f64>, OracleError>> {
-        let own = segments.iter().map(|s| rollout.episodes[s.episode].window(s.from, s.to));
-        let utilities = self.oracle.utilities(own)?;
+        let utilities = self.oracle.utilities(views.iter().copied())?;
         let mut rankings: BTreeMap<usize, Ranking> = BTreeMap::new();
         for s in segments {
             if let Entry::Vacant(place) = rankings.entry(s.window) {
-                let there = queue.iter().filter(|o| s.from < o.len()).map(|o| self.same_window(s, o));
-                place.insert(Ranking::new(self.oracle.utilities(there)?));
+                let there = || queue.iter().map(|opponent| self.view(opponent, s.window));
+                let utilities = self.oracle.utilities(there())?;
+                place.insert(Ranking::new(utilities.into_iter().zip(there().map(|t| t.is_empty()))));
             }
         }
         let mut decided = Decided::default();
-        let proportions = (segments.iter().zip(utilities))
-            .map(|(s, utility)| {
+        let proportions = (segments.iter().zip(views).zip(utilities))
+            .map(|((s, view), utility)| {
                 // The first iteration's trajectories are the queue's.
                 let one_of_them = first && s.episode < queue.len();
-                rankings[&s.window].proportion(utility, one_of_them, &mut decided)
+                rankings[&s.window].proportion((utility, view.is_empty()), one_of_them, &mut decided)
             })
             .collect();
         Some(self.oracle.count_decided(decided).map(|()| proportions))
@@ -202,19 +219,17 @@ impl SelfPlay {
         &mut self,
         batch: &Batch<'_>,
         segments: &[Segment],
+        views: &[Trajectory<'_>],
         queue: &VecDeque<Episode>,
         first: bool,
     ) -> Result<Vec<f64>, OracleError> {
-        let rollout = batch.rollout;
         let (mut met, mut pairs) = (Vec::new(), Vec::new());
-        for (at, s) in segments.iter().enumerate() {
-            let a = rollout.episodes[s.episode].window(s.from, s.to);
+        for (at, (s, &a)) in segments.iter().zip(views).enumerate() {
             for (place, opponent) in queue.iter().enumerate() {
-                if (first && place == s.episode) || s.from >= opponent.len() {
-                    continue;
+                if !(first && place == s.episode) {
+                    met.push(at);
+                    pairs.push(Pair { a, b: self.view(opponent, s.window) });
                 }
-                met.push(at);
-                pairs.push(Pair { a, b: self.same_window(s, opponent) });
             }
         }
         let mut wins = vec![Wins::default(); segments.len()];
@@ -226,38 +241,53 @@ impl SelfPlay {
         Ok(wins.into_iter().map(Wins::proportion).collect())
     }
 
-    /// The part of `opponent` that stands against a segment: its aligned window, or the whole of it.
-    fn same_window<'a>(&self, segment: &Segment, opponent: &'a Episode) -> Trajectory<'a> {
-        match self.window {
-            None => opponent.trajectory(),
-            Some(width) => opponent.window(segment.from, (segment.from + width).min(opponent.len())),
-        }
-    }
-
+    /// The oracle's answers; what compares nothing with nothing is a tie, and no question.
     fn ask(&mut self, batch: &Batch<'_>, pairs: &[Pair<'_>]) -> Result<Vec<Answer>, OracleError> {
         let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
-        self.oracle.ask(pairs, &mut rng)
+        let real = |p: &&Pair<'_>| !(p.a.is_empty() && p.b.is_empty());
+        let asked: Vec<_> = pairs.iter().filter(real).copied().collect();
+        let mut answers = self.oracle.ask(&asked, &mut rng)?.into_iter();
+        let answer = |p: &Pair<'_>| if real(&p) { answers.next() } else { Some(Answer::Prefer(0.5)) };
+        Ok(pairs.iter().map_while(answer).collect())
     }
 }
 
 impl Scorer for SelfPlay {
     fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
-        let segments = self.segments(batch.rollout);
-        let proportions = match self.opponents {
-            Opponents::Queue(size) => self.against_queue(batch, &segments, size)?,
-            Opponents::Group | Opponents::Sampled(_) => self.against_group(batch, &segments)?,
-        };
-        let mut windows = vec![0; batch.rollout.episodes.len()];
-        segments.iter().for_each(|s| windows[s.episode] += 1);
-        let mut scores = Vec::with_capacity(batch.rollout.steps());
-        for (s, w) in segments.iter().zip(proportions) {
-            let (share, steps) = (w / windows[s.episode] as f64, s.to - s.from);
-            match self.placement {
-                Placement::Spread => scores.extend(std::iter::repeat_n((share / steps as f64) as f32, steps)),
-                Placement::Last => {
-                    scores.extend(std::iter::repeat_n(0.0, steps - 1));
-                    scores.push(share as f32);
+        let rollout = batch.rollout;
+        let (segments, proportions) = match self.opponents {
+            Opponents::Queue(size) => {
+                let first = self.queue.is_empty();
+                if first {
+                    self.queue.extend(rollout.episodes.iter().take(size).cloned());
                 }
+                let most = self.most(rollout.episodes.iter().chain(&self.queue));
+                let segments = Self::segments(rollout, |_| most);
+                let proportions = self.against_queue(batch, &segments, first)?;
+                if !first {
+                    self.queue.extend(rollout.episodes.iter().cloned());
+                    let excess = self.queue.len().saturating_sub(size);
+                    self.queue.drain(..excess);
+                }
+                (segments, proportions)
+            }
+            Opponents::Group | Opponents::Sampled(_) => {
+                let most: Vec<usize> =
+                    rollout.episodes.chunks(rollout.per_state).map(|group| self.most(group)).collect();
+                let segments = Self::segments(rollout, |episode| most[episode / rollout.per_state]);
+                let proportions = self.against_group(batch, &segments)?;
+                (segments, proportions)
+            }
+        };
+        let mut windows = vec![0; rollout.episodes.len()];
+        segments.iter().for_each(|s| windows[s.episode] += 1);
+        let mut scores: Vec<f32> = Vec::with_capacity(rollout.steps());
+        for (s, w) in segments.iter().zip(proportions) {
+            let share = w / windows[s.episode] as f64;
+            match self.range(s.window, rollout.episodes[s.episode].len()).len() {
+                // After the end: what the end has earned.
+                0 => scores.last_mut().into_iter().for_each(|last| *last += share as f32),
+                steps => self.placement.pay(share, steps, &mut scores),
             }
         }
         Ok(scores)

@@ -1,5 +1,8 @@
 //! Running the command.
 
+// Each test binary has its own use for some of these.
+#![allow(dead_code)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
