@@ -39,8 +39,8 @@ fn a_run_from_training_to_export() {
         assert!(summary[key].is_number(), "{key}: {summary}");
     }
     assert_eq!((&summary["device"], &summary["env_steps"]), (&"cpu".into(), &1920.into()));
-    // 6 iterations × 4 states × 8 · 7 / 2 comparisons
-    assert_eq!(summary["queries"], 6 * 4 * 28);
+    // 6 iterations × 8 states × 4 · 3 / 2 comparisons
+    assert_eq!(summary["queries"], 6 * 8 * 6);
     assert_eq!(fs::read_to_string(run.join("metrics.csv")).unwrap().lines().count(), 1 + 6);
 
     // The same seed again, in a directory of its own: the same bytes.
@@ -81,10 +81,10 @@ fn other_scorers_opponents_and_results_train_too() {
         assert!(printed.contains("return "), "{name}: {printed}");
         assert_eq!(printed.contains("queries     0"), name == "skyline", "{printed}");
     }
-    // A budget of 4 · 28 comparisons an iteration, for three of them.
-    let printed = ok(dir, &with(&["train", "lqr", "--out", "budget", "--set", "budget=400"]));
+    // A budget of 8 · 6 comparisons an iteration, for three of them.
+    let printed = ok(dir, &with(&["train", "lqr", "--out", "budget", "--set", "budget=150"]));
     assert!(printed.contains("the budget of comparisons ended the training after 960"), "{printed}");
-    assert!(printed.contains("queries     336"), "{printed}");
+    assert!(printed.contains("queries     144"), "{printed}");
 }
 
 #[test]
