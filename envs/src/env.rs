@@ -213,7 +213,7 @@ pub enum EnvError {
         /// The task.
         id: String,
         /// Why, and the mend.
-        source: crate::mujoco::MujocoError,
+        source: Box<crate::mujoco::MujocoError>,
     },
 }
 

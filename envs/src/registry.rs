@@ -33,7 +33,7 @@ impl Entry {
     /// [`EnvError::Mujoco`] where the task needs MuJoCo and it cannot be opened.
     pub fn make(&self) -> Result<Box<dyn Env>, EnvError> {
         #[cfg(feature = "mujoco")]
-        let failed = |source| EnvError::Mujoco { id: self.id.into(), source };
+        let failed = crate::mujoco::failed(self.id);
         match self.maker {
             Maker::Closed(make) => Ok(make()),
             #[cfg(feature = "mujoco")]

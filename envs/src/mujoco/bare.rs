@@ -1,8 +1,8 @@
 //! The simulator without a task: what a step costs at least.
 
-use super::gym;
 use super::models::model_of;
 use super::native::{Simulation, Source};
+use super::{failed, gym};
 use crate::env::EnvError;
 
 /// A bare `mj_step` loop on the model of one of Gymnasium's tasks: nothing is observed, nothing judged.
@@ -20,8 +20,7 @@ impl Bare {
         let task = gym::TASKS.iter().find(|task| task.id == id);
         let task = task.ok_or_else(|| EnvError::Unknown { id: id.into(), nearest: None })?;
         let model = model_of(task.id, &Source { file: task.model, others: &[], damping: None });
-        let sim =
-            model.and_then(Simulation::new).map_err(|source| EnvError::Mujoco { id: id.into(), source })?;
+        let sim = model.and_then(Simulation::new).map_err(failed(task.id))?;
         Ok(Self { sim, frame_skip: task.frame_skip })
     }
 

@@ -2,7 +2,7 @@
 
 use super::install::{Found, LIBRARY_SUM, find, sum};
 use super::native::version_of;
-use super::{MujocoError, gym};
+use super::{MujocoError, failed, gym};
 use crate::checked::Checked;
 use crate::env::EnvError;
 use crate::registry::make;
@@ -28,14 +28,14 @@ pub struct Report {
 /// [`EnvError::Mujoco`] with what is wrong and the mend.
 pub fn check() -> Result<Report, EnvError> {
     let stepped = gym::TASKS[0].id;
-    let failed = |source| EnvError::Mujoco { id: stepped.into(), source };
-    let found = find().map_err(failed)?;
+    let failed = failed(stepped);
+    let found = find().map_err(&failed)?;
     let mut env = Checked::new(make(stepped)?);
     let mut obs = vec![0.0; env.spec().obs_dim];
     let (qpos, qvel, actions) = ([0.0; 9], [0.0; 9], [0.5; 6]);
     env.restore(&[qpos, qvel].concat(), &mut obs)?;
     env.step(&actions, &mut obs)?;
-    let version = version_of(&found.path).map_err(failed)?;
+    let version = version_of(&found.path).map_err(&failed)?;
     let bytes = std::fs::read(&found.path);
     let bytes =
         bytes.map_err(|source| failed(MujocoError::Io { what: "read", path: found.path.clone(), source }))?;

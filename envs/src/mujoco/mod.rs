@@ -36,6 +36,11 @@ pub const VERSION: &str = "3.17.0";
 /// The library's file name.
 const LIBRARY: &str = "libmujoco.so.3.17.0";
 
+/// An error of the library or a model, met in the task `id`.
+pub(crate) fn failed(id: &'static str) -> impl Fn(MujocoError) -> EnvError {
+    move |source| EnvError::Mujoco { id: id.into(), source: Box::new(source) }
+}
+
 /// What a simulator's fault in `what` is called.
 fn diverged(what: &'static str) -> String {
     format!("the simulation diverged (bad {what}) and MuJoCo began afresh; smaller actions may help")
