@@ -137,14 +137,15 @@ fn plot(rows: &[Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
             .y_label_area_size(44)
             .build_cartesian_2d((first * 0.9..last * 1.1).log_scale(), (0.001..top).log_scale())?;
         chart.configure_mesh().x_labels(6).y_labels(6).light_line_style(WHITE).draw()?;
-        let phases: [(&str, fn(&Row) -> f64, RGBColor); 4] = [
-            ("rollout", |r| r.rollout_us, RGBColor(44, 123, 182)),
-            ("score", |r| r.score_us, RGBColor(215, 48, 39)),
-            ("update", |r| r.update_us, RGBColor(102, 166, 30)),
-            ("total", |r| r.total_us, RGBColor(60, 60, 60)),
+        let phases = [
+            ("rollout", RGBColor(44, 123, 182)),
+            ("score", RGBColor(215, 48, 39)),
+            ("update", RGBColor(102, 166, 30)),
+            ("total", RGBColor(60, 60, 60)),
         ];
-        for (name, of, colour) in phases {
-            let points = own.iter().map(|r| (r.value as f64, of(r).max(0.001)));
+        for (phase, (name, colour)) in phases.into_iter().enumerate() {
+            let cost = |r: &Row| [r.rollout_us, r.score_us, r.update_us, r.total_us][phase];
+            let points = own.iter().map(|r| (r.value as f64, cost(r).max(0.001)));
             chart
                 .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(2))?
                 .label(name)
