@@ -208,12 +208,12 @@ pub enum EnvError {
     },
     /// The task needs MuJoCo, and it or the model cannot be opened.
     #[cfg(feature = "mujoco")]
-    #[error("{id}: {source}")]
+    #[error("{id}: {why}")]
     Mujoco {
         /// The task.
         id: String,
         /// Why, and the mend.
-        source: Box<crate::mujoco::MujocoError>,
+        why: Box<crate::mujoco::MujocoError>,
     },
 }
 

@@ -80,17 +80,19 @@ pub enum TraceError {
     #[error(transparent)]
     Env(#[from] EnvError),
     /// An action of it, or what the task made of it.
-    #[error("step {step}: {source}")]
+    #[error("step {step}: {why}")]
     Step {
         /// From 0.
         step: usize,
         /// Why.
-        source: EnvError,
+        why: EnvError,
     },
 }
 
 /// Steps the task through the trace's actions and returns what this simulator gives, in the same form: observations
 /// of named parts stay so, unless the file has them as plain vectors.
+///
+/// Where the task draws a target beside its joints and `init` leaves it out, it is taken from `obs0`.
 ///
 /// # Errors
 /// [`TraceError`]: no such task, a state or an action that it does not take, a simulation that diverged.
@@ -99,7 +101,8 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
     // The bare task: a trace goes on past termination and the horizon.
     let mut env = make(&trace.env)?;
     let mut obs = vec![0.0; env.spec().obs_dim];
-    env.restore(&trace.init.numbers(), &mut obs)?;
+    let state = [trace.init.numbers(), unsaid_target(trace, &mut *env)].concat();
+    env.restore(&state, &mut obs)?;
     fault(&*env, None)?;
     checks.check_outcome(&obs, Step::default())?;
     let plain = matches!(trace.obs0.as_ref().or(trace.obs.first()), Some(Observation::Vector(_)));
@@ -113,7 +116,7 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
         ..trace.clone()
     };
     for (step, action) in trace.actions.iter().enumerate() {
-        let at = |source| TraceError::Step { step, source };
+        let at = |why| TraceError::Step { step, why };
         checks.check_action(action).map_err(at)?;
         let done = env.step(action, &mut obs);
         fault(&*env, None).map_err(at)?;
@@ -123,4 +126,19 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
         ours.terminated.push(done.terminated);
     }
     Ok(ours)
+}
+
+/// The target that `obs0` shows, where the task draws one beside its joints and `init` leaves it out.
+fn unsaid_target(trace: &Trace, env: &mut dyn Env) -> Vec<f64> {
+    let (Init::Joints { target, .. }, Some(theirs)) = (&trace.init, &trace.obs0) else { return vec![] };
+    let mut obs = vec![0.0; env.spec().obs_dim];
+    let at_origin = [trace.init.numbers(), vec![0.0; 2]].concat();
+    if !target.is_empty() || env.restore(&at_origin, &mut obs).is_err() {
+        return vec![];
+    }
+    // These parts are the target less something else, and so differ by the target from those with it at the origin.
+    let ours = Observation::of(&obs, env.parts());
+    let part =
+        ["to_target", "target_position"].into_iter().find_map(|name| theirs.part(name).zip(ours.part(name)));
+    part.map_or(vec![], |(theirs, ours)| theirs.iter().zip(ours).map(|(a, b)| a - b).collect())
 }

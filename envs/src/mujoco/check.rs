@@ -38,7 +38,7 @@ pub fn check() -> Result<Report, EnvError> {
     let version = version_of(&found.path).map_err(&failed)?;
     let bytes = std::fs::read(&found.path);
     let bytes =
-        bytes.map_err(|source| failed(MujocoError::Io { what: "read", path: found.path.clone(), source }))?;
+        bytes.map_err(|why| failed(MujocoError::Io { what: "read", path: found.path.clone(), why }))?;
     let sum = sum(&bytes);
     Ok(Report { published: sum == LIBRARY_SUM, found, version, sum, stepped })
 }

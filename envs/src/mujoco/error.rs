@@ -93,14 +93,14 @@ pub enum MujocoError {
         why: String,
     },
     /// A file or folder that cannot be read or written.
-    #[error("cannot {what} {}: {source}{}", path.display(), elsewhere(what))]
+    #[error("cannot {what} {}: {why}{}", path.display(), elsewhere(what))]
     Io {
         /// "read", "write" or "create".
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// A model that MuJoCo does not compile.
     #[error("MuJoCo does not compile the model {name}: {why}")]

@@ -147,14 +147,14 @@ fn keep(path: &Path, library: &[u8]) -> Result<(), MujocoError> {
         file.sync_all()?;
         std::fs::rename(&part, path)
     };
-    write().map_err(|source| {
+    write().map_err(|why| {
         let _ = std::fs::remove_file(&part);
-        MujocoError::Io { what: "write", path: path.into(), source }
+        MujocoError::Io { what: "write", path: path.into(), why }
     })
 }
 
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> MujocoError {
-    move |source| MujocoError::Io { what, path: path.into(), source }
+    move |why| MujocoError::Io { what, path: path.into(), why }
 }
 
 #[cfg(test)]

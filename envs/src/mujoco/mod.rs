@@ -38,7 +38,7 @@ const LIBRARY: &str = "libmujoco.so.3.17.0";
 
 /// An error of the library or a model, met in the task `id`.
 pub(crate) fn failed(id: &'static str) -> impl Fn(MujocoError) -> EnvError {
-    move |source| EnvError::Mujoco { id: id.into(), source: Box::new(source) }
+    move |why| EnvError::Mujoco { id: id.into(), why: Box::new(why) }
 }
 
 /// What a simulator's fault in `what` is called.

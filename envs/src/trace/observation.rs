@@ -31,6 +31,14 @@ impl Observation {
         Self::Parts(parts.iter().map(cut).collect())
     }
 
+    /// The numbers of a part; none in a vector.
+    pub fn part(&self, name: &str) -> Option<&[f64]> {
+        match self {
+            Self::Vector(_) => None,
+            Self::Parts(parts) => parts.iter().find(|(n, _)| n == name).map(|(_, part)| &part[..]),
+        }
+    }
+
     /// All numbers in order, `[obs_dim]`.
     pub fn numbers(&self) -> Vec<f64> {
         match self {
@@ -110,6 +118,7 @@ mod tests {
         let parts: Observation = serde_json::from_str(text).unwrap();
         assert_eq!(parts.numbers(), [1.0, 2.0, 3.0]);
         assert_eq!(serde_json::to_string(&parts).unwrap(), text);
+        assert_eq!((parts.part("height"), parts.part("depth")), (Some(&[3.0][..]), None));
         assert_eq!(parts, Observation::of(&[1.0, 2.0, 3.0], &[("velocity", 2), ("height", 1)]));
         let vector: Observation = serde_json::from_str("[1.0,2.0]").unwrap();
         assert_eq!(vector, Observation::of(&[1.0, 2.0], &[]));

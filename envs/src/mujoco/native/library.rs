@@ -43,11 +43,8 @@ pub(in crate::mujoco) fn version_of(path: &Path) -> Result<String, MujocoError> 
 fn open(path: &Path, chosen: bool) -> Result<Api, MujocoError> {
     if !chosen {
         // What was installed is known to the byte, and a damaged library ends the process rather than fail to open.
-        let bytes = std::fs::read(path).map_err(|source| MujocoError::Io {
-            what: "read",
-            path: path.into(),
-            source,
-        })?;
+        let bytes =
+            std::fs::read(path).map_err(|why| MujocoError::Io { what: "read", path: path.into(), why })?;
         let got = sum(&bytes);
         if got != LIBRARY_SUM {
             let (what, mend) = ("MuJoCo's library", "run `spo mujoco install` again");
@@ -76,7 +73,7 @@ fn load(path: &Path) -> Result<(libloading::Library, i32), MujocoError> {
 /// Refuses an ELF file whose end is missing: the loader would map it and the process die at its first read.
 fn whole(path: &Path) -> Result<(), MujocoError> {
     let bytes =
-        std::fs::read(path).map_err(|source| MujocoError::Io { what: "read", path: path.into(), source })?;
+        std::fs::read(path).map_err(|why| MujocoError::Io { what: "read", path: path.into(), why })?;
     if bytes.starts_with(b"\x7fELF\x02\x01") {
         // e_shoff at 0x28 (8 bytes), e_shentsize at 0x3A and e_shnum at 0x3C (2 bytes each): the section headers
         // come last in the file.
