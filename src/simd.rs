@@ -200,9 +200,11 @@ unsafe fn multiply_add_by<V: Lanes, const ROWS: usize, const VECTORS: usize>(
         c.len() == m * n && last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len(),
         "shapes disagree"
     );
-    // Narrow outputs take a panel one register wide.
+    // Narrow outputs take a panel one register wide. A row or few take a wide one: sums that wait for nobody else.
     if n <= V::N {
         unsafe { panels::<V, ROWS, 1>(a, b, c, (m, k, n), packed) }
+    } else if m < 4 && n > 2 * V::N {
+        unsafe { panels::<V, 4, 4>(a, b, c, (m, k, n), packed) }
     } else {
         unsafe { panels::<V, ROWS, VECTORS>(a, b, c, (m, k, n), packed) }
     }
@@ -295,7 +297,7 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
                     V::load(to).add(sum).store(to);
                 }
             } else {
-                // 64 floats: two of the widest registers and to spare.
+                // 64 floats: four of the widest registers.
                 let mut whole = [0.0f32; 64];
                 for (v, sum) in row.into_iter().enumerate() {
                     sum.store(whole[v * V::N..][..V::N].as_mut_ptr());
