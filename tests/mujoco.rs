@@ -10,7 +10,7 @@ use common::{ok, spo, stderr};
 
 /// Runs to a failure with the cache in `home` and these variables, and returns the message.
 #[track_caller]
-fn fails(home: &Path, args: &[&str], variables: &[(&str, &str)]) -> String {
+fn fails_with(home: &Path, args: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = spo(home, args);
     command.env_remove("SPO_MUJOCO").env("XDG_CACHE_HOME", home).envs(variables.iter().copied());
     let output = command.output().unwrap();
@@ -35,13 +35,13 @@ fn a_missing_library_is_named_with_the_mend() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     for args in [&["mujoco", "check"][..], &["train", "HalfCheetah-v5"], &["train", "dmc:walker-walk@50"]] {
-        let message = fails(dir, args, &[]);
+        let message = fails_with(dir, args, &[]);
         assert!(
             message.contains("3.17.0") && message.matches("run `spo mujoco install`").count() == 1,
             "{message}"
         );
     }
-    let message = fails(dir, &["mujoco", "check"], &[("SPO_MUJOCO", "/nowhere")]);
+    let message = fails_with(dir, &["mujoco", "check"], &[("SPO_MUJOCO", "/nowhere")]);
     assert!(message.contains("SPO_MUJOCO is /nowhere, where there is no library"), "{message}");
     let list = spo(dir, &["envs"]).env_remove("SPO_MUJOCO").env("XDG_CACHE_HOME", dir).output().unwrap();
     let list = common::stdout(&list);
@@ -57,11 +57,11 @@ fn an_installation_that_fails_says_why_and_leaves_nothing() {
     let dir = home.path();
     let wheel = dir.join("mujoco.whl");
     fs::write(&wheel, b"half a wheel").unwrap();
-    let message = fails(dir, &["mujoco", "install", "--from", "mujoco.whl"], &[]);
+    let message = fails_with(dir, &["mujoco", "install", "--from", "mujoco.whl"], &[]);
     assert!(message.contains("damaged or not the wheel") && message.contains("sha256"), "{message}");
-    let message = fails(dir, &["mujoco", "install", "--from", "none.whl"], &[]);
+    let message = fails_with(dir, &["mujoco", "install", "--from", "none.whl"], &[]);
     assert!(message.contains("cannot read none.whl"), "{message}");
-    let message = fails(dir, &["mujoco", "install"], &[("PATH", "/nowhere")]);
+    let message = fails_with(dir, &["mujoco", "install"], &[("PATH", "/nowhere")]);
     assert!(
         message.contains("python3 with pip is needed") && message.contains("--from FILE.whl"),
         "{message}"
@@ -74,10 +74,10 @@ fn an_installation_that_fails_says_why_and_leaves_nothing() {
         ),
     ] {
         let path = python(dir, words);
-        let message = fails(dir, &["mujoco", "install"], &[("PATH", &path)]);
+        let message = fails_with(dir, &["mujoco", "install"], &[("PATH", &path)]);
         assert!(message.contains(said), "{message}");
     }
-    let message = fails(dir, &["mujoco", "install"], &[("XDG_CACHE_HOME", wheel.to_str().unwrap())]);
+    let message = fails_with(dir, &["mujoco", "install"], &[("XDG_CACHE_HOME", wheel.to_str().unwrap())]);
     assert!(
         message.contains("cannot create") && message.contains("set XDG_CACHE_HOME to a folder"),
         "{message}"
@@ -93,7 +93,7 @@ fn a_damaged_library_and_another_version_are_refused() {
     let kept = dir.join("spo/mujoco/3.17.0");
     fs::create_dir_all(&kept).unwrap();
     fs::write(kept.join("libmujoco.so.3.17.0"), b"half a library").unwrap();
-    let message = fails(dir, &["mujoco", "check"], &[]);
+    let message = fails_with(dir, &["mujoco", "check"], &[]);
     assert!(message.contains("is damaged or not MuJoCo's library"), "{message}");
     // A library that says it is another release.
     fs::write(dir.join("old.rs"), "#[no_mangle] pub extern \"C\" fn mj_version() -> i32 { 3003004 }")
@@ -108,9 +108,17 @@ fn a_damaged_library_and_another_version_are_refused() {
         return;
     }
     let old = dir.join("old.so");
-    let message = fails(dir, &["mujoco", "check"], &[("SPO_MUJOCO", old.to_str().unwrap())]);
+    let message = fails_with(dir, &["mujoco", "check"], &[("SPO_MUJOCO", old.to_str().unwrap())]);
     assert!(message.contains("is MuJoCo 3.3.4, but only 3.17.0"), "{message}");
     assert!(message.contains("unset SPO_MUJOCO"), "{message}");
+}
+
+#[test]
+fn a_wrong_word_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(common::fails(home.path(), &["mujoco", "instal"]).contains("install"));
+    let message = common::fails(home.path(), &["train", "HalfCheetah-v5@0"]);
+    assert!(message.contains("number of steps of an episode"), "{message}");
 }
 
 #[test]
