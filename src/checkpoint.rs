@@ -14,7 +14,7 @@ use crate::scorer::ScorerState;
 use crate::snapshots::Snapshots;
 use crate::tensors::{self, FileError, FileKind, TensorFile};
 
-const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "2" };
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "3" };
 
 /// The state of a run between two iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +95,7 @@ impl Checkpoint {
             add(&format!("learner.{name}"), values.clone());
         }
         add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
+        add("answers", self.scorer.answers.clone());
         for name in COLUMNS {
             add(&format!("queue.{name}"), queue.iter().flat_map(|e| column(e, name).clone()).collect());
         }
@@ -171,7 +172,12 @@ impl Checkpoint {
             metrics_bytes: h.metrics_bytes,
             timings_bytes: h.timings_bytes,
             learner,
-            scorer: ScorerState { queries: h.queries, log_bytes: h.log_bytes, queue },
+            scorer: ScorerState {
+                queries: h.queries,
+                log_bytes: h.log_bytes,
+                queue,
+                answers: get("answers")?,
+            },
             snapshots,
         })
     }

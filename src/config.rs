@@ -1,14 +1,35 @@
 //! A run's configuration: one flat table, every key with its default.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use spo_envs::{ActionSpace, Spec};
 
 use crate::learner::ppo::{Baseline, PpoConfig};
-use crate::nearest::nearest;
+use crate::learner::sac::{SacConfig, Temperature};
 use crate::opponents::Opponents;
 use crate::policy::Head;
 use crate::scorer::self_play::Placement;
+
+mod read;
+
+/// Which learner a run uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnerKind {
+    /// Proximal policy optimisation: on-policy.
+    #[default]
+    Ppo,
+    /// Soft actor-critic: off-policy, continuous actions only.
+    Sac,
+}
+
+impl fmt::Display for LearnerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", if *self == Self::Ppo { "ppo" } else { "sac" })
+    }
+}
 
 /// Which scorer a run uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +68,8 @@ pub enum HeadKind {
 
 /// Everything that decides a run, but for the machine it runs on.
 ///
-/// Defaults are those of the default experiment, Pendulum from return comparisons.
+/// Defaults are those of the default experiment, Pendulum from return comparisons; a learner may have others, see
+/// [`Config::of`]. A key that the learner does not use must keep its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -60,6 +82,8 @@ pub struct Config {
     /// Where the learner computes: `cpu`, or a Burn backend: `flex`, `ndarray`, `wgpu`.
     pub device: String,
 
+    /// PPO or SAC.
+    pub learner: LearnerKind,
     /// Self-play or task reward.
     pub scorer: ScorerKind,
     /// Who compares: see [`oracle::parse`](crate::oracle::parse()).
@@ -95,7 +119,7 @@ pub struct Config {
     pub baseline: Baseline,
     /// Whether advantages are scaled to unit spread.
     pub normalize_advantage: bool,
-    /// γ of the advantage estimate.
+    /// γ of the advantage estimate, or of the critics' targets.
     pub discount: f32,
     /// λ of the advantage estimate.
     pub gae_lambda: f32,
@@ -119,6 +143,22 @@ pub struct Config {
     /// Largest global gradient norm.
     pub max_grad_norm: f32,
 
+    /// SAC: most steps in replay.
+    pub replay: usize,
+    /// SAC: gradient updates an environment step.
+    pub updates_per_step: f64,
+    /// SAC: steps that act uniformly, before the first update.
+    pub learning_starts: u64,
+    /// SAC: share of the critics that goes into their targets at each update.
+    pub tau: f32,
+    /// SAC: `auto`, or a fixed price of a nat of entropy.
+    pub temperature: Temperature,
+    /// SAC: scores are multiplied by it; it sets their weight against the entropy's.
+    pub score_scale: f32,
+    /// SAC: whether replayed trajectories are compared with each new member of the queue and scored anew, or keep the
+    /// scores of the iteration that collected them.
+    pub relabel: bool,
+
     /// Which policy is the result.
     pub result: TrainedResult,
     /// Most snapshots kept for `best` and `average`; evenly spaced over the run.
@@ -138,6 +178,7 @@ impl Default for Config {
             seed: 0,
             total_steps: 500_000,
             device: "cpu".into(),
+            learner: LearnerKind::Ppo,
             scorer: ScorerKind::SelfPlay,
             oracle: "return".into(),
             opponents: Opponents::Group,
@@ -165,6 +206,14 @@ impl Default for Config {
             entropy_bonus: 0.0,
             value_weight: 0.5,
             max_grad_norm: 0.5,
+            // SB3's SAC, but for updates and steps, which come an episode at a time here.
+            replay: 1_000_000,
+            updates_per_step: 1.0,
+            learning_starts: 1_000,
+            tau: 0.005,
+            temperature: Temperature::Auto,
+            score_scale: 1.0,
+            relabel: false,
             result: TrainedResult::Last,
             snapshots: 64,
             validation_episodes: 16,
@@ -193,6 +242,14 @@ pub enum ConfigError {
         /// What is wrong and the mend.
         why: String,
     },
+    /// A key of the other learner.
+    #[error("the learner `{learner}` does not use `{key}`; leave it out")]
+    Unused {
+        /// The key.
+        key: &'static str,
+        /// The learner.
+        learner: LearnerKind,
+    },
     /// A value out of range.
     #[error("`{key}` is {value}; expected {expected}")]
     Range {
@@ -205,51 +262,55 @@ pub enum ConfigError {
     },
 }
 
+/// Keys that one learner alone uses.
+const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
+    (
+        LearnerKind::Ppo,
+        &[
+            "head",
+            "initial_log_std",
+            "baseline",
+            "normalize_scores",
+            "normalize_advantage",
+            "gae_lambda",
+            "learning_rate_decay",
+            "epochs",
+            "clip",
+            "target_kl",
+            "entropy_bonus",
+            "value_weight",
+            "max_grad_norm",
+        ],
+    ),
+    (
+        LearnerKind::Sac,
+        &["replay", "updates_per_step", "learning_starts", "tau", "temperature", "score_scale", "relabel"],
+    ),
+];
+
 impl Config {
-    /// Reads a TOML file; keys left out keep their defaults.
+    /// The defaults of a learner.
     ///
-    /// # Errors
-    /// [`ConfigError`] naming file, line, key and, for a misspelt key, the nearest right one.
-    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        Self::from_toml(&text, &path.display().to_string())
-    }
-
-    /// Reads TOML text; `origin` names it in errors.
-    ///
-    /// # Errors
-    /// [`ConfigError::Parse`].
-    pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|e| parse_error(origin, &e))
-    }
-
-    /// Sets one key from `key=value`; the value is TOML, or bare text for text keys.
-    ///
-    /// # Errors
-    /// [`ConfigError::Parse`] naming the key and the mend.
-    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
-        let origin = format!("--set {assignment}");
-        let fail = |why: String| ConfigError::Parse { origin: origin.clone(), why };
-        let Some((key, value)) = assignment.split_once('=') else {
-            return Err(fail("expected KEY=VALUE, such as `learning_rate=0.001`".into()));
-        };
-        let (key, value) = (key.trim(), value.trim());
-        let mut table = toml::Table::try_from(&*self).map_err(|e| fail(e.to_string()))?;
-        let value = match table.get(key) {
-            Some(toml::Value::String(_)) => toml::Value::String(value.trim_matches('"').to_string()),
-            // A bare whole number is as good as a decimal one where a decimal is wanted.
-            Some(toml::Value::Float(_)) if value.parse::<f64>().is_ok() => {
-                toml::Value::Float(value.parse().unwrap_or_default())
-            }
-            _ => toml::from_str::<toml::Table>(&format!("v = {value}"))
-                .ok()
-                .and_then(|mut t| t.remove("v"))
-                .unwrap_or_else(|| toml::Value::String(value.to_string())),
-        };
-        table.insert(key.to_string(), value);
-        *self = table.try_into().map_err(|e| parse_error(&origin, &e))?;
-        Ok(())
+    /// SAC's are those of Stable-Baselines3 (networks and learning rate those of Haarnoja et al. 2018, table 1) and of
+    /// the paper's form of self-play: whole trajectories against a queue of ten, one trajectory an iteration.
+    pub fn of(learner: LearnerKind) -> Self {
+        let ppo = Self::default();
+        match learner {
+            LearnerKind::Ppo => ppo,
+            LearnerKind::Sac => Self {
+                learner,
+                opponents: Opponents::Queue(10),
+                window: 0,
+                states: 1,
+                trajectories_per_state: 1,
+                hidden: vec![256, 256],
+                normalize_obs: false,
+                learning_rate: 3e-4,
+                minibatch: 256,
+                checkpoint_every: 20,
+                ..ppo
+            },
+        }
     }
 
     /// The configuration as TOML, every key written out.
@@ -269,7 +330,13 @@ impl Config {
         let in_unit = |x: f32| (0.0..=1.0).contains(&x);
         let above = |x: f64| x.is_finite() && x > 0.0;
         let at_least = |x: f32| x.is_finite() && x >= 0.0;
-        let checks: [(&'static str, bool, String, &'static str); 20] = [
+        let sac = self.learner == LearnerKind::Sac;
+        let temperature = match self.temperature {
+            Temperature::Auto => true,
+            Temperature::Fixed(alpha) => above(f64::from(alpha)),
+        };
+        let queue = self.scorer == ScorerKind::SelfPlay && matches!(self.opponents, Opponents::Queue(_));
+        let checks: [(&'static str, bool, String, &'static str); 28] = [
             ("total_steps", self.total_steps > 0, self.total_steps.to_string(), positive),
             ("states", self.states > 0, self.states.to_string(), positive),
             (
@@ -320,10 +387,52 @@ impl Config {
                 self.window.to_string(),
                 "0 with the baseline `group`, which knows whole trajectories only; set baseline=critic",
             ),
+            (
+                "device",
+                !sac || self.device == "cpu",
+                self.device.clone(),
+                "cpu with the learner `sac`, which computes on the host only",
+            ),
+            (
+                "replay",
+                self.replay >= self.minibatch || !sac,
+                self.replay.to_string(),
+                "at least as many steps as a minibatch has rows",
+            ),
+            ("updates_per_step", above(self.updates_per_step), self.updates_per_step.to_string(), rate),
+            (
+                "learning_starts",
+                !sac || self.learning_starts < self.total_steps,
+                self.learning_starts.to_string(),
+                "fewer steps than total_steps, or nothing is learned",
+            ),
+            (
+                "tau",
+                in_unit(self.tau) && self.tau > 0.0,
+                self.tau.to_string(),
+                "a number above 0 and at most 1",
+            ),
+            ("temperature", temperature, self.temperature.to_string(), "`auto` or a finite number above 0"),
+            ("score_scale", above(f64::from(self.score_scale)), self.score_scale.to_string(), rate),
+            (
+                "relabel",
+                !self.relabel || queue,
+                self.relabel.to_string(),
+                "false but for self-play against a queue (opponents=queue=10): other scores do not go stale, or their \
+                 opponents are gone",
+            ),
         ];
         for (key, holds, value, expected) in checks {
             if !holds {
                 return Err(ConfigError::Range { key, value, expected });
+            }
+        }
+        let (given, defaults) = (self.table(), Self::default().table());
+        for (learner, keys) in OWN_KEYS {
+            if let Some(key) =
+                keys.iter().find(|&&key| learner != self.learner && given[key] != defaults[key])
+            {
+                return Err(ConfigError::Unused { key, learner: self.learner });
             }
         }
         let lonely = self.trajectories_per_state < 2;
@@ -340,7 +449,37 @@ impl Config {
         Ok(())
     }
 
-    /// The learner's part.
+    /// Checks every range, and that the learner can act on the task.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_on(&self, spec: &Spec) -> Result<(), ConfigError> {
+        self.validate()?;
+        if self.learner == LearnerKind::Sac && matches!(spec.action, ActionSpace::Discrete(_)) {
+            let expected = "`ppo` on a task of options; SAC acts continuously only";
+            return Err(ConfigError::Range { key: "learner", value: self.learner.to_string(), expected });
+        }
+        Ok(())
+    }
+
+    /// SAC's part.
+    pub fn sac(&self) -> SacConfig {
+        SacConfig {
+            hidden: self.hidden.clone(),
+            learning_rate: self.learning_rate,
+            minibatch: self.minibatch,
+            replay: self.replay,
+            updates_per_step: self.updates_per_step,
+            learning_starts: self.learning_starts,
+            discount: self.discount,
+            tau: self.tau,
+            temperature: self.temperature,
+            score_scale: self.score_scale,
+            normalize_obs: self.normalize_obs,
+        }
+    }
+
+    /// PPO's part.
     pub fn ppo(&self, discrete: bool) -> PpoConfig {
         let head = match (discrete, self.head) {
             (true, _) => Head::Categorical,
@@ -368,24 +507,4 @@ impl Config {
             gae_lambda: self.gae_lambda,
         }
     }
-}
-
-/// toml's message, with the nearest right key instead of its list of all keys.
-fn parse_error(origin: &str, error: &toml::de::Error) -> ConfigError {
-    let message = error.message();
-    let mut why = message.to_string();
-    if let Some(key) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-        let keys = toml::Table::try_from(Config::default()).unwrap_or_default();
-        why = match nearest(key, keys.keys().map(String::as_str)) {
-            Some(near) => format!("unknown key `{key}`, did you mean `{near}`?"),
-            None => format!("unknown key `{key}`; `spo train --help` lists the keys"),
-        };
-    }
-    // The text in question shows where, and which key.
-    let shown = error.to_string();
-    let place: Vec<&str> = shown.lines().filter(|l| l.contains('|') || l.contains("line ")).collect();
-    if !place.is_empty() {
-        why = format!("{why}\n{}", place.join("\n"));
-    }
-    ConfigError::Parse { origin: origin.to_string(), why }
 }

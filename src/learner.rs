@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::{Normalizer, Policy};
+use crate::policy::{Acting, Normalizer, Policy};
 use crate::rollout::{Episode, Rollout};
 
 pub mod ppo;
+pub mod sac;
 
 /// An episode as a learner sees it: no task reward, no cost.
 #[derive(Clone, Copy, Debug)]
@@ -47,20 +48,23 @@ impl<'a> From<&'a Rollout> for Steps<'a> {
 /// What an update reports, means over its minibatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {
-    /// The clipped surrogate.
+    /// PPO: the clipped surrogate. SAC: α log π − min Q.
     pub policy_loss: f32,
-    /// Half the mean squared error of the critic; 0 without one.
+    /// Half the mean squared error of the critic (SAC: the mean of both); 0 without one.
     pub value_loss: f32,
-    /// Entropy of the policy, in nats; of the Gaussian before squashing or clipping.
+    /// Entropy of the policy, in nats. PPO: of the Gaussian before squashing or clipping; SAC: of the squashed action
+    /// in (−1, 1), estimated at the replayed states.
     pub entropy: f32,
     /// KL(old ‖ new) by Schulman's k3 estimator: mean of (ratio − 1) − log ratio.
     pub approx_kl: f32,
     /// Share of ratios outside the clip range.
     pub clip_fraction: f32,
-    /// Norm of the gradient before clipping.
+    /// Norm of the gradient before clipping; SAC: of the last update's.
     pub grad_norm: f32,
-    /// Passes over the data that were made before the target KL stopped them.
+    /// Passes over the data. PPO: before the target KL stopped them; SAC: over what replay held.
     pub epochs: f32,
+    /// The price of a nat of entropy: SAC's α, PPO's entropy bonus.
+    pub temperature: f32,
 }
 
 /// Which random streams an update draws from, and how far the run is.
@@ -80,6 +84,15 @@ pub struct Moment {
 pub trait Learner: Send {
     /// A snapshot of the present policy.
     fn policy(&self) -> Policy;
+
+    /// How to act in the next iteration's rollout.
+    fn acting(&self) -> Acting {
+        Acting::Sample
+    }
+
+    /// Takes new scores for the steps of earlier iterations, oldest first and ending with the newest of them; a
+    /// learner without a memory has no use for them.
+    fn relabel(&mut self, _scores: &[f32]) {}
 
     /// One update from one iteration's steps and their scores, `[Σ T]`.
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses;

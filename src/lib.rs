@@ -21,7 +21,7 @@
 //! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do.
 //! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps.
 //! 5. [`advantage`]: against the group's mean and spread, or by a critic.
-//! 6. [`learner`]: a policy-gradient update (PPO), on a [`device`] of choice.
+//! 6. [`learner`]: an update of the policy: on-policy (PPO), on a [`device`] of choice, or from a replay (SAC).
 //! 7. [`run`]: a row of metrics, a checkpoint now and then.
 //!
 //! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the

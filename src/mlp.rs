@@ -83,6 +83,16 @@ impl Mlp {
         params
     }
 
+    /// Weights and biases uniform within ±1/√in: PyTorch's `Linear`, which CleanRL and SB3 leave as it is in SAC.
+    pub fn init_uniform(&self, rng: &mut dyn Rng) -> Vec<f32> {
+        let mut params = Vec::with_capacity(self.params());
+        for (inputs, outputs) in self.layers() {
+            let bound = 1.0 / (inputs as f32).sqrt();
+            params.extend((0..(inputs + 1) * outputs).map(|_| rng.random_range(-bound..bound)));
+        }
+        params
+    }
+
     /// The outputs `[rows, outputs]` for inputs `x` `[rows, inputs]`.
     ///
     /// # Panics

@@ -19,6 +19,9 @@ pub enum Head {
     TanhGaussian,
     /// a = clip(mid + half · u, low, high), u ~ N(μ, σ²).
     ClippedGaussian,
+    /// As `TanhGaussian`, but the network gives log σ too: its second half of outputs, within
+    /// [`LOG_STD_BOUNDS`].
+    SquashedGaussian,
     /// a ~ softmax(logits), the index of an option.
     Categorical,
 }
@@ -30,14 +33,16 @@ pub enum Acting {
     Sample,
     /// The Gaussian's mean, the likeliest option.
     Mode,
+    /// Draw uniformly from the whole action space, whatever the policy.
+    Uniform,
 }
 
 /// Observation normaliser, network and action head.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// The network: obs_dim → hidden layers → means or logits.
+    /// The network: obs_dim → hidden layers → logits, means, or means and log standard deviations.
     pub mlp: Mlp,
-    /// The network's weights, then (Gaussian heads) `log_std` `[action_dim]`.
+    /// The network's weights, then, where the network does not give them, `log_std` `[action_dim]`.
     pub params: Vec<f32>,
     /// Statistics that observations are normalised with.
     pub normalizer: Normalizer,
@@ -48,21 +53,33 @@ pub struct Policy {
 }
 
 /// log √(2π)
-const LOG_SQRT_2PI: f32 = 0.918_938_5;
+pub(crate) const LOG_SQRT_2PI: f32 = 0.918_938_5;
+
+/// Bounds of a log standard deviation that is a network's output (Haarnoja et al. 2018, in their code; SB3's
+/// `LOG_STD_MIN` and `LOG_STD_MAX`).
+pub const LOG_STD_BOUNDS: (f32, f32) = (-20.0, 2.0);
 
 impl Policy {
     /// The network of a policy on a task: its layer sizes.
-    pub fn network(spec: &Spec, hidden: &[usize]) -> Mlp {
-        let outputs = match &spec.action {
+    pub fn network(spec: &Spec, head: Head, hidden: &[usize], activation: Activation) -> Mlp {
+        let dim = match &spec.action {
             ActionSpace::Continuous { low, .. } => low.len(),
             ActionSpace::Discrete(options) => *options,
         };
-        Mlp::new(spec.obs_dim, hidden, outputs, Activation::Tanh)
+        Mlp::new(spec.obs_dim, hidden, Self::outputs(head, dim), activation)
+    }
+
+    /// Outputs of a network that acts with `dim` numbers (or options).
+    pub fn outputs(head: Head, dim: usize) -> usize {
+        if head == Head::SquashedGaussian { 2 * dim } else { dim }
     }
 
     /// Number of log standard deviations behind the network's weights.
     pub fn log_stds(head: Head, outputs: usize) -> usize {
-        if head == Head::Categorical { 0 } else { outputs }
+        match head {
+            Head::Categorical | Head::SquashedGaussian => 0,
+            Head::TanhGaussian | Head::ClippedGaussian => outputs,
+        }
     }
 
     /// Buffers for [`act`](Self::act), reused over an episode.
@@ -83,35 +100,74 @@ impl Policy {
         latent: &mut [f32],
         action: &mut [f32],
     ) -> f32 {
+        if acting == Acting::Uniform {
+            return self.act_uniformly(rng, latent, action);
+        }
         let out = self.forward(obs, scratch);
         match &self.action {
             ActionSpace::Discrete(_) => {
                 let probs = softmax(out);
                 let choice = match acting {
                     Acting::Sample => draw(&probs, rng.random()),
-                    Acting::Mode => argmax(&probs),
+                    _ => argmax(&probs),
                 };
                 latent[0] = choice as f32;
                 action[0] = choice as f32;
                 probs[choice].ln()
             }
             ActionSpace::Continuous { low, high } => {
-                let log_std = &self.params[self.mlp.params()..];
+                let own = &self.params[self.mlp.params()..];
                 let mut log_prob = 0.0;
                 for i in 0..low.len() {
+                    let log_std = match self.head {
+                        Head::SquashedGaussian => {
+                            out[low.len() + i].clamp(LOG_STD_BOUNDS.0, LOG_STD_BOUNDS.1)
+                        }
+                        _ => own[i],
+                    };
                     let noise: f32 = match acting {
                         Acting::Sample => rng.sample(StandardNormal),
-                        Acting::Mode => 0.0,
+                        _ => 0.0,
                     };
-                    latent[i] = out[i] + log_std[i].exp() * noise;
-                    log_prob -= 0.5 * noise * noise + log_std[i] + LOG_SQRT_2PI;
-                    let (mid, half) = (0.5 * (low[i] + high[i]), 0.5 * (high[i] - low[i]));
-                    let unit = if self.head == Head::TanhGaussian { latent[i].tanh() } else { latent[i] };
-                    action[i] = (mid + half * unit).clamp(low[i], high[i]);
+                    latent[i] = out[i] + log_std.exp() * noise;
+                    log_prob -= 0.5 * noise * noise + log_std + LOG_SQRT_2PI;
+                    let unit = if self.squashes() { latent[i].tanh() } else { latent[i] };
+                    action[i] = within(low[i], high[i], unit);
                 }
                 log_prob
             }
         }
+    }
+
+    /// [`Acting::Uniform`]; the log-density is that of the uniform draw, at the latent.
+    fn act_uniformly(&self, rng: &mut dyn Rng, latent: &mut [f32], action: &mut [f32]) -> f32 {
+        match &self.action {
+            ActionSpace::Discrete(options) => {
+                let choice = rng.random_range(0..*options) as f32;
+                (latent[0], action[0]) = (choice, choice);
+                -(*options as f32).ln()
+            }
+            ActionSpace::Continuous { low, high } => {
+                let mut log_prob = 0.0;
+                for i in 0..low.len() {
+                    let unit: f32 = rng.random_range(-1.0..1.0);
+                    log_prob -= std::f32::consts::LN_2;
+                    latent[i] = unit;
+                    if self.squashes() {
+                        // −1 itself has no latent; the nearest number to it has.
+                        let unit = unit.max(f32::EPSILON - 1.0);
+                        latent[i] = unit.atanh();
+                        log_prob += (1.0 - unit * unit).ln();
+                    }
+                    action[i] = within(low[i], high[i], unit);
+                }
+                log_prob
+            }
+        }
+    }
+
+    fn squashes(&self) -> bool {
+        matches!(self.head, Head::TanhGaussian | Head::SquashedGaussian)
     }
 
     /// Probabilities of the options at one observation; `None` for continuous actions.
@@ -125,6 +181,12 @@ impl Policy {
         scratch.scale.apply(obs, &mut scratch.obs);
         self.mlp.forward(&self.params[..self.mlp.params()], &scratch.obs, &mut scratch.tape)
     }
+}
+
+/// From [−1, 1] to the bounds.
+fn within(low: f32, high: f32, unit: f32) -> f32 {
+    let (mid, half) = (0.5 * (low + high), 0.5 * (high - low));
+    (mid + half * unit).clamp(low, high)
 }
 
 /// Buffers of one acting thread, for one policy.

@@ -4,14 +4,15 @@
 //!
 //! | tensor | shape | |
 //! |---|---|---|
-//! | `actor.{l}.weight` | `[M, in, out]` | layer l: y = x · weight + bias, tanh between layers |
+//! | `actor.{l}.weight` | `[M, in, out]` | layer l: y = x · weight + bias, the activation between layers |
 //! | `actor.{l}.bias` | `[M, out]` | |
-//! | `actor.log_std` | `[M, action_dim]` | Gaussian heads only |
+//! | `actor.log_std` | `[M, action_dim]` | heads `tanh_gaussian` and `clipped_gaussian` |
 //! | `obs.mean`, `obs.std` | `[M, obs_dim]` | x = clip((obs − mean) / std, −10, 10) |
 //! | `action.low`, `action.high` | `[action_dim]` | continuous actions only |
 //!
-//! All are float32. The metadata holds `format` = `spo-policy`, `version`, `env` and `head`: `tanh_gaussian`
-//! (action = mid + half · tanh(y)), `clipped_gaussian` (clip(mid + half · y)) or `categorical` (softmax(y)).
+//! All are float32. The metadata holds `format` = `spo-policy`, `version`, `env`, `activation` (`tanh` or `relu`) and
+//! `head`: `tanh_gaussian` (action = mid + half · tanh(y)), `clipped_gaussian` (clip(mid + half · y)),
+//! `squashed_gaussian` (mid + half · tanh(μ), y = [μ | log σ]) or `categorical` (softmax(y)).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::normalizer::MIN_VAR;
 use crate::policy::{Activation, Head, Mlp, Normalizer, Policy};
 use crate::tensors::{FileError, FileKind, TensorFile};
 
-const KIND: FileKind = FileKind { format: "spo-policy", version: "1" };
+const KIND: FileKind = FileKind { format: "spo-policy", version: "2" };
 
 /// Writes a mixture of policies trained on `env`.
 ///
@@ -33,7 +34,8 @@ pub fn save(path: &Path, env: &str, policies: &[Policy]) -> Result<(), FileError
     let first = &policies[0];
     let mut file = TensorFile::new(&KIND);
     file.meta("env", env);
-    file.meta("head", head_name(first.head));
+    file.meta("activation", name_in(&ACTIVATIONS, first.mlp.activation()));
+    file.meta("head", name_in(&HEADS, first.head));
     let count = policies.len();
     let mut offset = 0;
     for (layer, (inputs, outputs)) in first.mlp.layers().enumerate() {
@@ -49,8 +51,10 @@ pub fn save(path: &Path, env: &str, policies: &[Policy]) -> Result<(), FileError
         offset += outputs;
     }
     if let ActionSpace::Continuous { low, high } = &first.action {
-        let log_std = policies.iter().flat_map(|p| p.params[offset..].to_vec()).collect();
-        file.add("actor.log_std", &[count, low.len()], log_std);
+        let log_std: Vec<f32> = policies.iter().flat_map(|p| p.params[offset..].to_vec()).collect();
+        if !log_std.is_empty() {
+            file.add("actor.log_std", &[count, low.len()], log_std);
+        }
         file.add("action.low", &[low.len()], low.clone());
         file.add("action.high", &[high.len()], high.clone());
     }
@@ -72,12 +76,16 @@ pub fn load(path: &Path) -> Result<(String, Vec<Policy>), FileError> {
     let env = meta.get("env").cloned().ok_or_else(|| damaged("no `env` in its metadata"))?;
     let head = meta
         .get("head")
-        .and_then(|h| head_of(h))
+        .and_then(|h| of_name(&HEADS, h))
         .ok_or_else(|| damaged("no known `head` in its metadata"))?;
-    decode(&tensors, head).map(|policies| (env, policies)).map_err(|why| damaged(&why))
+    let activation = meta
+        .get("activation")
+        .and_then(|a| of_name(&ACTIVATIONS, a))
+        .ok_or_else(|| damaged("no known `activation` in its metadata"))?;
+    decode(&tensors, head, activation).map(|policies| (env, policies)).map_err(|why| damaged(&why))
 }
 
-fn decode(tensors: &SafeTensors<'_>, head: Head) -> Result<Vec<Policy>, String> {
+fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Result<Vec<Policy>, String> {
     let get = |name: &str| crate::tensors::floats(tensors, name);
     let mut layers = Vec::new();
     while tensors.names().iter().any(|n| **n == format!("actor.{}.weight", layers.len())) {
@@ -92,16 +100,22 @@ fn decode(tensors: &SafeTensors<'_>, head: Head) -> Result<Vec<Policy>, String> 
     };
     let hidden: Vec<usize> =
         layers[..layers.len() - 1].iter().map(|l| l.1.0.last().copied().unwrap_or(0)).collect();
-    let mlp = Mlp::new(*inputs, &hidden, *outputs, Activation::Tanh);
+    let mlp = Mlp::new(*inputs, &hidden, *outputs, activation);
     let (mean, std) = (get("obs.mean")?.1, get("obs.std")?.1);
     let action = match head {
         Head::Categorical => ActionSpace::Discrete(*outputs),
         _ => ActionSpace::Continuous { low: get("action.low")?.1, high: get("action.high")?.1 },
     };
-    let log_std = if head == Head::Categorical { Vec::new() } else { get("actor.log_std")?.1 };
-    let expected = *count * (mlp.params() + Policy::log_stds(head, *outputs));
+    let log_stds = Policy::log_stds(head, *outputs);
+    let log_std = if log_stds == 0 { Vec::new() } else { get("actor.log_std")?.1 };
+    let expected = *count * (mlp.params() + log_stds);
+    let heads = match &action {
+        ActionSpace::Continuous { low, high } if low.len() == high.len() => Policy::outputs(head, low.len()),
+        ActionSpace::Continuous { .. } => 0,
+        ActionSpace::Discrete(options) => *options,
+    };
     let stored = layers.iter().map(|(w, b)| w.1.len() + b.1.len()).sum::<usize>() + log_std.len();
-    if stored != expected || mean.len() != count * inputs || std.len() != count * inputs || action.dim() == 0
+    if stored != expected || mean.len() != count * inputs || std.len() != count * inputs || heads != *outputs
     {
         return Err("its tensors do not fit together".into());
     }
@@ -128,18 +142,21 @@ fn decode(tensors: &SafeTensors<'_>, head: Head) -> Result<Vec<Policy>, String> 
         .collect())
 }
 
-const HEADS: [(&str, Head); 3] = [
+const HEADS: [(&str, Head); 4] = [
     ("tanh_gaussian", Head::TanhGaussian),
     ("clipped_gaussian", Head::ClippedGaussian),
+    ("squashed_gaussian", Head::SquashedGaussian),
     ("categorical", Head::Categorical),
 ];
 
-fn head_name(head: Head) -> &'static str {
-    HEADS.iter().find(|(_, h)| *h == head).map_or("", |(name, _)| name)
+const ACTIVATIONS: [(&str, Activation); 2] = [("tanh", Activation::Tanh), ("relu", Activation::Relu)];
+
+fn name_in<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, v)| *v == value).map_or("", |(name, _)| name)
 }
 
-fn head_of(name: &str) -> Option<Head> {
-    HEADS.iter().find(|(n, _)| *n == name).map(|(_, head)| *head)
+fn of_name<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
+    names.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
 }
 
 /// A description of a policy file's tensors, one line each, for `spo export`.
@@ -152,6 +169,8 @@ pub fn describe(path: &Path) -> Result<Vec<String>, FileError> {
         crate::tensors::open(path, &bytes, &KIND)?;
     let mut lines: Vec<String> = tensors.iter().map(|(name, t)| format!("{name} {:?}", t.shape())).collect();
     lines.sort();
-    lines.push(format!("head {}", meta.get("head").map_or("?", String::as_str)));
+    for key in ["head", "activation"] {
+        lines.push(format!("{key} {}", meta.get(key).map_or("?", String::as_str)));
+    }
     Ok(lines)
 }

@@ -93,7 +93,7 @@ impl Run {
         factory: EnvFactory,
         oracle: Box<dyn Oracle>,
     ) -> Result<Self, TrainError> {
-        config.validate()?;
+        config.validate_on(factory()?.spec())?;
         let write = |source| FileError::Write { path: dir.into(), source };
         if dir.join(files::CONFIG).exists() {
             let why =

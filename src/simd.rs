@@ -258,7 +258,10 @@ fn pack(b: Matrix<'_>, from: usize, columns: usize, width: usize, k: usize, pack
     packed.resize(k * width, 0.0);
     for (p, row) in packed.chunks_exact_mut(width).enumerate() {
         let start = p * b.row + from * b.column;
-        if b.column == 1 {
+        if b.column == 1 && columns == width {
+            // A length that the compiler knows: a few registers and no call.
+            row.copy_from_slice(&b.data[start..start + width]);
+        } else if b.column == 1 {
             row[..columns].copy_from_slice(&b.data[start..start + columns]);
         } else {
             row[..columns].iter_mut().enumerate().for_each(|(j, x)| *x = b.data[start + j * b.column]);

@@ -75,7 +75,7 @@ impl Spo {
         self
     }
 
-    /// Sets a configuration key, as `--set` does.
+    /// Sets a configuration key, as [`Config::set`] does.
     ///
     /// # Errors
     /// [`ConfigError`] naming the key and the mend.

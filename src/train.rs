@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use spo_envs::{ActionSpace, EnvError};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, ConfigError, ScorerKind, TrainedResult};
+use crate::config::{Config, ConfigError, LearnerKind, ScorerKind, TrainedResult};
 use crate::device::{self, DeviceError};
-use crate::learner::{Learner, Moment, Steps, ppo::Ppo};
+use crate::learner::{Learner, Moment, Steps, ppo::Ppo, sac::Sac};
+use crate::opponents::Opponents;
 use crate::oracle::{Counted, Oracle, OracleError};
 use crate::policy::{Acting, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
-use crate::scorer::{Batch, Scorer, self_play::SelfPlay, task_reward::TaskReward};
+use crate::scorer::{Batch, Scorer, relabelled::Relabelled, self_play::SelfPlay, task_reward::TaskReward};
 use crate::snapshots::Snapshots;
 use crate::stats;
 use crate::tensors::FileError;
@@ -90,8 +91,11 @@ pub struct Record {
     pub value_loss: f32,
     /// Gradient norm before clipping.
     pub grad_norm: f32,
-    /// Epochs made.
+    /// Passes over the data.
     pub epochs: f32,
+    /// The price of a nat of entropy.
+    #[serde(default)]
+    pub temperature: f32,
 }
 
 /// Wall-clock seconds of an iteration's phases.
@@ -173,20 +177,28 @@ impl Trainer {
         oracle: Box<dyn Oracle>,
         log: Option<(&std::path::Path, u64)>,
     ) -> Result<Self, TrainError> {
-        config.validate()?;
         let spec = factory()?.spec().clone();
+        config.validate_on(&spec)?;
         let device = device::open(&config.device)?;
-        let ppo = config.ppo(matches!(spec.action, ActionSpace::Discrete(_)));
-        let learner = Box::new(Ppo::new(&spec, ppo, device, config.seed));
+        let learner: Box<dyn Learner> = match config.learner {
+            LearnerKind::Ppo => {
+                let discrete = matches!(spec.action, ActionSpace::Discrete(_));
+                Box::new(Ppo::new(&spec, config.ppo(discrete), device, config.seed))
+            }
+            LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac(), config.seed)),
+        };
         let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
         if let Some((path, keep)) = log {
             counted.log_to(path, keep)?;
         }
         let window = Some(config.window).filter(|&w| w > 0);
         let scorer: Box<dyn Scorer> = match config.scorer {
-            ScorerKind::SelfPlay => {
-                Box::new(SelfPlay::new(counted, config.opponents, config.placement, window))
-            }
+            ScorerKind::SelfPlay => match config.opponents {
+                Opponents::Queue(size) if config.relabel => {
+                    Box::new(Relabelled::new(counted, size, config.placement, window, config.replay))
+                }
+                opponents => Box::new(SelfPlay::new(counted, opponents, config.placement, window)),
+            },
             ScorerKind::TaskReward => Box::new(TaskReward),
         };
         let snapshots = Snapshots::new(config.snapshots);
@@ -241,14 +253,15 @@ impl Trainer {
             iteration: self.iteration,
             states: config.states,
             per_state: config.trajectories_per_state,
-            acting: Acting::Sample,
+            acting: self.learner.acting(),
         };
         self.snapshots.offer(self.iteration, || policy.clone());
         let rollout = rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?;
         let rolled_out = start.elapsed().as_secs_f64();
 
         let batch = Batch { rollout: &rollout, seed: config.seed, iteration: self.iteration };
-        let scores = match self.scorer.score(&batch) {
+        let score = |scorer: &mut dyn Scorer| Ok((scorer.score(&batch)?, scorer.rescore(&batch)?));
+        let (scores, renewed) = match score(&mut *self.scorer) {
             Err(OracleError::Budget { .. }) => {
                 self.budget_spent = true;
                 return Ok(None);
@@ -259,7 +272,13 @@ impl Trainer {
 
         let progress = self.env_steps as f64 / config.total_steps as f64;
         let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
-        let losses = self.learner.update(&Steps::from(&rollout), &scores, moment);
+        let mut own = &scores[..];
+        if let Some(renewed) = &renewed {
+            let past;
+            (past, own) = renewed.split_at(renewed.len() - scores.len());
+            self.learner.relabel(past);
+        }
+        let losses = self.learner.update(&Steps::from(&rollout), own, moment);
         self.iteration += 1;
         self.env_steps += rollout.steps() as u64;
         self.seconds += start.elapsed().as_secs_f64();
@@ -312,6 +331,7 @@ impl Trainer {
             value_loss: losses.value_loss,
             grad_norm: losses.grad_norm,
             epochs: losses.epochs,
+            temperature: losses.temperature,
         }
     }
 

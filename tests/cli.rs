@@ -74,6 +74,8 @@ fn other_scorers_opponents_and_results_train_too() {
         ("queue", &["--opponents", "queue=5"]),
         ("sampled", &["--opponents", "sampled=2", "--set", "placement=last"]),
         ("best", &["--set", "result=best", "--set", "head=tanh_gaussian"]),
+        ("sac", &["--learner", "sac", "--set", "learning_starts=500", "--set", "minibatch=32"]),
+        ("relabelled", &["--set", "relabel=true", "--set", "learner=sac", "--set", "minibatch=32"]),
         ("group", &["--set", "baseline=group", "--oracle", "0.5*return + 0.5*effort | labels"]),
     ] {
         let all = [with(&["train", "lqr", "--out", name]), args.to_vec()].concat();
@@ -148,6 +150,21 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
         (&["train", "--set", "trajectories_per_state=1"], "at least 2, or a queue"),
         (&["train", "--set", "baseline=group"], "set baseline=critic"),
         (&["train", "--seed=-1"], "--seed"),
+        (&["train", "--learner", "sca"], "expected `ppo` or `sac`"),
+        (&["train", "options-3", "--learner", "sac"], "SAC acts continuously only"),
+        (&["train", "--learner", "sac", "--device", "flex"], "expected cpu with the learner `sac`"),
+        (&["train", "--learner", "sac", "--set", "clip=0.1"], "the learner `sac` does not use `clip`"),
+        (&["train", "--set", "tau=0.1"], "the learner `ppo` does not use `tau`"),
+        (&["train", "--learner", "sac", "--set", "tau=0"], "above 0 and at most 1"),
+        (&["train", "--learner", "sac", "--set", "temperature=warm"], "expected `auto` or a number"),
+        (&["train", "--learner", "sac", "--set", "temperature=-1"], "`temperature` is -1"),
+        (&["train", "--learner", "sac", "--set", "replay=10"], "as many steps as a minibatch"),
+        (&["train", "--learner", "sac", "--set", "total_steps=500"], "nothing is learned"),
+        (
+            &["train", "--learner", "sac", "--set", "relabel=true", "--scorer", "task_reward"],
+            "against a queue",
+        ),
+        (&["train", "--learner", "sac", "--opponents", "group", "--set", "relabel=true"], "against a queue"),
         (&["train", "--resume", "nowhere"], "nowhere/config.toml"),
         (&["train", "--out", "file/run"], "cannot write file/run"),
         (&["eval", "nowhere"], "nowhere"),
@@ -168,4 +185,25 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
     let message = fails(dir, &with(&["train", "lqr", "--out", "taken"]));
     assert!(message.contains("holds a run already") && message.contains("--resume"), "{message}");
     assert!(fails(dir, &["plot", "taken", "--out", "curve.gif"]).contains(".svg or .png"));
+}
+
+#[test]
+fn keys_left_out_take_the_defaults_of_the_learner_wherever_it_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    fs::write(dir.join("sac.toml"), "tau = 0.01\nlearner = \"sac\"\n").unwrap();
+    fs::write(dir.join("states.toml"), "states = 4\n").unwrap();
+    let shown = |args: &[&str]| ok(dir, &[&["train", "--show-config"], args].concat());
+    let by_file = shown(&["--config", "sac.toml", "--set", "states=4"]);
+    for key in ["tau = 0.01", "states = 4", "minibatch = 256", "window = 0", "opponents = \"queue=10\""] {
+        assert!(by_file.lines().any(|line| line.starts_with(key)), "{key}: {by_file}");
+    }
+    for args in [
+        &["--set", "states=4", "--set", "learner=sac", "--set", "tau=0.01"][..],
+        &["--set", "tau=0.01", "--set", "states=4", "--learner", "sac"],
+        &["--config", "states.toml", "--set", "tau=0.01", "--set", "learner=sac"],
+    ] {
+        assert_eq!(shown(args), by_file, "{args:?}");
+    }
+    assert!(shown(&["--learner", "sac", "--set", "temperature=0.2"]).contains("temperature = \"0.2\""));
 }

@@ -41,3 +41,27 @@ fn the_preference_decides_what_is_learned() {
     let inverted = |a: Trajectory, b: Trajectory| f32::from(u8::from(a.task_return() < b.task_return()));
     assert!(train(0, inverted) < -10.0 / 3.0);
 }
+
+#[test]
+fn soft_actor_critic_learns_by_the_task_reward() {
+    let returns = |total_steps: &str| -> Vec<f64> {
+        (0..5)
+            .map(|seed| {
+                let mut training = Spo::on("lqr").config("learner=sac").unwrap().seed(seed);
+                let keys = ["scorer=task_reward", "hidden=[32,32]", "learning_rate=0.001", "minibatch=64"];
+                for key in keys.into_iter().chain(["learning_starts=200", "eval_episodes=200", total_steps]) {
+                    training = training.config(key).unwrap();
+                }
+                training.train().unwrap().summary.eval_return_mean
+            })
+            .collect()
+    };
+    // The control: the same learner before its first update but for a few.
+    let (learned, control) = (returns("total_steps=3000"), returns("total_steps=210"));
+    println!("learned {learned:.3?}, control {control:.3?}, optimum {:.3}", optimum());
+    let (low, high) =
+        (stats::mean(&learned) - stats::ci95(&learned), stats::mean(&control) + stats::ci95(&control));
+    assert!(low > high, "the 95 % intervals meet: {low} against {high}");
+    let closed = (stats::mean(&learned) + 10.0 / 3.0) / (optimum() + 10.0 / 3.0);
+    assert!(closed > 0.9, "only {closed:.2} of the gap between doing nothing and the optimum");
+}

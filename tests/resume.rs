@@ -99,6 +99,49 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
     same_run(dir, "whole", "stopped");
 }
 
+/// SAC with what it adds to a checkpoint: replay, moments, targets, temperature, answers of past trajectories.
+fn train_sac(dir: &Path, out: &str) -> Command {
+    let mut command = spo(dir, &["train", "pendulum", "--learner", "sac", "--opponents", "queue=3"]);
+    command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels", "--out", out]);
+    for key in [
+        "relabel=true",
+        "normalize_obs=true",
+        "log_comparisons=true",
+        "total_steps=3000",
+        "learning_starts=400",
+        "replay=1500",
+        "hidden=[16]",
+        "minibatch=32",
+        "checkpoint_every=3",
+        "eval_episodes=4",
+    ] {
+        command.args(["--set", key]);
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn kills_of_an_off_policy_run_leave_no_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let start = Instant::now();
+    assert!(train_sac(dir, "whole").status().unwrap().success());
+    let whole = start.elapsed();
+    for kill in 1..4 {
+        let out = format!("killed-{kill}");
+        let mut child = train_sac(dir, &out).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(f64::from(kill) * 0.22));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if !dir.join(&out).join("config.toml").exists() {
+            continue;
+        }
+        ok(dir, &["train", "--resume", &out]);
+        same_run(dir, "whole", &out);
+    }
+}
+
 #[test]
 fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
     let home = tempfile::tempdir().unwrap();
@@ -119,7 +162,7 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
         flipped[at] ^= 1;
         refused(&flipped, "checksum");
     }
-    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 2 file");
+    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 3 file");
     refused(b"a letter to the editor", "is damaged");
 
     // Of another network: the configuration was changed under it.

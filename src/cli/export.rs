@@ -10,11 +10,14 @@ use spo::run::files;
 #[command(after_help = "\
 Tensors, all float32; M policies along the first axis (1 unless the run's result is an average):
 
-  actor.{l}.weight  [M, in, out]   y = x . weight + bias, tanh between layers
+  actor.{l}.weight  [M, in, out]   y = x . weight + bias, the activation (tanh or relu) between layers
   actor.{l}.bias    [M, out]
-  actor.log_std     [M, action]    Gaussian heads
+  actor.log_std     [M, action]    heads tanh_gaussian and clipped_gaussian
   obs.mean, obs.std [M, obs]       x = clip((obs - mean) / std, -10, 10)
-  action.low, .high [action]       action = mid + half * tanh(y), or clip(mid + half * y)")]
+  action.low, .high [action]       action = mid + half * tanh(y), or clip(mid + half * y);
+                                   squashed_gaussian: mid + half * tanh(first half of y)
+
+The file's metadata names head and activation.")]
 pub struct Args {
     /// The run's directory
     run: PathBuf,

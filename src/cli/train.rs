@@ -30,6 +30,9 @@ pub struct Args {
     /// Who compares: a judge and decorators (`spo oracles` lists them)
     #[arg(long)]
     oracle: Option<String>,
+    /// ppo, or sac: off-policy, for continuous actions
+    #[arg(long)]
+    learner: Option<String>,
     /// self_play, or task_reward as skyline
     #[arg(long)]
     scorer: Option<String>,
@@ -52,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was killed or stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "scorer", "opponents", "device", "seed", "config", "set", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "device", "seed", "config", "set", "out"])]
     resume: Option<PathBuf>,
     /// Print the configuration and train nothing
     #[arg(long)]
@@ -102,24 +105,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn configure(args: &Args) -> anyhow::Result<Config> {
-    let mut config = match &args.config {
-        Some(path) => Config::from_file(path)?,
-        None => Config::default(),
-    };
-    for assignment in &args.set {
-        config.set(assignment)?;
-    }
+    let mut assignments = args.set.clone();
     for (key, value) in [
         ("env", &args.env),
+        ("learner", &args.learner),
         ("oracle", &args.oracle),
         ("scorer", &args.scorer),
         ("opponents", &args.opponents),
         ("device", &args.device),
     ] {
-        if let Some(value) = value {
-            config.set(&format!("{key}={value}"))?;
-        }
+        assignments.extend(value.as_ref().map(|value| format!("{key}={value}")));
     }
+    let mut config = Config::gather(args.config.as_deref(), &assignments)?;
     config.seed = args.seed.unwrap_or(config.seed);
     Ok(config)
 }

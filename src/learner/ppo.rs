@@ -88,7 +88,7 @@ impl Ppo {
     /// A fresh learner on a task; its first weights depend on `seed` alone.
     pub fn new(spec: &Spec, config: PpoConfig, device: Device, seed: u64) -> Self {
         let mut rng = stream(seed, Stream("weights"), 0, 0);
-        let actor = Policy::network(spec, &config.hidden);
+        let actor = Policy::network(spec, config.head, &config.hidden, Activation::Tanh);
         // A near-uniform first policy, a critic of unit scale (Andrychowicz et al. 2021, section 3.2).
         let mut params = actor.init(0.01, &mut rng);
         params.resize(params.len() + Policy::log_stds(config.head, actor.outputs()), config.initial_log_std);
@@ -241,7 +241,8 @@ impl Learner for Ppo {
         }
         let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] =
             sums.map(|sum| sum / minibatches);
-        Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs }
+        let temperature = self.config.entropy_bonus;
+        Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs, temperature }
     }
 
     fn save(&self) -> LearnerState {

@@ -302,6 +302,7 @@ impl Scorer for SelfPlay {
             queries: self.oracle.queries(),
             log_bytes: self.oracle.sync_log()?,
             queue: self.queue.iter().cloned().collect(),
+            answers: Vec::new(),
         })
     }
 

@@ -1,0 +1,119 @@
+//! From files and assignments to a configuration.
+
+use std::path::Path;
+
+use super::{Config, ConfigError, LearnerKind};
+use crate::nearest::nearest;
+
+impl Config {
+    /// A file's keys (if there is one), then `key=value` assignments in order; keys left out take the defaults of the
+    /// learner that these choose, wherever they name it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming file, line, key and, for a misspelt key, the nearest right one.
+    pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
+        let (first, rest): (Vec<&String>, Vec<&String>) =
+            assignments.iter().partition(|a| a.split('=').next().is_some_and(|key| key.trim() == "learner"));
+        let mut config = Self::default();
+        first.iter().try_for_each(|a| config.set(a))?;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+            let chosen = (!first.is_empty()).then_some(config.learner);
+            config = Self::read(&text, &path.display().to_string(), chosen)?;
+        }
+        rest.iter().try_for_each(|a| config.set(a))?;
+        Ok(config)
+    }
+
+    /// Reads a TOML file; keys left out keep the defaults of its learner.
+    ///
+    /// # Errors
+    /// As [`gather`](Self::gather).
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        Self::gather(Some(path), &[])
+    }
+
+    /// Reads TOML text; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parse`].
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        Self::read(text, origin, None)
+    }
+
+    /// The text's keys over the defaults of `learner`, or else of the text's own.
+    fn read(text: &str, origin: &str, learner: Option<LearnerKind>) -> Result<Self, ConfigError> {
+        let fail = |e: toml::de::Error| parse_error(origin, &e);
+        // Straight from the text, for errors that show the line.
+        let own: Self = toml::from_str(text).map_err(fail)?;
+        let learner = learner.unwrap_or(own.learner);
+        let mut table = Self::of(learner).table();
+        table.extend(toml::from_str::<toml::Table>(text).map_err(fail)?);
+        let config: Self = table.try_into().map_err(fail)?;
+        Ok(Self { learner, ..config })
+    }
+
+    pub(super) fn table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("a flat table of plain values")
+    }
+
+    /// Sets one key from `key=value`; the value is TOML, or bare text for text keys. Setting `learner` takes along
+    /// the keys that have the former learner's default.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parse`] naming the key and the mend.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
+        let origin = format!("--set {assignment}");
+        let fail = |why: String| ConfigError::Parse { origin: origin.clone(), why };
+        let Some((key, value)) = assignment.split_once('=') else {
+            return Err(fail("expected KEY=VALUE, such as `learning_rate=0.001`".into()));
+        };
+        let (key, value) = (key.trim(), value.trim());
+        let mut table = self.table();
+        let value = match table.get(key) {
+            Some(toml::Value::String(_)) => toml::Value::String(value.trim_matches('"').to_string()),
+            // A bare whole number is as good as a decimal one where a decimal is wanted.
+            Some(toml::Value::Float(_)) if value.parse::<f64>().is_ok() => {
+                toml::Value::Float(value.parse().unwrap_or_default())
+            }
+            _ => toml::from_str::<toml::Table>(&format!("v = {value}"))
+                .ok()
+                .and_then(|mut t| t.remove("v"))
+                .unwrap_or_else(|| toml::Value::String(value.to_string())),
+        };
+        table.insert(key.to_string(), value);
+        let former = std::mem::replace(self, table.try_into().map_err(|e| parse_error(&origin, &e))?);
+        if self.learner != former.learner {
+            let (before, after) = (Self::of(former.learner).table(), Self::of(self.learner).table());
+            let mut table = self.table();
+            for (key, value) in &mut table {
+                if *value == before[key] {
+                    *value = after[key].clone();
+                }
+            }
+            *self = table.try_into().map_err(|e| parse_error(&origin, &e))?;
+        }
+        Ok(())
+    }
+}
+
+/// toml's message, with the nearest right key instead of its list of all keys.
+fn parse_error(origin: &str, error: &toml::de::Error) -> ConfigError {
+    let message = error.message();
+    let mut why = message.to_string();
+    if let Some(key) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
+        let keys = toml::Table::try_from(Config::default()).unwrap_or_default();
+        why = match nearest(key, keys.keys().map(String::as_str)) {
+            Some(near) => format!("unknown key `{key}`, did you mean `{near}`?"),
+            None => format!("unknown key `{key}`; `spo train --help` lists the keys"),
+        };
+    }
+    // The text in question shows where, and which key.
+    let shown = error.to_string();
+    let place: Vec<&str> = shown.lines().filter(|l| l.contains('|') || l.contains("line ")).collect();
+    if !place.is_empty() {
+        why = format!("{why}\n{}", place.join("\n"));
+    }
+    ConfigError::Parse { origin: origin.to_string(), why }
+}

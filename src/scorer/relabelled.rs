@@ -1,0 +1,310 @@
+//! Self-play for a learner with a replay: past trajectories are scored anew as the queue moves on.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::self_play::Placement;
+use super::{Batch, Scorer, ScorerState};
+use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
+use crate::random::{Stream, stream};
+use crate::rollout::{Episode, Trajectory};
+
+/// Win proportions against a queue of the last B trajectories, for new trajectories and for those still in replay.
+///
+/// No pair is asked about twice: answers are kept as long as both sides matter, and count for both. So an iteration
+/// costs one comparison of each trajectory in replay with each new member of the queue.
+pub struct Relabelled {
+    oracle: Counted,
+    /// B
+    size: usize,
+    placement: Placement,
+    /// Steps a window; `None` compares whole trajectories.
+    window: Option<usize>,
+    /// Steps that the learner's replay holds.
+    replay: usize,
+    /// Oldest first; the queue is the end of it.
+    past: VecDeque<Past>,
+    /// The queue's places in `past`.
+    queue: Range<usize>,
+}
+
+/// A trajectory and what is known of it.
+struct Past {
+    episode: Episode,
+    /// P(own ≻ the member's) by window, up to the end of the longer, for each member of the queue in order; NaN where
+    /// nobody answered, nothing of itself, `None` where nobody was asked yet.
+    answers: VecDeque<Option<Vec<f32>>>,
+}
+
+impl Past {
+    /// How many windows of `width` steps it has; a whole trajectory is one.
+    fn count(&self, width: Option<usize>) -> usize {
+        width.map_or(1, |width| self.episode.len().div_ceil(width))
+    }
+
+    /// The steps of a window; none of them after the end.
+    fn range(&self, window: usize, width: Option<usize>) -> Range<usize> {
+        let steps = self.episode.len();
+        width.map_or(0..steps, |width| (window * width).min(steps)..((window + 1) * width).min(steps))
+    }
+
+    fn view(&self, window: usize, width: Option<usize>) -> Trajectory<'_> {
+        let range = self.range(window, width);
+        self.episode.window(range.start, range.end)
+    }
+}
+
+impl Relabelled {
+    /// Scores by `oracle`'s answers against the last `size` trajectories, for a replay of `replay` steps.
+    pub fn new(
+        oracle: Counted,
+        size: usize,
+        placement: Placement,
+        window: Option<usize>,
+        replay: usize,
+    ) -> Self {
+        Self { oracle, size, placement, window, replay, past: VecDeque::new(), queue: 0..0 }
+    }
+
+    /// Windows of the longest of `those`.
+    fn most(&self, those: impl Iterator<Item = usize>) -> usize {
+        those.map(|at| self.past[at].count(self.window)).max().unwrap_or(0)
+    }
+
+    /// Windows in which `a` and `b` are compared: none of one with itself.
+    fn common(&self, a: usize, b: usize) -> usize {
+        if a == b { 0 } else { self.most([a, b].into_iter()) }
+    }
+
+    /// What is known of `a` against `b`: an answer given to it, or to the other.
+    fn known(&self, a: usize, b: usize) -> Option<Vec<f32>> {
+        let given = |of: usize, to: usize| {
+            let place = to.checked_sub(self.queue.start)?;
+            self.past[of].answers.get(place)?.as_ref()
+        };
+        match (given(a, b), given(b, a)) {
+            _ if a == b => Some(Vec::new()),
+            (Some(own), _) => Some(own.clone()),
+            (None, Some(theirs)) => Some(theirs.iter().map(|p| 1.0 - p).collect()),
+            (None, None) => None,
+        }
+    }
+
+    /// Asks what is not yet known of `those` against the queue.
+    fn ask(&mut self, those: Range<usize>, batch: &Batch<'_>, round: u64) -> Result<(), OracleError> {
+        let mut open = Vec::new();
+        for a in those.clone() {
+            for b in self.queue.clone() {
+                // Of two that both ask, the first does.
+                let asked = self.queue.contains(&a) && those.contains(&b) && b < a;
+                if !asked && self.known(a, b).is_none() {
+                    open.push((a, b));
+                }
+            }
+        }
+        let lengths: Vec<usize> = open.iter().map(|&(a, b)| self.common(a, b)).collect();
+        let view = |at: usize, window: usize| self.past[at].view(window, self.window);
+        let pairs: Vec<Pair<'_>> = (open.iter().zip(&lengths))
+            .flat_map(|(&(a, b), &length)| (0..length).map(move |w| (a, b, w)))
+            .map(|(a, b, w)| Pair { a: view(a, w), b: view(b, w) })
+            .collect();
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, round);
+        let mut answers = self.oracle.ask(&pairs, &mut rng)?.into_iter().map(|answer| match answer {
+            Answer::Prefer(p) => p,
+            Answer::Abstain => f32::NAN,
+        });
+        let rows: Vec<Vec<f32>> =
+            lengths.into_iter().map(|length| answers.by_ref().take(length).collect()).collect();
+        let start = self.queue.start;
+        for ((a, b), row) in open.into_iter().zip(rows) {
+            self.past[a].answers[b - start] = Some(row);
+        }
+        for a in those {
+            for b in self.queue.clone() {
+                if self.past[a].answers[b - start].is_none() {
+                    self.past[a].answers[b - start] = self.known(a, b);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The scores of `those`, step by step, each of `most` windows.
+    fn pay(&self, those: Range<usize>, most: usize) -> Vec<f32> {
+        let mut scores: Vec<f32> = Vec::new();
+        for at in those {
+            for w in 0..most {
+                // Where both are over they tie.
+                let rows = self.past[at].answers.iter().flatten().filter(|row| !row.is_empty());
+                let answers = rows.map(|row| row.get(w).copied().unwrap_or(0.5)).filter(|p| !p.is_nan());
+                let (sum, n) = answers.fold((0.0, 0.0), |(sum, n), p| (sum + f64::from(p), n + 1.0));
+                let share = if n == 0.0 { 0.5 } else { sum / n } / most as f64;
+                match self.past[at].range(w, self.window).len() {
+                    // After the end: what the end has earned.
+                    0 => scores.last_mut().into_iter().for_each(|last| *last += share as f32),
+                    steps => self.placement.pay(share, steps, &mut scores),
+                }
+            }
+        }
+        scores
+    }
+
+    /// Makes the last B trajectories the queue. What new members said of the old queue is known of both.
+    fn move_queue(&mut self) {
+        let end = self.past.len();
+        let queue = end.saturating_sub(self.size)..end;
+        let joined = queue.start.max(self.queue.end)..end;
+        let gone = queue.start - self.queue.start;
+        let known: Vec<Vec<_>> =
+            (0..end).map(|a| joined.clone().map(|b| self.known(a, b)).collect()).collect();
+        for (past, known) in self.past.iter_mut().zip(known) {
+            past.answers.drain(..gone.min(past.answers.len()));
+            past.answers.extend(known);
+        }
+        self.queue = queue;
+    }
+
+    /// Forgets what is neither in replay nor in the queue nor among the `new` last ones.
+    fn forget(&mut self, new: usize) {
+        let mut steps: usize = self.past.iter().map(|p| p.episode.len()).sum();
+        while self.queue.start > 0
+            && self.past.len() > new
+            && steps - self.past[0].episode.len() >= self.replay
+        {
+            steps -= self.past[0].episode.len();
+            self.past.pop_front();
+            self.queue = self.queue.start - 1..self.queue.end - 1;
+        }
+    }
+}
+
+impl Scorer for Relabelled {
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+        let episodes = &batch.rollout.episodes;
+        let new = self.past.len()..self.past.len() + episodes.len();
+        let nobody = VecDeque::from(vec![None; self.queue.len()]);
+        // What a learner alone needs is left out.
+        self.past.extend(episodes.iter().map(|e| Past {
+            episode: Episode { latents: Vec::new(), log_probs: Vec::new(), ..e.clone() },
+            answers: nobody.clone(),
+        }));
+        // The first iteration meets its own trajectories; the others the queue as it was before them.
+        if new.start == 0 {
+            self.move_queue();
+        }
+        self.ask(new.clone(), batch, 0)?;
+        let scores = self.pay(new.clone(), self.most(new.chain(self.queue.clone())));
+        self.move_queue();
+        self.forget(episodes.len());
+        Ok(scores)
+    }
+
+    fn rescore(&mut self, batch: &Batch<'_>) -> Result<Option<Vec<f32>>, OracleError> {
+        let all = 0..self.past.len();
+        self.ask(all.clone(), batch, 1)?;
+        Ok(Some(self.pay(all.clone(), self.most(all))))
+    }
+
+    fn queries(&self) -> Queries {
+        self.oracle.queries()
+    }
+
+    fn save(&mut self) -> Result<ScorerState, OracleError> {
+        Ok(ScorerState {
+            queries: self.oracle.queries(),
+            log_bytes: self.oracle.sync_log()?,
+            queue: self.past.iter().map(|p| p.episode.clone()).collect(),
+            answers: self.past.iter().flat_map(|p| p.answers.iter().flatten().flatten().copied()).collect(),
+        })
+    }
+
+    fn load(&mut self, state: ScorerState) {
+        self.oracle.restore(state.queries);
+        let mut rest = state.answers.into_iter();
+        let fresh = |episode| Past { episode, answers: VecDeque::new() };
+        self.past = state.queue.into_iter().map(fresh).collect();
+        self.queue = 0..0;
+        self.move_queue();
+        for at in 0..self.past.len() {
+            for (place, member) in self.queue.clone().enumerate() {
+                let length = self.common(at, member);
+                let row: Vec<f32> = rest.by_ref().take(length).collect();
+                self.past[at].answers[place] = (row.len() == length).then_some(row);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::Rollout;
+
+    fn scorer(size: usize, replay: usize, window: Option<usize>) -> Relabelled {
+        let judge = |a: Trajectory<'_>, b: Trajectory<'_>| match a.task_return().total_cmp(&b.task_return()) {
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => 0.5,
+            std::cmp::Ordering::Greater => 1.0,
+        };
+        Relabelled::new(Counted::new(Box::new(judge), None), size, Placement::Last, window, replay)
+    }
+
+    /// One iteration; the scores at collection and those of all that is kept.
+    fn iterate(scorer: &mut Relabelled, iteration: u64, rewards: &[&[f32]]) -> (Vec<f32>, Vec<f32>) {
+        let episode = |rewards: &&[f32]| Episode {
+            obs: vec![0.0; rewards.len()],
+            final_obs: vec![0.0],
+            actions: vec![0.0; rewards.len()],
+            rewards: rewards.to_vec(),
+            costs: vec![0.0; rewards.len()],
+            ..Episode::default()
+        };
+        let rollout = Rollout { episodes: rewards.iter().map(episode).collect(), per_state: 1 };
+        let batch = Batch { rollout: &rollout, seed: 0, iteration };
+        (scorer.score(&batch).unwrap(), scorer.rescore(&batch).unwrap().unwrap())
+    }
+
+    #[test]
+    fn past_trajectories_are_scored_against_the_queue_of_today_and_no_pair_is_asked_twice() {
+        let mut scorer = scorer(2, 100, None);
+        // 1 and 3 are the queue and meet each other: one comparison for both.
+        assert_eq!(iterate(&mut scorer, 0, &[&[1.0], &[3.0]]), (vec![0.0, 1.0], vec![0.0, 1.0]));
+        assert_eq!(scorer.queries().asked, 1);
+        // 2 meets 1 and 3: ½. The queue is 3, 2. Anew: 1 loses to both; 3 beats 2; 2 loses to 3. Asked: 2 against 1
+        // and 3, which tells 1 and 3 about 2.
+        assert_eq!(iterate(&mut scorer, 1, &[&[2.0]]), (vec![0.5], vec![0.0, 1.0, 0.0]));
+        assert_eq!(scorer.queries().asked, 3);
+        // 4 meets 3 and 2: 1. The queue is 2, 4: 1 loses to both, 3 beats 2 alone, 2 loses to 4, 4 beats 2. New is
+        // only 1 against 4; 3 and 2 know of it from 4's own questions.
+        assert_eq!(iterate(&mut scorer, 2, &[&[4.0]]), (vec![1.0], vec![0.0, 0.5, 0.0, 1.0]));
+        assert_eq!(scorer.queries().asked, 3 + 2 + 1);
+    }
+
+    #[test]
+    fn what_left_replay_is_forgotten_and_windows_are_compared_up_to_the_end_of_the_longer() {
+        let mut scorer = scorer(1, 3, Some(1));
+        iterate(&mut scorer, 0, &[&[1.0, 5.0]]);
+        // Windows against 1, 5 and nothing, which is worth 0: lost, won, won. Each pays a third of its proportion.
+        let third = 1.0 / 3.0;
+        let (new, all) = iterate(&mut scorer, 1, &[&[0.0, 6.0, 9.0]]);
+        assert_eq!(new, [0.0, third, third]);
+        // Three steps are in replay: the first trajectory is gone. The newest is the whole queue: it meets nobody.
+        assert_eq!(all, [0.5 * third; 3]);
+        assert_eq!(scorer.queries().asked, 3);
+        // Shorter than the queue's 0, 6, 9: won, lost, and the third, lost after the end, is paid on the last step.
+        assert_eq!(iterate(&mut scorer, 2, &[&[2.0, 1.0]]).0, [third, 0.0]);
+    }
+
+    #[test]
+    fn a_saved_scorer_goes_on() {
+        let runs: [&[&[f32]]; 3] = [&[&[1.0, 0.0], &[3.0, 1.0]], &[&[2.0, 2.0]], &[&[0.5, 4.0, 1.0]]];
+        let (mut whole, mut halves) = (scorer(2, 100, Some(1)), scorer(2, 100, Some(1)));
+        for (at, rewards) in runs.iter().enumerate() {
+            assert_eq!(iterate(&mut whole, at as u64, rewards), iterate(&mut halves, at as u64, rewards));
+            let state = halves.save().unwrap();
+            halves = scorer(2, 100, Some(1));
+            halves.load(state);
+        }
+        assert_eq!(whole.queries(), halves.queries());
+    }
+}
