@@ -1,4 +1,5 @@
-//! One gradient step on one minibatch, by network, rows and device, with 17 observations and 6 actions.
+//! One gradient update of PPO and of SAC on one minibatch, by network, rows and device, with 17 observations and 6
+//! actions.
 //!
 //! `cargo bench --bench update`, and with `--features flex,ndarray,wgpu` Burn's backends beside the host's loops.
 
@@ -8,11 +9,14 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use spo::Config;
-use spo::learner::{Experience, Learner, Moment, Steps, ppo::Ppo};
+use spo::config::LearnerKind;
+use spo::learner::{Experience, Learner, Moment, Steps, ppo::Ppo, sac::Sac};
 use spo_envs::{ActionSpace, Spec};
 
 const OBS: usize = 17;
 const ACTIONS: usize = 6;
+/// Steps in SAC's replay.
+const STEPS: usize = 10_000;
 
 fn ppo(c: &mut Criterion) {
     for device in spo::device::NAMES {
@@ -26,7 +30,7 @@ fn ppo(c: &mut Criterion) {
             group.bench_function(id, |b| {
                 // All steps are epochs of one update, so that preparing it is spread thin.
                 b.iter_custom(|epochs| {
-                    let mut ppo = learner(width, rows, epochs as usize, opened.clone());
+                    let mut ppo = ppo_learner(width, rows, epochs as usize, opened.clone());
                     let (obs, latents, log_probs, scores) = columns(rows);
                     let episode = Experience {
                         obs: &obs,
@@ -47,11 +51,15 @@ fn ppo(c: &mut Criterion) {
     }
 }
 
-fn learner(width: usize, rows: usize, epochs: usize, device: spo::device::Device) -> Ppo {
-    let action = ActionSpace::uniform(ACTIONS, -1.0, 1.0);
-    let spec = Spec { id: "bench".into(), obs_dim: OBS, action, horizon: rows, dt: 0.0 };
+fn ppo_learner(width: usize, rows: usize, epochs: usize, device: spo::device::Device) -> Ppo {
+    let spec = spec(rows);
     let config = Config { hidden: vec![width, width], minibatch: rows, epochs, ..Config::default() };
     Ppo::new(&spec, config.ppo(false), device, 0)
+}
+
+fn spec(horizon: usize) -> Spec {
+    let action = ActionSpace::uniform(ACTIONS, -1.0, 1.0);
+    Spec { id: "bench".into(), obs_dim: OBS, action, horizon, dt: 0.0 }
 }
 
 fn columns(rows: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
@@ -60,5 +68,47 @@ fn columns(rows: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
     (draw(rows * OBS), draw(rows * ACTIONS), vec![-6.0; rows], draw(rows))
 }
 
-criterion_group!(benches, ppo);
+fn sac(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sac update");
+    group.sample_size(10);
+    for (width, rows) in [(64, 256), (256, 256), (256, 1024)] {
+        let mut sac = sac_learner(width, rows);
+        let moment = Moment { seed: 0, iteration: 0, progress: 0.0 };
+        group.bench_function(BenchmarkId::new(format!("{width}x{width}"), rows), |b| {
+            b.iter_custom(|updates| {
+                let start = Instant::now();
+                black_box(sac.learn(updates, moment));
+                start.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A learner with a replay and no update made.
+fn sac_learner(width: usize, rows: usize) -> Sac {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+    let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
+    let (obs, latents, scores) = (draw(STEPS * OBS), draw(STEPS * ACTIONS), draw(STEPS));
+    let spec = spec(STEPS);
+    let config = Config {
+        hidden: vec![width, width],
+        minibatch: rows,
+        learning_starts: STEPS as u64 + 1,
+        ..Config::of(LearnerKind::Sac)
+    };
+    let mut sac = Sac::new(&spec, config.sac(), 0);
+    let episode = Experience {
+        obs: &obs,
+        final_obs: &obs[..OBS],
+        latents: &latents,
+        log_probs: &scores,
+        terminated: false,
+    };
+    let steps = Steps { episodes: vec![episode], per_state: 1 };
+    sac.update(&steps, &scores, Moment { seed: 0, iteration: 0, progress: 0.0 });
+    sac
+}
+
+criterion_group!(benches, ppo, sac);
 criterion_main!(benches);
