@@ -69,7 +69,7 @@ impl TensorEngine {
         let out = forward(&config.actor, params, 0, rows.obs.clone());
         let (log_probs, entropy) = match config.head {
             Head::Categorical => categorical(out, rows.latents),
-            Head::TanhGaussian | Head::ClippedGaussian => {
+            _ => {
                 let from = config.actor.params();
                 let log_std = params.clone().slice(from..from + config.actor.outputs());
                 gaussian(out, log_std, rows.latents)
