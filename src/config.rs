@@ -206,7 +206,7 @@ impl Default for Config {
             entropy_bonus: 0.0,
             value_weight: 0.5,
             max_grad_norm: 0.5,
-            // SB3's SAC, but for updates and steps, which come an episode at a time here.
+            // Haarnoja et al. 2018, table 1: replay, one update a step, τ. SB3 waits 100 steps, CleanRL 5,000.
             replay: 1_000_000,
             updates_per_step: 1.0,
             learning_starts: 1_000,
@@ -291,14 +291,16 @@ const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
 impl Config {
     /// The defaults of a learner.
     ///
-    /// SAC's are those of Stable-Baselines3 (networks and learning rate those of Haarnoja et al. 2018, table 1) and of
-    /// the paper's form of self-play: whole trajectories against a queue of ten, one trajectory an iteration.
+    /// SAC's are those of Stable-Baselines3's and CleanRL's SAC (networks, learning rate, γ, τ and replay of Haarnoja et
+    /// al. 2018, table 1), the steps of RL Baselines3 Zoo for Pendulum, and the paper's form of self-play: whole
+    /// trajectories against a queue of ten, one trajectory an iteration.
     pub fn of(learner: LearnerKind) -> Self {
         let ppo = Self::default();
         match learner {
             LearnerKind::Ppo => ppo,
             LearnerKind::Sac => Self {
                 learner,
+                total_steps: 20_000,
                 opponents: Opponents::Queue(10),
                 window: 0,
                 states: 1,

@@ -40,7 +40,7 @@ impl Made {
             final_obs,
             latents: &self.latents,
             log_probs: &self.scores,
-            terminated: iteration % 2 == 0,
+            terminated: iteration.is_multiple_of(2),
         };
         let steps = Steps { episodes: vec![episode], per_state: 1 };
         sac.update(&steps, &self.scores, Moment { seed: 0, iteration, progress: 0.0 })
