@@ -1,6 +1,6 @@
 //! Soft actor-critic (Haarnoja et al. 2018): off-policy, from a replay of past steps.
 //!
-//! [`Replay`] keeps the steps, `networks` holds what is learned, `update` is one gradient update of all of it. On the
+//! `replay` keeps the steps, `networks` holds what is learned, `update` is one gradient update of all of it. On the
 //! host only. Actions are in units of half the action range: a = tanh u in (−1, 1).
 
 use std::fmt;
