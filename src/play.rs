@@ -2,6 +2,7 @@
 //!
 //! A [`Film`] is what was seen of an episode, a [`Scene`] how it is laid out on a picture; [`write()`] draws that.
 
+mod camera;
 mod gif;
 mod raster;
 mod scene;

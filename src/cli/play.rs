@@ -14,7 +14,7 @@ use spo_envs::{ActionSpace, Checked, EnvError};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-A run or a policy file shows the trained policy, in the very episodes that `spo eval` counts; an environment's name
+A run or a policy file shows the trained policy, in the very episodes that `spo eval` counts; an environment's name \
 shows random actions. The name of the output decides what is drawn:
 
   FILE.svg   animated lines, sharp at any size, for a page or a README

@@ -1,25 +1,12 @@
-//! How an episode lies on a picture: what stands still and what moves, the window, the camera, the grid.
+//! How an episode lies on a picture: what stands still and what moves, its place, the grid, the words.
 //!
 //! A [`Frame`](spo_envs::Frame) has no colours. What never changes over the episode is scenery, what does is the
 //! figure, and colours follow from that.
 
 use spo_envs::Shape;
 
+use super::camera::{ENDLESS, Figure, View};
 use super::{Film, Still};
-
-/// A figure that travels more than so many times its own size is followed by the camera.
-const FAR: f32 = 5.0;
-/// A line of the scenery longer than so many times the figure, or than [`ENDLESS`], is ground: it is cut at the
-/// window and does not decide it.
-const LONG: f32 = 10.0;
-/// Metres; no figure has a line as long, moving or not.
-const ENDLESS: f32 = 100.0;
-/// Room around what is drawn, as a share of the window.
-const MARGIN: f32 = 0.06;
-/// The camera's path is smoothed over so many seconds each way, so that it does not nod with every stride.
-const SMOOTH: f32 = 0.5;
-/// Width over height of the picture, at least and at most.
-const ASPECT: [f32; 2] = [1.0, 2.4];
 
 /// What a shape is, by its motion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,59 +61,32 @@ pub struct Scene {
 impl Scene {
     /// Lays out a film on a picture of `width` pixels.
     pub fn new(film: &Film, width: u32) -> Self {
-        let stills = &film.stills;
-        let mut actors = actors(stills);
-        let figure = Figure::of(&actors, stills.len());
-        let arena = actors.iter().any(|a| a.role != Role::Figure && !is_ground(a, figure.size));
-
-        // Extent and centre of the window along x and y, the centre over time.
-        let half_window = (SMOOTH / film.period()) as usize;
-        let mut extent = [0.0; 2];
-        let mut centres: [Vec<f32>; 2] = Default::default();
-        for axis in 0..2 {
-            let path: Vec<f32> = figure.centres.iter().map(|c| c[axis]).collect();
-            let travel = range(path.iter().copied());
-            if !arena && travel[1] - travel[0] > FAR * figure.size {
-                extent[axis] = 3.0 * figure.size;
-                centres[axis] = smooth(&path, half_window);
-            } else {
-                let whole = window(&actors, axis, figure.size);
-                extent[axis] = (whole[1] - whole[0]).max(2.0 * figure.size);
-                centres[axis] = vec![0.5 * (whole[0] + whole[1])];
-            }
-        }
-        let extent = shaped(extent.map(|e| e * (1.0 + 2.0 * MARGIN)));
-        let scale = width as f32 / extent[0];
+        let mut actors = actors(&film.stills);
+        let figure = Figure::of(&actors, film.stills.len());
+        let view = View::of(&actors, &figure, film.period());
+        let seen = view.seen();
+        let scale = width as f32 / view.extent[0];
         let header = header(width);
-        let height = (header + extent[1] * scale).round();
-
-        // All that the camera ever sees.
-        let seen = [0, 1].map(|axis| {
-            let [low, high] = range(centres[axis].iter().copied());
-            [low - 0.5 * extent[axis], high + 0.5 * extent[axis]]
-        });
         for actor in &mut actors {
-            if is_ground(actor, figure.size) {
+            if figure.stands_on(actor) {
                 actor.shapes.iter_mut().for_each(|shape| *shape = shape.and_then(|s| cut(s, seen)));
             }
-            for shape in actor.shapes.iter_mut().flatten() {
-                *shape = in_pixels(*shape, scale);
-            }
+            actor.shapes.iter_mut().flatten().for_each(|shape| *shape = in_pixels(*shape, scale));
         }
         actors.retain(|a| a.shapes.iter().any(Option::is_some));
 
-        let frames = centres[0].len().max(centres[1].len());
-        let along = |axis: usize, i: usize| centres[axis][if centres[axis].len() == 1 { 0 } else { i }];
-        let camera = (0..frames).map(|i| {
-            [(0.5 * extent[0] - along(0, i)) * scale, header + (0.5 * extent[1] + along(1, i)) * scale]
+        // Whole pixels: lines of the grid look the same wherever the camera is.
+        let camera = view.centres.iter().map(|[x, y]| {
+            let [left, top] = [0.5 * view.extent[0] - x, 0.5 * view.extent[1] + y];
+            [(left * scale).round(), (header + top * scale).round()]
         });
-        let square = nice(extent[0] / 8.0);
+        let square = nice(view.extent[0] / 8.0);
         Self {
             title: film.env.clone(),
             scale: format!("grid {square} m"),
             labels: labels(film),
             period: film.period(),
-            size: [width, height as u32],
+            size: [width, (header + view.extent[1] * scale).round() as u32],
             header,
             camera: camera.collect(),
             grid: grid(seen, square, scale),
@@ -184,57 +144,12 @@ fn actors(stills: &[Still]) -> Vec<Actor> {
     actors
 }
 
-/// What moves, as a whole.
-struct Figure {
-    /// The longer side of its bounding box, at its largest.
-    size: f32,
-    /// The centre of its bounding box, one a still.
-    centres: Vec<[f32; 2]>,
-}
-
-impl Figure {
-    fn of(actors: &[Actor], stills: usize) -> Self {
-        // Where nothing moves, what is there is the figure.
-        let moves = actors.iter().any(|a| a.role == Role::Figure);
-        let mut size: f32 = 0.0;
-        let mut centres = Vec::with_capacity(stills);
-        for index in 0..stills {
-            let shapes =
-                || actors.iter().filter(|a| !moves || a.role == Role::Figure).filter_map(|a| a.at(index));
-            let bounds = [0, 1].map(|axis| range(shapes().flat_map(|s| span(s, axis))));
-            if bounds[0][0] > bounds[0][1] {
-                // Nothing is there in this still: the camera stays where it was.
-                centres.push(centres.last().copied().unwrap_or_default());
-                continue;
-            }
-            size = bounds.iter().fold(size, |size, [low, high]| size.max(high - low));
-            centres.push(bounds.map(|[low, high]| 0.5 * (low + high)));
-        }
-        Self { size: size.max(1e-3), centres }
-    }
-}
-
-fn is_ground(actor: &Actor, figure: f32) -> bool {
-    actor.role == Role::Scenery
-        && actor.shapes.iter().flatten().all(|s| length(*s) > (LONG * figure).min(ENDLESS))
-}
-
 /// From end to end; 0 of a circle.
-fn length(shape: Shape) -> f32 {
+pub fn length(shape: Shape) -> f32 {
     match shape {
         Shape::Line { from, to, .. } => (to[0] - from[0]).hypot(to[1] - from[1]),
         Shape::Circle { .. } => 0.0,
     }
-}
-
-/// Lowest and highest of everything along an axis; of the ground only where it runs across that axis.
-fn window(actors: &[Actor], axis: usize, figure: f32) -> [f32; 2] {
-    let counts = |shape: &Shape| match shape {
-        Shape::Line { from, to, .. } => (to[axis] - from[axis]).abs() < (LONG * figure).min(ENDLESS),
-        Shape::Circle { .. } => true,
-    };
-    let shapes = actors.iter().flat_map(|a| a.shapes.iter().flatten()).filter(|shape| counts(shape));
-    range(shapes.flat_map(|s| span(*s, axis)))
 }
 
 fn is_finite(shape: Shape) -> bool {
@@ -242,7 +157,7 @@ fn is_finite(shape: Shape) -> bool {
 }
 
 /// Lowest and highest of a shape along an axis.
-fn span(shape: Shape, axis: usize) -> [f32; 2] {
+pub fn span(shape: Shape, axis: usize) -> [f32; 2] {
     match shape {
         Shape::Line { from, to, width } => {
             let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
@@ -250,27 +165,6 @@ fn span(shape: Shape, axis: usize) -> [f32; 2] {
         }
         Shape::Circle { centre, radius } => [centre[axis] - radius, centre[axis] + radius],
     }
-}
-
-fn range(values: impl IntoIterator<Item = f32>) -> [f32; 2] {
-    values.into_iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
-}
-
-/// The mean over `half` values each way, over fewer near the ends so that it stays centred.
-fn smooth(path: &[f32], half: usize) -> Vec<f32> {
-    (0..path.len())
-        .map(|i| {
-            let half = half.min(i).min(path.len() - 1 - i);
-            let near = &path[i - half..=i + half];
-            near.iter().sum::<f32>() / near.len() as f32
-        })
-        .collect()
-}
-
-/// The window enlarged to a picture that is neither too tall nor too flat.
-fn shaped([width, height]: [f32; 2]) -> [f32; 2] {
-    let [least, most] = ASPECT;
-    [width.max(least * height), height.max(width / most)]
 }
 
 /// The part of a line within a rectangle, by Liang & Barsky (1984).

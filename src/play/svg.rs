@@ -24,6 +24,7 @@ pub fn draw(scene: &Scene) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" role=\"img\">\n<title>{title}, {last}</title>\n<style>\
          text{{font:{letters:.1}px system-ui,sans-serif;fill:{text};font-variant-numeric:tabular-nums}}\
+         .title{{font-weight:bold}}\
          .grid{{fill:none;stroke:{text};stroke-opacity:.16}}\
          line{{stroke-linecap:round}}\
          .scenery{{stroke:{scenery}}}\
@@ -61,7 +62,7 @@ pub fn draw(scene: &Scene) -> String {
 
     let (left, first, second) = (0.6 * letters, 1.3 * letters, 2.6 * letters);
     let right = width as f32 - left;
-    let _ = writeln!(out, "<text x=\"{left:.1}\" y=\"{first:.1}\" font-weight=\"bold\">{title}</text>");
+    let _ = writeln!(out, "<text x=\"{left:.1}\" y=\"{first:.1}\" class=\"title\">{title}</text>");
     let _ = writeln!(
         out,
         "<text x=\"{right:.1}\" y=\"{first:.1}\" text-anchor=\"end\" opacity=\".7\">{}</text>",
