@@ -44,8 +44,9 @@ fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Ro
         };
         let factory = registered(&config.env).expect("a task");
         let horizon = factory().expect("a task").spec().horizon;
-        let mut trainer = Trainer::new(Config { total_steps: u64::MAX, ..config }, factory, judge, None)
-            .expect("a valid configuration");
+        let mut trainer =
+            Trainer::new(Config { total_steps: i64::MAX as u64, ..config }, factory, judge, None)
+                .expect("a valid configuration");
         (0..ITERATIONS)
             .map(|_| {
                 let (_, timing) = trainer.step().expect("an iteration").expect("no budget");

@@ -149,7 +149,13 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
         (&["train", "--set", "states"], "expected KEY=VALUE"),
         (&["train", "--set", "trajectories_per_state=1"], "at least 2, or a queue"),
         (&["train", "--set", "baseline=group"], "set baseline=critic"),
+        (&["train", "--set", "states=1000000000000"], "fewer: an iteration holds all its steps in memory"),
+        (&["train", "--set", "hidden=[64, 99999999]"], "widths from 1 to 16384"),
         (&["train", "--seed=-1"], "--seed"),
+        (
+            &["train", "--seed", "18446744073709551615"],
+            "`seed` is 18446744073709551615; expected at most 2^63 - 1",
+        ),
         (&["train", "--learner", "sca"], "expected `ppo` or `sac`"),
         (&["train", "options-3", "--learner", "sac"], "SAC acts continuously only"),
         (&["train", "--learner", "sac", "--device", "flex"], "expected cpu with the learner `sac`"),

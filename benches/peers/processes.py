@@ -48,11 +48,16 @@ class Tools:
     def seconds(self, full):
         return full / 2 if self.args.quick else full
 
-    def run(self, command, **env):
-        """Runs to the end and returns (wall seconds, stdout); raises Skip with the last words of what fails."""
+    def run(self, command, everywhere=False, **env):
+        """Runs to the end and returns (wall seconds, stdout); raises Skip with the last words of what fails.
+
+        On the cores of every contender, or on all of the machine's.
+        """
+        if everywhere:
+            env["RAYON_NUM_THREADS"] = "0"  # as many as there are cores
 
         def pin():
-            if self.cores:
+            if self.cores and not everywhere:
                 os.sched_setaffinity(0, self.cores)
 
         start = time.perf_counter()
@@ -97,11 +102,12 @@ class Tools:
             wall, _ = self.run(command)
             return wall, json.loads((out / "summary.json").read_text())
 
-    def criterion(self, group):
+    def criterion(self, group, everywhere=False):
         """Runs one group of our benchmark; returns its cases, median microseconds an iteration."""
         with tempfile.TemporaryDirectory() as home:
             times = [f"--warm-up-time={self.seconds(1)}", f"--measurement-time={self.seconds(2)}"]
-            self.run([self.binary("bench"), "--bench", f"^{group}/", *times], CRITERION_HOME=home)
+            command = [self.binary("bench"), "--bench", f"^{group}/", *times]
+            self.run(command, everywhere, CRITERION_HOME=home)
             cases = read_criterion(Path(home), group)
         if not cases:
             raise Skip(f"`cargo bench --bench update` has no group `{group}`")

@@ -57,11 +57,15 @@ def ppo_training(where, env, peer_env, episodes, horizon, goals):
     return Row(f"PPO training, {where}", "steps/s", contenders, {("", peer): goal for peer, goal in goals.items()})
 
 
-def update(algorithm, what, goals):
-    """One gradient update; of ours the group `ppo update` or `sac update` of `cargo bench --bench update`."""
+def update(algorithm, what, goals, everywhere=False):
+    """One gradient update; of ours the group `ppo update` or `sac update` of `cargo bench --bench update`.
+
+    With `everywhere` ours has all of the machine's cores, and the peers what they have otherwise.
+    """
 
     def ours(tools, seed):
-        return [Measured(value=us, case=case) for case, us in tools.criterion(f"{algorithm} update").items()]
+        cases = tools.criterion(f"{algorithm} update", everywhere)
+        return [Measured(value=us, case=case) for case, us in cases.items()]
 
     def pytorch(adam):
         def measure(tools, seed):
@@ -111,6 +115,7 @@ ROWS = {
     "ppo-halfcheetah": ppo_training("HalfCheetah", "HalfCheetah-v5", "HalfCheetah-v5", 2, 1000, {"SB3": 15}),
     "ppo-update": update("ppo", "PPO minibatch update", {"64x64/64": 12, "64x64/2048": 2.5}),
     "sac-update": update("sac", "SAC update", {"256x256/256": 3}),
+    "sac-update-cores": update("sac", "SAC update, ours on every core", {"256x256/256": 3}, everywhere=True),
     "preferences": Row(
         "preference learning on Pendulum, whole process",
         "s",

@@ -24,16 +24,15 @@ pub(super) struct Replay {
 
 impl Replay {
     pub fn new(capacity: usize, obs_dim: usize, action_dim: usize) -> Self {
-        let column = |width: usize| Vec::with_capacity(capacity * width);
         Self {
             capacity,
             obs_dim,
             action_dim,
-            obs: column(obs_dim),
-            actions: column(action_dim),
-            scores: column(1),
-            next_obs: column(obs_dim),
-            bootstraps: column(1),
+            obs: Vec::new(),
+            actions: Vec::new(),
+            scores: Vec::new(),
+            next_obs: Vec::new(),
+            bootstraps: Vec::new(),
             seen: 0,
         }
     }

@@ -1,0 +1,191 @@
+//! The range of every key, checked before anything runs.
+
+use spo_envs::{ActionSpace, Spec};
+
+use super::{Baseline, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, ScorerKind, Temperature};
+
+/// Of a hidden layer; a square layer of it has a GiB of weights.
+const WIDEST: usize = 1 << 14;
+/// Most bytes of an iteration's observations, actions and scores.
+const LARGEST_ITERATION: u64 = 1 << 36;
+
+impl Config {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] for the first key out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let positive = "a whole number of at least 1";
+        let unit = "a number from 0 to 1";
+        let rate = "a finite number above 0";
+        let weight = "a finite number of at least 0";
+        let in_unit = |x: f32| (0.0..=1.0).contains(&x);
+        let above = |x: f64| x.is_finite() && x > 0.0;
+        let at_least = |x: f32| x.is_finite() && x >= 0.0;
+        let sac = self.learner == LearnerKind::Sac;
+        let temperature = match self.temperature {
+            Temperature::Auto => true,
+            Temperature::Fixed(alpha) => above(f64::from(alpha)),
+        };
+        let queue = self.scorer == ScorerKind::SelfPlay && matches!(self.opponents, Opponents::Queue(_));
+        // TOML, in which a run's configuration is kept, has no larger.
+        if let Some((key, value)) = self.whole_numbers().into_iter().find(|(_, n)| i64::try_from(*n).is_err())
+        {
+            return Err(ConfigError::Range { key, value: value.to_string(), expected: "at most 2^63 - 1" });
+        }
+        let checks: [(&'static str, bool, String, &'static str); 28] = [
+            ("total_steps", self.total_steps > 0, self.total_steps.to_string(), positive),
+            ("states", self.states > 0, self.states.to_string(), positive),
+            (
+                "trajectories_per_state",
+                self.trajectories_per_state > 0,
+                self.trajectories_per_state.to_string(),
+                positive,
+            ),
+            (
+                "hidden",
+                self.hidden.iter().all(|width| (1..=WIDEST).contains(width)),
+                format!("{:?}", self.hidden),
+                "widths from 1 to 16384, such as [64, 64]",
+            ),
+            (
+                "initial_log_std",
+                in_unit(self.initial_log_std.abs() / 10.0),
+                self.initial_log_std.to_string(),
+                "a number from -10 to 10",
+            ),
+            ("discount", in_unit(self.discount), self.discount.to_string(), unit),
+            ("gae_lambda", in_unit(self.gae_lambda), self.gae_lambda.to_string(), unit),
+            ("learning_rate", above(self.learning_rate), self.learning_rate.to_string(), rate),
+            ("epochs", self.epochs > 0, self.epochs.to_string(), positive),
+            ("minibatch", self.minibatch > 0, self.minibatch.to_string(), positive),
+            ("clip", above(f64::from(self.clip)), self.clip.to_string(), rate),
+            ("target_kl", at_least(self.target_kl), self.target_kl.to_string(), weight),
+            ("entropy_bonus", at_least(self.entropy_bonus), self.entropy_bonus.to_string(), weight),
+            ("value_weight", at_least(self.value_weight), self.value_weight.to_string(), weight),
+            ("max_grad_norm", above(f64::from(self.max_grad_norm)), self.max_grad_norm.to_string(), rate),
+            ("snapshots", self.snapshots >= 2, self.snapshots.to_string(), "a whole number of at least 2"),
+            (
+                "validation_episodes",
+                self.validation_episodes > 0,
+                self.validation_episodes.to_string(),
+                positive,
+            ),
+            (
+                "eval_episodes",
+                self.eval_episodes >= 2,
+                self.eval_episodes.to_string(),
+                "a whole number of at least 2",
+            ),
+            ("checkpoint_every", self.checkpoint_every > 0, self.checkpoint_every.to_string(), positive),
+            (
+                "window",
+                self.window == 0 || self.baseline == Baseline::Critic,
+                self.window.to_string(),
+                "0 with the baseline `group`, which knows whole trajectories only; set baseline=critic",
+            ),
+            (
+                "device",
+                !sac || self.device == "cpu",
+                self.device.clone(),
+                "cpu with the learner `sac`, which computes on the host only",
+            ),
+            (
+                "replay",
+                self.replay >= self.minibatch || !sac,
+                self.replay.to_string(),
+                "at least as many steps as a minibatch has rows",
+            ),
+            ("updates_per_step", above(self.updates_per_step), self.updates_per_step.to_string(), rate),
+            (
+                "learning_starts",
+                !sac || self.learning_starts < self.total_steps,
+                self.learning_starts.to_string(),
+                "fewer steps than total_steps, or nothing is learned",
+            ),
+            (
+                "tau",
+                in_unit(self.tau) && self.tau > 0.0,
+                self.tau.to_string(),
+                "a number above 0 and at most 1",
+            ),
+            ("temperature", temperature, self.temperature.to_string(), "`auto` or a finite number above 0"),
+            ("score_scale", above(f64::from(self.score_scale)), self.score_scale.to_string(), rate),
+            (
+                "relabel",
+                !self.relabel || queue,
+                self.relabel.to_string(),
+                "false but for self-play against a queue (opponents=queue=10): other scores do not go stale, or their \
+                 opponents are gone",
+            ),
+        ];
+        for (key, holds, value, expected) in checks {
+            if !holds {
+                return Err(ConfigError::Range { key, value, expected });
+            }
+        }
+        let (given, defaults) = (self.table(), Self::default().table());
+        for (learner, keys) in OWN_KEYS {
+            if let Some(key) =
+                keys.iter().find(|&&key| learner != self.learner && given[key] != defaults[key])
+            {
+                return Err(ConfigError::Unused { key, learner: self.learner });
+            }
+        }
+        let lonely = self.trajectories_per_state < 2;
+        if lonely
+            && (self.baseline == Baseline::Group || !matches!(self.opponents, Opponents::Queue(_)))
+            && self.scorer == ScorerKind::SelfPlay
+        {
+            return Err(ConfigError::Range {
+                key: "trajectories_per_state",
+                value: "1".into(),
+                expected: "at least 2, or a queue of opponents with a critic (opponents=queue=128, baseline=critic)",
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks every range, and that the learner can act on the task.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_on(&self, spec: &Spec) -> Result<(), ConfigError> {
+        self.validate()?;
+        if self.learner == LearnerKind::Sac && matches!(spec.action, ActionSpace::Discrete(_)) {
+            let expected = "`ppo` on a task of options; SAC acts continuously only";
+            return Err(ConfigError::Range { key: "learner", value: self.learner.to_string(), expected });
+        }
+        let row = 4 * (spec.obs_dim + 2 * spec.action.dim() + 2) as u64;
+        let bytes = [self.trajectories_per_state as u64, spec.horizon as u64, row]
+            .into_iter()
+            .try_fold(self.states as u64, u64::checked_mul);
+        if bytes.is_none_or(|bytes| bytes > LARGEST_ITERATION) {
+            let value =
+                format!("{} with trajectories_per_state = {}", self.states, self.trajectories_per_state);
+            let expected = "fewer: an iteration holds all its steps in memory, at most 64 GiB of them";
+            return Err(ConfigError::Range { key: "states", value, expected });
+        }
+        Ok(())
+    }
+
+    /// Every key that counts something.
+    fn whole_numbers(&self) -> [(&'static str, u64); 14] {
+        [
+            ("seed", self.seed),
+            ("total_steps", self.total_steps),
+            ("window", self.window as u64),
+            ("budget", self.budget),
+            ("states", self.states as u64),
+            ("trajectories_per_state", self.trajectories_per_state as u64),
+            ("epochs", self.epochs as u64),
+            ("minibatch", self.minibatch as u64),
+            ("replay", self.replay as u64),
+            ("learning_starts", self.learning_starts),
+            ("snapshots", self.snapshots as u64),
+            ("validation_episodes", self.validation_episodes as u64),
+            ("eval_episodes", self.eval_episodes as u64),
+            ("checkpoint_every", self.checkpoint_every),
+        ]
+    }
+}
