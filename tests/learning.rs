@@ -16,6 +16,17 @@ fn optimum() -> f64 {
     spo_envs::tasks::optimal_return(1.0) / 3.0
 }
 
+/// That the returns of several seeds are above the control's by their intervals, and near the optimum.
+fn assert_learned(learned: &[f64], control: &[f64]) {
+    println!("learned {learned:.3?}, control {control:.3?}, optimum {:.3}", optimum());
+    let low = stats::mean(learned) - stats::ci95(learned);
+    let high = stats::mean(control) + stats::ci95(control);
+    assert!(low > high, "the 95 % intervals meet: {low} against {high}");
+    // Doing nothing costs 10 x², ten thirds on average.
+    let closed = (stats::mean(learned) + 10.0 / 3.0) / (optimum() + 10.0 / 3.0);
+    assert!(closed > 0.9, "only {closed:.2} of the gap between doing nothing and the optimum");
+}
+
 #[test]
 fn comparisons_of_returns_close_most_of_the_gap_to_the_optimum() {
     let judged = |a: Trajectory, b: Trajectory| {
@@ -25,14 +36,7 @@ fn comparisons_of_returns_close_most_of_the_gap_to_the_optimum() {
     let learned: Vec<f64> = (0..5).map(|seed| train(seed, judged)).collect();
     // The control: the same learner, states and budget, but an oracle that tells it nothing.
     let control: Vec<f64> = (0..5).map(|seed| train(seed, |_: Trajectory, _: Trajectory| 0.5)).collect();
-    println!("learned {learned:.3?}, control {control:.3?}, optimum {:.3}", optimum());
-
-    let (low, high) =
-        (stats::mean(&learned) - stats::ci95(&learned), stats::mean(&control) + stats::ci95(&control));
-    assert!(low > high, "the 95 % intervals meet: {low} against {high}");
-    // Doing nothing costs 10 x², ten thirds on average.
-    let closed = (stats::mean(&learned) + 10.0 / 3.0) / (optimum() + 10.0 / 3.0);
-    assert!(closed > 0.9, "only {closed:.2} of the gap between doing nothing and the optimum");
+    assert_learned(&learned, &control);
 }
 
 #[test]
@@ -58,10 +62,5 @@ fn soft_actor_critic_learns_by_the_task_reward() {
     };
     // The control: the same learner before its first update but for a few.
     let (learned, control) = (returns("total_steps=3000"), returns("total_steps=210"));
-    println!("learned {learned:.3?}, control {control:.3?}, optimum {:.3}", optimum());
-    let (low, high) =
-        (stats::mean(&learned) - stats::ci95(&learned), stats::mean(&control) + stats::ci95(&control));
-    assert!(low > high, "the 95 % intervals meet: {low} against {high}");
-    let closed = (stats::mean(&learned) + 10.0 / 3.0) / (optimum() + 10.0 / 3.0);
-    assert!(closed > 0.9, "only {closed:.2} of the gap between doing nothing and the optimum");
+    assert_learned(&learned, &control);
 }

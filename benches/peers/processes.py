@@ -30,6 +30,7 @@ class Tools:
         self.args = args
         self.cores = pick_cores(args.threads)
         self.made = {}
+        self.scratch = tempfile.TemporaryDirectory(prefix="spo-peers-")
 
     def once(self, name, make):
         """What `make` makes, made once; so is its failure."""
@@ -66,6 +67,7 @@ class Tools:
                 [str(part) for part in command],
                 env={**self.environment(), **env},
                 preexec_fn=pin,
+                cwd=self.scratch.name,  # where MuJoCo leaves its log
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -6,6 +6,8 @@ use super::{Baseline, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, Sco
 
 /// Of a hidden layer; a square layer of it has a GiB of weights.
 const WIDEST: usize = 1 << 14;
+/// Of an evaluation.
+const MOST_EPISODES: usize = 1_000_000;
 /// Most bytes of an iteration's observations, actions and scores.
 const LARGEST_ITERATION: u64 = 1 << 36;
 
@@ -67,15 +69,15 @@ impl Config {
             ("snapshots", self.snapshots >= 2, self.snapshots.to_string(), "a whole number of at least 2"),
             (
                 "validation_episodes",
-                self.validation_episodes > 0,
+                (1..=MOST_EPISODES).contains(&self.validation_episodes),
                 self.validation_episodes.to_string(),
-                positive,
+                "a whole number from 1 to 1000000",
             ),
             (
                 "eval_episodes",
-                self.eval_episodes >= 2,
+                (2..=MOST_EPISODES).contains(&self.eval_episodes),
                 self.eval_episodes.to_string(),
-                "a whole number of at least 2",
+                "a whole number from 2 to 1000000",
             ),
             ("checkpoint_every", self.checkpoint_every > 0, self.checkpoint_every.to_string(), positive),
             (

@@ -139,11 +139,7 @@ impl Relabelled {
                 let answers = rows.map(|row| row.get(w).copied().unwrap_or(0.5)).filter(|p| !p.is_nan());
                 let (sum, n) = answers.fold((0.0, 0.0), |(sum, n), p| (sum + f64::from(p), n + 1.0));
                 let share = if n == 0.0 { 0.5 } else { sum / n } / most as f64;
-                match self.past[at].range(w, self.window).len() {
-                    // After the end: what the end has earned.
-                    0 => scores.last_mut().into_iter().for_each(|last| *last += share as f32),
-                    steps => self.placement.pay(share, steps, &mut scores),
-                }
+                self.placement.pay(share, self.past[at].range(w, self.window).len(), &mut scores);
             }
         }
         scores

@@ -26,9 +26,11 @@ pub enum Placement {
 }
 
 impl Placement {
-    /// Pays `share` out over `steps` steps, behind `scores`.
+    /// Pays `share` out over the `steps` steps of a window, behind `scores`. What is earned after the trajectory's end
+    /// is its last step's.
     pub(super) fn pay(self, share: f64, steps: usize, scores: &mut Vec<f32>) {
         match self {
+            _ if steps == 0 => scores.last_mut().into_iter().for_each(|last| *last += share as f32),
             Self::Spread => scores.extend(std::iter::repeat_n((share / steps as f64) as f32, steps)),
             Self::Last => {
                 scores.extend(std::iter::repeat_n(0.0, steps - 1));
@@ -284,11 +286,8 @@ impl Scorer for SelfPlay {
         let mut scores: Vec<f32> = Vec::with_capacity(rollout.steps());
         for (s, w) in segments.iter().zip(proportions) {
             let share = w / windows[s.episode] as f64;
-            match self.range(s.window, rollout.episodes[s.episode].len()).len() {
-                // After the end: what the end has earned.
-                0 => scores.last_mut().into_iter().for_each(|last| *last += share as f32),
-                steps => self.placement.pay(share, steps, &mut scores),
-            }
+            let steps = self.range(s.window, rollout.episodes[s.episode].len()).len();
+            self.placement.pay(share, steps, &mut scores);
         }
         Ok(scores)
     }

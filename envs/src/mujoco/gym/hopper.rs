@@ -1,6 +1,6 @@
 //! Hopper-v5: hop forward on one leg in the plane.
 
-use super::{Limit, Noise, Outcome, Start, Task, View, control_cost};
+use super::{Limit, Noise, Outcome, Start, Task, View, all_but_x, control_cost};
 
 pub(super) const TASK: Task = Task {
     id: "Hopper-v5",
@@ -10,11 +10,7 @@ pub(super) const TASK: Task = Task {
     horizon: 1000,
     start: Start { qpos: 0.005, qvel: Noise::Uniform(0.005), also: None },
     contact_forces: false,
-    // All but x; velocities within ±10.
-    observe: |sim, seen| {
-        seen.put(&sim.qpos()[1..]);
-        seen.put(&sim.qvel().iter().map(|v| v.clamp(-10.0, 10.0)).collect::<Vec<_>>());
-    },
+    observe: all_but_x,
     place: |sim| [sim.qpos()[0], 0.0],
     outcome: |m| {
         let (qpos, qvel) = (m.sim.qpos(), m.sim.qvel());

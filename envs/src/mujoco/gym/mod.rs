@@ -120,6 +120,12 @@ impl Noise {
     }
 }
 
+/// What the planar walkers see: all but x; velocities within ±10.
+fn all_but_x(sim: &Simulation, seen: &mut Observation) {
+    seen.put(&sim.qpos()[1..]);
+    seen.put(&sim.qvel().iter().map(|v| v.clamp(-10.0, 10.0)).collect::<Vec<_>>());
+}
+
 /// `weight · Σ action²` in single precision, as Gymnasium's arithmetic on its actions comes out.
 ///
 /// The sum is NumPy's: in order below eight numbers, and by halves over eight lanes from there.
