@@ -66,6 +66,41 @@ pub enum HeadKind {
     TanhGaussian,
 }
 
+/// Whether the scores that a critic learns from are brought to unit spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Value", into = "toml::Value")]
+pub enum NormalizeScores {
+    /// By the scorer: a win proportion has a known scale, a reward has not.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+impl TryFrom<toml::Value> for NormalizeScores {
+    type Error = String;
+
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        match value.as_str().map_or_else(|| value.to_string(), str::to_string).as_str() {
+            "auto" => Ok(Self::Auto),
+            "true" => Ok(Self::On),
+            "false" => Ok(Self::Off),
+            other => Err(format!("normalize_scores is `{other}`; expected `auto`, `true` or `false`")),
+        }
+    }
+}
+
+impl From<NormalizeScores> for toml::Value {
+    fn from(choice: NormalizeScores) -> Self {
+        match choice {
+            NormalizeScores::Auto => Self::String("auto".into()),
+            chosen => Self::Boolean(chosen == NormalizeScores::On),
+        }
+    }
+}
+
 /// Everything that decides a run, but for the machine it runs on.
 ///
 /// Defaults are those of the default experiment, Pendulum from return comparisons; a learner may have others, see
@@ -112,8 +147,9 @@ pub struct Config {
     pub initial_log_std: f32,
     /// Whether observations are normalised by running statistics.
     pub normalize_obs: bool,
-    /// Whether a critic's scores are divided by the running spread of their discounted sums.
-    pub normalize_scores: bool,
+    /// Whether a critic's scores are divided by the running spread of their discounted sums; `auto` does so where
+    /// their scale is unknown, that is, but for win proportions.
+    pub normalize_scores: NormalizeScores,
 
     /// Advantages from the group or from a critic.
     pub baseline: Baseline,
@@ -192,7 +228,7 @@ impl Default for Config {
             hidden: vec![64, 64],
             initial_log_std: 0.0,
             normalize_obs: true,
-            normalize_scores: false,
+            normalize_scores: NormalizeScores::Auto,
             baseline: Baseline::Critic,
             normalize_advantage: true,
             discount: 0.99,
@@ -360,7 +396,10 @@ impl Config {
             baseline: self.baseline,
             normalize_advantage: self.normalize_advantage,
             normalize_obs: self.normalize_obs,
-            normalize_scores: self.normalize_scores,
+            normalize_scores: match self.normalize_scores {
+                NormalizeScores::Auto => self.scorer != ScorerKind::SelfPlay,
+                chosen => chosen == NormalizeScores::On,
+            },
             discount: self.discount,
             gae_lambda: self.gae_lambda,
         }

@@ -151,6 +151,7 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
         (&["train", "--set", "baseline=group"], "set baseline=critic"),
         (&["train", "--set", "states=1000000000000"], "fewer: an iteration holds all its steps in memory"),
         (&["train", "--set", "hidden=[64, 99999999]"], "widths from 1 to 16384"),
+        (&["train", "--set", "normalize_scores=maybe"], "expected `auto`, `true` or `false`"),
         (&["train", "--seed=-1"], "--seed"),
         (
             &["train", "--seed", "18446744073709551615"],
