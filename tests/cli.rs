@@ -185,6 +185,7 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
     ] {
         let message = fails(dir, args);
         assert!(message.contains(expected), "spo {args:?}: {message}");
+        assert!(message.matches("os error").count() <= 1, "spo {args:?} says it twice: {message}");
     }
     assert!(!dir.join("runs").exists(), "a refused run makes no directory");
 

@@ -85,10 +85,19 @@ pub fn main() -> ExitCode {
         // The reader of a pipe left: nothing to say, and nobody to say it to.
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e:#}");
+            eprintln!("error: {}", explained(&e));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, but for those that it quotes itself.
+fn explained(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -94,7 +94,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     progress.finish();
-    match trained.with_context(|| format!("{} keeps its newest checkpoint", dir.display()))? {
+    let kept = || match dir.join(files::CHECKPOINT).exists() {
+        true => format!("{} keeps its newest checkpoint", dir.display()),
+        false => format!("{} has no checkpoint yet", dir.display()),
+    };
+    match trained.with_context(kept)? {
         None => {
             eprintln!("stopped at a checkpoint; go on with\n  spo train --resume {}", dir.display());
             // 128 + SIGINT, as shells have it.
