@@ -14,7 +14,7 @@ use crate::scorer::ScorerState;
 use crate::snapshots::Snapshots;
 use crate::tensors::{self, FileError, FileKind, TensorFile};
 
-const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "3" };
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "4" };
 
 /// The state of a run between two iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub struct Checkpoint {
     pub timings_bytes: u64,
     /// Weights, optimiser, observation statistics.
     pub learner: LearnerState,
-    /// Counts and queue.
+    /// Counts, queue, reward model.
     pub scorer: ScorerState,
     /// Policies kept so far.
     pub snapshots: Snapshots,
@@ -48,16 +48,46 @@ struct Header {
     budget_spent: bool,
     metrics_bytes: u64,
     timings_bytes: u64,
-    learner_tensors: Vec<String>,
-    learner_counters: BTreeMap<String, u64>,
-    normalizer: Normalizer,
-    score_stats: Normalizer,
+    learner: NetworkHeader,
+    model: Option<NetworkHeader>,
     queries: Queries,
     log_bytes: u64,
     queue_terminated: Vec<bool>,
     queue_lengths: Vec<usize>,
     snapshot_stride: u64,
     snapshot_stats: Vec<Normalizer>,
+}
+
+/// A [`LearnerState`] but for the values of its tensors.
+#[derive(Serialize, Deserialize)]
+struct NetworkHeader {
+    tensors: Vec<String>,
+    counters: BTreeMap<String, u64>,
+    normalizer: Normalizer,
+    score_stats: Normalizer,
+}
+
+impl NetworkHeader {
+    fn of(state: &LearnerState) -> Self {
+        Self {
+            tensors: state.tensors.keys().cloned().collect(),
+            counters: state.counters.clone(),
+            normalizer: state.normalizer.clone(),
+            score_stats: state.score_stats.clone(),
+        }
+    }
+
+    /// The state, its tensors as `get` has them.
+    fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<LearnerState, String> {
+        Ok(LearnerState {
+            tensors: (self.tensors.into_iter())
+                .map(|name| get(&name).map(|values| (name, values)))
+                .collect::<Result<_, _>>()?,
+            counters: self.counters,
+            normalizer: self.normalizer,
+            score_stats: self.score_stats,
+        })
+    }
 }
 
 /// The columns of a queue's episodes, by name.
@@ -77,10 +107,8 @@ impl Checkpoint {
             budget_spent: self.budget_spent,
             metrics_bytes: self.metrics_bytes,
             timings_bytes: self.timings_bytes,
-            learner_tensors: self.learner.tensors.keys().cloned().collect(),
-            learner_counters: self.learner.counters.clone(),
-            normalizer: self.learner.normalizer.clone(),
-            score_stats: self.learner.score_stats.clone(),
+            learner: NetworkHeader::of(&self.learner),
+            model: self.scorer.model.as_ref().map(NetworkHeader::of),
             queries: self.scorer.queries,
             log_bytes: self.scorer.log_bytes,
             queue_terminated: queue.iter().map(|e| e.terminated).collect(),
@@ -91,8 +119,10 @@ impl Checkpoint {
         let mut file = TensorFile::new(&KIND);
         file.meta("header", &serde_json::to_string(&header).expect("plain numbers"));
         let mut add = |name: &str, values: Vec<f32>| file.add(name, &[values.len()], values);
-        for (name, values) in &self.learner.tensors {
-            add(&format!("learner.{name}"), values.clone());
+        for (part, state) in [("learner", Some(&self.learner)), ("model", self.scorer.model.as_ref())] {
+            for (name, values) in state.iter().flat_map(|state| &state.tensors) {
+                add(&format!("{part}.{name}"), values.clone());
+            }
         }
         add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
         add("answers", self.scorer.answers.clone());
@@ -157,13 +187,9 @@ impl Checkpoint {
         if snapshots.policies.iter().any(|p| p.params.len() != template.params.len()) {
             return Err("its snapshots are of another network; the run's config.toml has been changed".into());
         }
-        let named = |name: String| get(&format!("learner.{name}")).map(|values| (name, values));
-        let learner = LearnerState {
-            tensors: h.learner_tensors.into_iter().map(named).collect::<Result<_, _>>()?,
-            counters: h.learner_counters,
-            normalizer: h.normalizer,
-            score_stats: h.score_stats,
-        };
+        let part = |part: &'static str| move |name: &str| get(&format!("{part}.{name}"));
+        let learner = h.learner.state(part("learner"))?;
+        let model = h.model.map(|model| model.state(part("model"))).transpose()?;
         Ok(Self {
             iteration: h.iteration,
             env_steps: h.env_steps,
@@ -177,6 +203,7 @@ impl Checkpoint {
                 log_bytes: h.log_bytes,
                 queue,
                 answers: get("answers")?,
+                model,
             },
             snapshots,
         })

@@ -9,9 +9,12 @@ use crate::learner::ppo::{Baseline, PpoConfig};
 use crate::learner::sac::{SacConfig, Temperature};
 use crate::opponents::Opponents;
 use crate::policy::Head;
+use crate::reward_model::Output;
+use crate::scorer::reward_model::{queries::Sampling, schedule::Shape};
 use crate::scorer::self_play::Placement;
 
 mod read;
+mod reward;
 mod validate;
 
 /// Which learner a run uses.
@@ -38,8 +41,21 @@ pub enum ScorerKind {
     /// Win proportions by the oracle.
     #[default]
     SelfPlay,
+    /// A reward model fitted to the oracle's answers, round by round: the baseline.
+    RewardModel,
     /// The task's reward: the skyline.
     TaskReward,
+}
+
+impl fmt::Display for ScorerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::SelfPlay => "self_play",
+            Self::RewardModel => "reward_model",
+            Self::TaskReward => "task_reward",
+        };
+        write!(f, "{name}")
+    }
 }
 
 /// Which policy of the run is its result.
@@ -104,7 +120,7 @@ impl From<NormalizeScores> for toml::Value {
 /// Everything that decides a run, but for the machine it runs on.
 ///
 /// Defaults are those of the default experiment, Pendulum from return comparisons; a learner may have others, see
-/// [`Config::of`]. A key that the learner does not use must keep its default.
+/// [`Config::of`]. A key that belongs to another learner or scorer must keep its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -119,7 +135,7 @@ pub struct Config {
 
     /// PPO or SAC.
     pub learner: LearnerKind,
-    /// Self-play or task reward.
+    /// Self-play, reward model or task reward.
     pub scorer: ScorerKind,
     /// Who compares: see [`oracle::parse`](crate::oracle::parse()).
     pub oracle: String,
@@ -127,9 +143,11 @@ pub struct Config {
     pub opponents: Opponents,
     /// Where in a trajectory its win proportion is paid out.
     pub placement: Placement,
-    /// Steps a compared window; 0 compares whole trajectories.
+    /// Steps a compared window; 0 compares whole trajectories. Self-play compares aligned windows; a reward model
+    /// segments that begin anywhere.
     pub window: usize,
-    /// Most comparisons of the run; 0 sets no limit. Training ends before it would be passed.
+    /// Most comparisons of the run; 0 sets no limit. Self-play ends before it would be passed; a reward model has it
+    /// spread over the run, and training goes on with the model as it is once it is spent.
     pub budget: u64,
     /// Whether every comparison is written to `comparisons.csv`.
     pub log_comparisons: bool,
@@ -195,6 +213,50 @@ pub struct Config {
     /// scores of the iteration that collected them.
     pub relabel: bool,
 
+    /// Reward model: widths of the hidden layers (B-Pref: three of 256; imitation: two of 32).
+    pub reward_hidden: Vec<usize>,
+    /// Reward model: networks, whose mean is the reward (B-Pref: 3; imitation: 5).
+    pub reward_ensemble: usize,
+    /// Reward model: `linear` (imitation), or `tanh` for rewards in (−1, 1) (B-Pref).
+    pub reward_output: Output,
+    /// Reward model: differences of summed rewards are cut to ± this in the loss (imitation: 50); 0 cuts nothing.
+    pub reward_clip: f32,
+    /// Reward model: whether its inputs are normalised by running statistics (imitation does, B-Pref does not).
+    pub reward_normalize: bool,
+    /// Reward model: whether scores are predicted rewards less their mean, over their spread, on recent trajectories
+    /// (Christiano et al. 2017, section 2.2.1; imitation does, B-Pref does not).
+    pub reward_standardize: bool,
+    /// Reward model: Adam's step size (B-Pref: 3e-4; imitation: 1e-3).
+    pub reward_learning_rate: f64,
+    /// Reward model: comparisons a minibatch (B-Pref: 128; imitation: 32).
+    pub reward_minibatch: usize,
+    /// Reward model: most passes over the kept comparisons a round (B-Pref: 200; imitation: 3).
+    pub reward_epochs: usize,
+    /// Reward model: most passes in the first round (imitation: 200 times as many); 0 is as in the others.
+    pub reward_first_epochs: usize,
+    /// Reward model: a round's passes end once one predicts more than this share right (B-Pref: 0.97); 1 never ends them.
+    pub reward_stop_accuracy: f32,
+    /// Reward model: whether every round starts from fresh weights.
+    pub reward_restart: bool,
+    /// Reward model: most comparisons kept, the newest.
+    pub reward_dataset: usize,
+    /// Reward model: share of the answers that are held out, for accuracy and calibration.
+    pub reward_held_out: f32,
+    /// Reward model: iterations from one round of comparisons to the next (B-Pref: 5,000 steps).
+    pub reward_every: u64,
+    /// Reward model: which pairs of segments are asked about: `uniform`, `disagreement`, `entropy` (B-Pref has all).
+    pub query_sampling: Sampling,
+    /// Reward model: comparisons a round until the budget is spent (B-Pref: 128); 0 spreads the budget over the run, or
+    /// asks one a trajectory where there is none.
+    pub queries_per_round: u64,
+    /// Reward model: how the budget is spread: `constant`, or `hyperbolic`, in proportion to 1 / (1 + share done)
+    /// (imitation).
+    pub query_schedule: Shape,
+    /// Reward model: share of the budget that the first round asks beforehand (imitation: 0.1).
+    pub query_first_share: f32,
+    /// Reward model: steps before the first round, scored by how far a state lies from those seen (PEBBLE).
+    pub pretrain_steps: u64,
+
     /// Which policy is the result.
     pub result: TrainedResult,
     /// Most snapshots kept for `best` and `average`; evenly spaced over the run.
@@ -250,6 +312,27 @@ impl Default for Config {
             temperature: Temperature::Auto,
             score_scale: 1.0,
             relabel: false,
+            // Chosen on Pendulum; the models of B-Pref and imitation are experiments/reward_*.toml.
+            reward_hidden: vec![64, 64],
+            reward_ensemble: 1,
+            reward_output: Output::Linear,
+            reward_clip: 0.0,
+            reward_normalize: true,
+            reward_standardize: true,
+            reward_learning_rate: 1e-3,
+            reward_minibatch: 64,
+            reward_epochs: 10,
+            reward_first_epochs: 0,
+            reward_stop_accuracy: 0.97,
+            reward_restart: false,
+            reward_dataset: 5_000,
+            reward_held_out: 0.1,
+            reward_every: 1,
+            query_sampling: Sampling::Uniform,
+            queries_per_round: 0,
+            query_schedule: Shape::Constant,
+            query_first_share: 0.0,
+            pretrain_steps: 0,
             result: TrainedResult::Last,
             snapshots: 64,
             validation_episodes: 16,
@@ -278,13 +361,13 @@ pub enum ConfigError {
         /// What is wrong and the mend.
         why: String,
     },
-    /// A key of the other learner.
-    #[error("the learner `{learner}` does not use `{key}`; leave it out")]
+    /// A key of another learner or scorer.
+    #[error("the {user} does not use `{key}`; leave it out")]
     Unused {
         /// The key.
         key: &'static str,
-        /// The learner.
-        learner: LearnerKind,
+        /// The run's learner or scorer.
+        user: String,
     },
     /// A value out of range.
     #[error("`{key}` is {value}; expected {expected}")]
@@ -322,6 +405,30 @@ const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
         LearnerKind::Sac,
         &["replay", "updates_per_step", "learning_starts", "tau", "temperature", "score_scale", "relabel"],
     ),
+];
+
+/// Keys that the reward model alone uses.
+const REWARD_KEYS: [&str; 20] = [
+    "reward_hidden",
+    "reward_ensemble",
+    "reward_output",
+    "reward_clip",
+    "reward_normalize",
+    "reward_standardize",
+    "reward_learning_rate",
+    "reward_minibatch",
+    "reward_epochs",
+    "reward_first_epochs",
+    "reward_stop_accuracy",
+    "reward_restart",
+    "reward_dataset",
+    "reward_held_out",
+    "reward_every",
+    "query_sampling",
+    "queries_per_round",
+    "query_schedule",
+    "query_first_share",
+    "pretrain_steps",
 ];
 
 impl Config {

@@ -64,8 +64,10 @@ impl Normalizer {
 /// Mean and standard deviation of each observation, `[obs_dim]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scale {
-    mean: Vec<f32>,
-    std: Vec<f32>,
+    /// `[obs_dim]`
+    pub mean: Vec<f32>,
+    /// `[obs_dim]`, above 0.
+    pub std: Vec<f32>,
 }
 
 impl Scale {

@@ -46,7 +46,7 @@ pub enum PlotError {
 /// Runs alike but for their seed.
 struct Curve {
     label: String,
-    self_play: bool,
+    scorer: ScorerKind,
     runs: Vec<Vec<Record>>,
 }
 
@@ -57,20 +57,24 @@ type Point = (f64, f64, f64);
 struct Figure {
     title: &'static str,
     of: fn(&Record) -> f64,
-    /// Means something of self-play only: a task reward has no win proportions and asks nobody.
-    self_play: bool,
+    /// Of which scorers it means something: self-play alone has win proportions, a task reward asks nobody.
+    applies: fn(ScorerKind) -> bool,
 }
 
 const FIGURES: [Figure; 4] = [
-    Figure { title: "task return", of: |r| r.return_mean, self_play: false },
-    Figure { title: "spread of win proportions", of: |r| r.score_spread, self_play: true },
-    Figure { title: "entropy (nats)", of: |r| f64::from(r.entropy), self_play: false },
-    Figure { title: "KL(old, new)", of: |r| f64::from(r.approx_kl), self_play: false },
+    Figure { title: "task return", of: |r| r.return_mean, applies: |_| true },
+    Figure {
+        title: "spread of win proportions",
+        of: |r| r.score_spread,
+        applies: |s| s == ScorerKind::SelfPlay,
+    },
+    Figure { title: "entropy (nats)", of: |r| f64::from(r.entropy), applies: |_| true },
+    Figure { title: "KL(old, new)", of: |r| f64::from(r.approx_kl), applies: |_| true },
 ];
 
 const AXES: [Figure; 2] = [
-    Figure { title: "environment steps", of: |r| r.env_steps as f64, self_play: false },
-    Figure { title: "queries", of: |r| r.queries as f64, self_play: true },
+    Figure { title: "environment steps", of: |r| r.env_steps as f64, applies: |_| true },
+    Figure { title: "queries", of: |r| r.queries as f64, applies: |s| s != ScorerKind::TaskReward },
 ];
 
 // Pixels: the picture's width, the height of a row of panels and of a line of the legend.
@@ -116,13 +120,13 @@ fn curves(dirs: &[PathBuf]) -> Result<Vec<Curve>, PlotError> {
             return Err(PlotError::Empty(path));
         }
         let key = config.to_toml();
-        let self_play = config.scorer == ScorerKind::SelfPlay;
+        let scorer = config.scorer;
         if !configs.contains(&config) {
             configs.push(config);
         }
         curves
             .entry(key)
-            .or_insert_with(|| Curve { label: String::new(), self_play, runs: Vec::new() })
+            .or_insert_with(|| Curve { label: String::new(), scorer, runs: Vec::new() })
             .runs
             .push(records);
     }
@@ -182,7 +186,7 @@ fn draw_panel<B: DrawingBackend>(
     axis: &Figure,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     let drawn: Vec<(usize, &Curve, Vec<Point>)> = (curves.iter().enumerate())
-        .filter(|(_, c)| c.self_play || !(figure.self_play || axis.self_play))
+        .filter(|(_, c)| (figure.applies)(c.scorer) && (axis.applies)(c.scorer))
         .map(|(i, c)| (i, c, mean_and_interval(&c.runs, axis.of, figure.of)))
         .collect();
     let all = || drawn.iter().flat_map(|(_, _, points)| points);

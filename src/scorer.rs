@@ -2,15 +2,18 @@
 //!
 //! - [`self_play`]: each trajectory's win proportion, by an oracle's answers. No model.
 //! - [`relabelled`]: the same against a queue, for trajectories in replay too.
+//! - [`reward_model`]: a reward learned from the same answers, as baseline.
 //! - [`task_reward`]: the task's own reward, as skyline.
 //!
 //! All stand behind one trait, so methods differ in nothing else.
 
+use crate::learner::LearnerState;
 use crate::oracle::{OracleError, Queries};
 use crate::rollout::{Episode, Rollout};
 
 mod ranking;
 pub mod relabelled;
+pub mod reward_model;
 pub mod self_play;
 pub mod task_reward;
 
@@ -23,6 +26,12 @@ pub struct Batch<'a> {
     pub seed: u64,
     /// The iteration.
     pub iteration: u64,
+}
+
+impl Batch<'_> {
+    /// The iteration of trajectories that are scored for validation, past all of training's: nothing is learned from
+    /// them.
+    pub const VALIDATION: u64 = u64::MAX;
 }
 
 /// Turns trajectories into scores.
@@ -45,14 +54,39 @@ pub trait Scorer: Send {
     /// What has been asked of the oracle so far.
     fn queries(&self) -> Queries;
 
+    /// How the model is, for a scorer that learns one.
+    fn model_report(&self) -> Option<ModelReport> {
+        None
+    }
+
     /// What a checkpoint must hold of the scorer.
     ///
     /// # Errors
     /// Where the log of comparisons cannot be made durable.
     fn save(&mut self) -> Result<ScorerState, OracleError>;
 
-    /// Goes on from a checkpoint.
-    fn load(&mut self, state: ScorerState);
+    /// Goes on from a checkpoint of a scorer of the same shape.
+    ///
+    /// # Errors
+    /// Which part does not fit.
+    fn load(&mut self, state: ScorerState) -> Result<(), String>;
+}
+
+/// How a learned reward model is: counts over the run, and the newest fit where this iteration made one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ModelReport {
+    /// Rounds that asked.
+    pub rounds: u64,
+    /// Of them those that nobody answered.
+    pub unanswered: u64,
+    /// Networks that diverged and were given fresh weights.
+    pub restarts: u64,
+    /// Cross-entropy of the fit's last epoch, in nats a comparison.
+    pub loss: Option<f32>,
+    /// Share of the held-out comparisons predicted right, ties apart.
+    pub accuracy: Option<f32>,
+    /// Expected calibration error on the held-out comparisons.
+    pub calibration: Option<f32>,
 }
 
 /// A scorer's part of a checkpoint.
@@ -62,8 +96,11 @@ pub struct ScorerState {
     pub queries: Queries,
     /// Length of the log of comparisons, in bytes.
     pub log_bytes: u64,
-    /// The queue of opponents, oldest first; before it, trajectories in replay that are scored anew.
+    /// The queue of opponents, oldest first; before it, trajectories in replay that are scored anew. Of a reward model:
+    /// the trajectories it keeps.
     pub queue: Vec<Episode>,
     /// What is known of these against the queue.
     pub answers: Vec<f32>,
+    /// Weights, moments, answered comparisons and counts of a reward model.
+    pub model: Option<LearnerState>,
 }

@@ -14,7 +14,10 @@ use crate::opponents::Opponents;
 use crate::oracle::{Counted, Oracle, OracleError};
 use crate::policy::{Acting, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
-use crate::scorer::{Batch, Scorer, relabelled::Relabelled, self_play::SelfPlay, task_reward::TaskReward};
+use crate::scorer::reward_model::IteratedRewardModel;
+use crate::scorer::{
+    Batch, ModelReport, Scorer, relabelled::Relabelled, self_play::SelfPlay, task_reward::TaskReward,
+};
 use crate::snapshots::Snapshots;
 use crate::stats;
 use crate::tensors::FileError;
@@ -40,6 +43,17 @@ pub enum TrainError {
     /// A checkpoint of another configuration.
     #[error("the checkpoint does not fit this run: {0}")]
     Checkpoint(String),
+    /// A score is not finite.
+    #[error(
+        "the scores diverged at iteration {iteration}: the first is {value}; with a reward model, lower \
+         reward_learning_rate or set reward_normalize=true"
+    )]
+    Score {
+        /// The iteration.
+        iteration: u64,
+        /// The first score that is not.
+        value: f32,
+    },
     /// The weights or losses are no longer finite.
     #[error(
         "training diverged at iteration {iteration}: {what} is {value}; lower learning_rate or clip, or raise minibatch"
@@ -96,6 +110,15 @@ pub struct Record {
     /// The price of a nat of entropy.
     #[serde(default)]
     pub temperature: f32,
+    /// Cross-entropy of the reward model's fit, in nats a comparison; empty in an iteration without a fit.
+    #[serde(default)]
+    pub reward_loss: Option<f32>,
+    /// Share of held-out comparisons that the reward model predicts right, likewise.
+    #[serde(default)]
+    pub reward_accuracy: Option<f32>,
+    /// The reward model's expected calibration error on held-out comparisons, likewise.
+    #[serde(default)]
+    pub reward_calibration: Option<f32>,
 }
 
 /// Wall-clock seconds of an iteration's phases.
@@ -140,6 +163,20 @@ pub struct Summary {
     pub result: TrainedResult,
     /// Whether training ended because the budget of comparisons was spent.
     pub budget_spent: bool,
+    /// What happened to the reward model, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward_model: Option<ModelCounts>,
+}
+
+/// Counts of a reward model over a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelCounts {
+    /// Rounds of comparisons.
+    pub rounds: u64,
+    /// Of them those without a single answer, after which the model stayed as it was.
+    pub unanswered: u64,
+    /// Networks that diverged and were given fresh weights.
+    pub restarts: u64,
 }
 
 /// A run in memory.
@@ -199,6 +236,12 @@ impl Trainer {
                 }
                 opponents => Box::new(SelfPlay::new(counted, opponents, config.placement, window)),
             },
+            ScorerKind::RewardModel => {
+                let replay = (config.learner == LearnerKind::Sac).then_some(config.replay);
+                let queries = config.queries(spec.horizon);
+                let model = config.reward_model();
+                Box::new(IteratedRewardModel::new(counted, &spec, model, queries, replay, config.seed))
+            }
             ScorerKind::TaskReward => Box::new(TaskReward),
         };
         let snapshots = Snapshots::new(config.snapshots);
@@ -268,6 +311,9 @@ impl Trainer {
             }
             other => other?,
         };
+        if let Some(&value) = scores.iter().chain(renewed.iter().flatten()).find(|s| !s.is_finite()) {
+            return Err(TrainError::Score { iteration: self.iteration + 1, value });
+        }
         let scored = start.elapsed().as_secs_f64();
 
         let progress = self.env_steps as f64 / config.total_steps as f64;
@@ -312,6 +358,7 @@ impl Trainer {
             .collect();
         let returns = rollout.returns();
         let queries = self.scorer.queries();
+        let model = self.scorer.model_report().unwrap_or_default();
         Record {
             iteration: self.iteration,
             env_steps: self.env_steps,
@@ -332,6 +379,9 @@ impl Trainer {
             grad_norm: losses.grad_norm,
             epochs: losses.epochs,
             temperature: losses.temperature,
+            reward_loss: model.loss,
+            reward_accuracy: model.accuracy,
+            reward_calibration: model.calibration,
         }
     }
 
@@ -367,8 +417,7 @@ impl Trainer {
         }
         let episodes = (0..states).flat_map(|s| each.iter().map(move |e| e[s].clone())).collect();
         let rollout = Rollout { episodes, per_state: count };
-        // Validation has an iteration of its own, past all of training's.
-        let batch = Batch { rollout: &rollout, seed: self.config.seed, iteration: u64::MAX };
+        let batch = Batch { rollout: &rollout, seed: self.config.seed, iteration: Batch::VALIDATION };
         let scores = self.scorer.score(&batch)?;
         let mut totals = vec![0.0; count];
         let mut rest = &scores[..];
@@ -401,6 +450,10 @@ impl Trainer {
             env: self.config.env.clone(),
             result: self.config.result,
             budget_spent: self.budget_spent,
+            reward_model: self.scorer.model_report().map(|r| {
+                let ModelReport { rounds, unanswered, restarts, .. } = r;
+                ModelCounts { rounds, unanswered, restarts }
+            }),
         })
     }
 
@@ -428,7 +481,7 @@ impl Trainer {
     /// [`TrainError::Checkpoint`] where it is of another network.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         self.learner.load(&checkpoint.learner).map_err(TrainError::Checkpoint)?;
-        self.scorer.load(checkpoint.scorer);
+        self.scorer.load(checkpoint.scorer).map_err(TrainError::Checkpoint)?;
         self.snapshots = checkpoint.snapshots;
         self.iteration = checkpoint.iteration;
         self.env_steps = checkpoint.env_steps;

@@ -14,6 +14,11 @@ fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [args, &QUICK].concat()
 }
 
+fn with_model<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+    let set = keys.iter().flat_map(|key| ["--set", key]);
+    ["train", "--scorer", "reward_model"].into_iter().chain(set).collect()
+}
+
 #[test]
 fn a_run_from_training_to_export() {
     let home = tempfile::tempdir().unwrap();
@@ -76,6 +81,9 @@ fn other_scorers_opponents_and_results_train_too() {
         ("best", &["--set", "result=best", "--set", "head=tanh_gaussian"]),
         ("sac", &["--learner", "sac", "--set", "learning_starts=500", "--set", "minibatch=32"]),
         ("relabelled", &["--set", "relabel=true", "--set", "learner=sac", "--set", "minibatch=32"]),
+        ("model", &["--scorer", "reward_model", "--set", "baseline=group", "--set", "window=5"]),
+        ("explorer", &["--scorer", "reward_model", "--set", "pretrain_steps=640"]),
+        ("model of a budget", &["--scorer", "reward_model", "--set", "budget=99", "--set", "learner=sac"]),
         ("group", &["--set", "baseline=group", "--oracle", "0.5*return + 0.5*effort | labels"]),
     ] {
         let all = [with(&["train", "lqr", "--out", name]), args.to_vec()].concat();
@@ -172,6 +180,30 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
             "against a queue",
         ),
         (&["train", "--learner", "sac", "--opponents", "group", "--set", "relabel=true"], "against a queue"),
+        (&["train", "--scorer", "reward"], "reward_model"),
+        (&["train", "--set", "reward_epoch=3"], "did you mean `reward_epochs`?"),
+        (&["train", "--set", "reward_epochs=3"], "the scorer `self_play` does not use `reward_epochs`"),
+        (
+            &["train", "--scorer", "task_reward", "--set", "query_sampling=entropy"],
+            "the scorer `task_reward` does not use `query_sampling`",
+        ),
+        (&with_model(&["query_sampling=disagreement"]), "or set reward_ensemble=3"),
+        (&with_model(&["query_sampling=guess"]), "query_sampling"),
+        (&with_model(&["reward_output=relu"]), "reward_output"),
+        (
+            &with_model(&["reward_ensemble=0"]),
+            "`reward_ensemble` is 0; expected a whole number from 1 to 100",
+        ),
+        (&with_model(&["reward_hidden=[0]"]), "widths from 1 to 16384"),
+        (&with_model(&["reward_learning_rate=nan"]), "`reward_learning_rate` is NaN"),
+        (&with_model(&["reward_held_out=1"]), "at least 0 and below 1"),
+        (&with_model(&["reward_every=0"]), "`reward_every` is 0"),
+        (&with_model(&["queries_per_round=1000000"]), "at most 100000"),
+        (&with_model(&["query_first_share=1.5", "budget=10"]), "a number from 0 to 1"),
+        (&with_model(&["query_first_share=0.5"]), "0 without a budget to spread"),
+        (&with_model(&["query_schedule=hyperbolic", "budget=10", "queries_per_round=3"]), "constant without"),
+        (&with_model(&["pretrain_steps=500000"]), "or nobody is asked"),
+        (&with_model(&["relabel=true", "learner=sac"]), "are always renewed (reward_model)"),
         (&["train", "--resume", "nowhere"], "nowhere/config.toml"),
         (&["train", "--out", "file/run"], "cannot write file/run"),
         (&["eval", "nowhere"], "nowhere"),

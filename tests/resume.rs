@@ -142,6 +142,62 @@ fn kills_of_an_off_policy_run_leave_no_trace() {
     }
 }
 
+/// A reward model with what it adds to a checkpoint: an ensemble and its moments, answers and the segments they are of,
+/// counts, statistics.
+fn train_model(dir: &Path, learner: &str, out: &str) -> Command {
+    let mut command = spo(dir, &["train", "pendulum", "--scorer", "reward_model", "--learner", learner]);
+    command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels", "--out", out]);
+    let own: &[&str] = if learner == "sac" {
+        &["learning_starts=400", "replay=1500", "minibatch=32", "pretrain_steps=600", "total_steps=4000"]
+    } else {
+        &["states=2", "trajectories_per_state=2", "total_steps=16000"]
+    };
+    let keys = [
+        "budget=300",
+        "window=20",
+        "reward_ensemble=3",
+        "query_sampling=disagreement",
+        "query_first_share=0.1",
+        "reward_every=2",
+        "reward_dataset=150",
+        "reward_hidden=[16]",
+        "log_comparisons=true",
+        "hidden=[16]",
+        "checkpoint_every=3",
+        "eval_episodes=4",
+    ];
+    for key in keys.iter().chain(own) {
+        command.args(["--set", key]);
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn kills_of_a_run_with_a_reward_model_leave_no_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    for learner in ["ppo", "sac"] {
+        let whole = format!("{learner}-whole");
+        let start = Instant::now();
+        assert!(train_model(dir, learner, &whole).status().unwrap().success());
+        let duration = start.elapsed();
+        let rows = fs::read_to_string(dir.join(&whole).join("comparisons.csv")).unwrap();
+        assert_eq!(rows.lines().count(), 1 + 300, "the whole budget is asked");
+        for kill in 1..4 {
+            let out = format!("{learner}-killed-{kill}");
+            let mut child = train_model(dir, learner, &out).spawn().unwrap();
+            std::thread::sleep(duration.mul_f64(f64::from(kill) * 0.22));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            if dir.join(&out).join("config.toml").exists() {
+                ok(dir, &["train", "--resume", &out]);
+                same_run(dir, &whole, &out);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
     let home = tempfile::tempdir().unwrap();
@@ -162,13 +218,13 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
         flipped[at] ^= 1;
         refused(&flipped, "checksum");
     }
-    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 3 file");
+    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 4 file");
     refused(b"a letter to the editor", "is damaged");
 
     // Of another network: the configuration was changed under it.
     fs::write(&path, &whole).unwrap();
     let config = fs::read_to_string(dir.join("run/config.toml")).unwrap();
-    fs::write(dir.join("run/config.toml"), config.replace("hidden = [64, 64]", "hidden = [8]")).unwrap();
+    fs::write(dir.join("run/config.toml"), config.replace("\nhidden = [64, 64]", "\nhidden = [8]")).unwrap();
     assert!(fails(dir, &["train", "--resume", "run"]).contains("config.toml has been changed"));
     fs::write(dir.join("run/config.toml"), &config).unwrap();
     fs::write(dir.join("run/metrics.csv"), "").unwrap();

@@ -147,7 +147,7 @@ fn the_queue_is_compared_before_it_moves_and_forgets_the_oldest() {
     let returns: Vec<f32> = state.queue.iter().map(|e| e.rewards[0]).collect();
     assert_eq!(returns, [3.0, 2.5, 2.2]);
     let mut resumed = scorer(Opponents::Queue(3), Placement::Last, None);
-    resumed.load(state);
+    resumed.load(state).unwrap();
     near(&score(&mut resumed, &rollout(&[2.7]), 3), &[2.0 / 3.0]);
     assert_eq!(resumed.queries().asked, 15);
 }

@@ -30,7 +30,7 @@ impl Progress {
     pub fn show(&mut self, r: &Record, t: &Timing) {
         let speed = r.env_steps as f64 / t.seconds.max(1e-9);
         let message = format!(
-            "return {:.1}  win spread {:.2}  queries {}  {speed:.0} steps/s",
+            "return {:.1}  score spread {:.2}  queries {}  {speed:.0} steps/s",
             r.return_mean, r.score_spread, r.queries
         );
         if let Some(bar) = &self.bar {

@@ -20,6 +20,7 @@ Examples:
   spo train pendulum --seed 1
   spo train lqr --oracle effort --set total_steps=100000
   spo train pendulum --opponents queue=128 --set baseline=critic
+  spo train pendulum --scorer reward_model --set budget=2000
   spo train --config experiments/pendulum_queue.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
 
@@ -33,7 +34,7 @@ pub struct Args {
     /// ppo, or sac: off-policy, for continuous actions
     #[arg(long)]
     learner: Option<String>,
-    /// self_play, or task_reward as skyline
+    /// self_play; reward_model, fitted to the same answers, as baseline; or task_reward as skyline
     #[arg(long)]
     scorer: Option<String>,
     /// Whom a trajectory is compared with: group, sampled=M or queue=B
@@ -128,6 +129,9 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
 fn teacher(config: &Config) -> String {
     match config.scorer {
         spo::config::ScorerKind::TaskReward => "the task reward (skyline)".into(),
+        spo::config::ScorerKind::RewardModel => {
+            format!("a reward model of comparisons by `{}`", config.oracle)
+        }
         spo::config::ScorerKind::SelfPlay => {
             format!("comparisons by `{}`, opponents {}", config.oracle, config.opponents)
         }
@@ -172,6 +176,12 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
         text += &format!(
             "the budget of comparisons ended the training after {} environment steps\n",
             s.env_steps
+        );
+    }
+    if let Some(model) = s.reward_model {
+        text += &format!(
+            "reward model: {} rounds, {} of them unanswered; {} diverged networks given fresh weights\n",
+            model.rounds, model.unanswered, model.restarts
         );
     }
     text += &format!(

@@ -2,14 +2,18 @@
 
 use spo_envs::{ActionSpace, Spec};
 
-use super::{Baseline, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, ScorerKind, Temperature};
+use super::{
+    Baseline, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, REWARD_KEYS, ScorerKind, Temperature,
+};
 
 /// Of a hidden layer; a square layer of it has a GiB of weights.
-const WIDEST: usize = 1 << 14;
+pub(super) const WIDEST: usize = 1 << 14;
 /// Of an evaluation.
 const MOST_EPISODES: usize = 1_000_000;
 /// Most bytes of an iteration's observations, actions and scores.
 const LARGEST_ITERATION: u64 = 1 << 36;
+/// Steps of an episode that a reward model's checkpoint can name: whole numbers in float32.
+const LONGEST: usize = 1 << 24;
 
 impl Config {
     /// Checks every range.
@@ -82,7 +86,7 @@ impl Config {
             ("checkpoint_every", self.checkpoint_every > 0, self.checkpoint_every.to_string(), positive),
             (
                 "window",
-                self.window == 0 || self.baseline == Baseline::Critic,
+                self.window == 0 || self.baseline == Baseline::Critic || self.scorer != ScorerKind::SelfPlay,
                 self.window.to_string(),
                 "0 with the baseline `group`, which knows whole trajectories only; set baseline=critic",
             ),
@@ -117,8 +121,8 @@ impl Config {
                 "relabel",
                 !self.relabel || queue,
                 self.relabel.to_string(),
-                "false but for self-play against a queue (opponents=queue=10): other scores do not go stale, or their \
-                 opponents are gone",
+                "false but for self-play against a queue (opponents=queue=10): other scores do not go stale, are always \
+                 renewed (reward_model), or their opponents are gone",
             ),
         ];
         for (key, holds, value, expected) in checks {
@@ -126,13 +130,18 @@ impl Config {
                 return Err(ConfigError::Range { key, value, expected });
             }
         }
+        self.validate_reward()?;
         let (given, defaults) = (self.table(), Self::default().table());
         for (learner, keys) in OWN_KEYS {
             if let Some(key) =
                 keys.iter().find(|&&key| learner != self.learner && given[key] != defaults[key])
             {
-                return Err(ConfigError::Unused { key, learner: self.learner });
+                return Err(ConfigError::Unused { key, user: format!("learner `{}`", self.learner) });
             }
+        }
+        let own = self.scorer == ScorerKind::RewardModel;
+        if let Some(key) = REWARD_KEYS.into_iter().find(|&key| !own && given[key] != defaults[key]) {
+            return Err(ConfigError::Unused { key, user: format!("scorer `{}`", self.scorer) });
         }
         let lonely = self.trajectories_per_state < 2;
         if lonely
@@ -158,6 +167,10 @@ impl Config {
             let expected = "`ppo` on a task of options; SAC acts continuously only";
             return Err(ConfigError::Range { key: "learner", value: self.learner.to_string(), expected });
         }
+        if self.scorer == ScorerKind::RewardModel && spec.horizon > LONGEST {
+            let expected = "a task of at most 16777216 steps an episode with the scorer `reward_model`";
+            return Err(ConfigError::Range { key: "env", value: self.env.clone(), expected });
+        }
         let row = 4 * (spec.obs_dim + 2 * spec.action.dim() + 2) as u64;
         let bytes = [self.trajectories_per_state as u64, spec.horizon as u64, row]
             .into_iter()
@@ -172,7 +185,7 @@ impl Config {
     }
 
     /// Every key that counts something.
-    fn whole_numbers(&self) -> [(&'static str, u64); 14] {
+    fn whole_numbers(&self) -> [(&'static str, u64); 22] {
         [
             ("seed", self.seed),
             ("total_steps", self.total_steps),
@@ -188,6 +201,14 @@ impl Config {
             ("validation_episodes", self.validation_episodes as u64),
             ("eval_episodes", self.eval_episodes as u64),
             ("checkpoint_every", self.checkpoint_every),
+            ("reward_ensemble", self.reward_ensemble as u64),
+            ("reward_minibatch", self.reward_minibatch as u64),
+            ("reward_epochs", self.reward_epochs as u64),
+            ("reward_first_epochs", self.reward_first_epochs as u64),
+            ("reward_dataset", self.reward_dataset as u64),
+            ("reward_every", self.reward_every),
+            ("queries_per_round", self.queries_per_round),
+            ("pretrain_steps", self.pretrain_steps),
         ]
     }
 }

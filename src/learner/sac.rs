@@ -12,7 +12,8 @@ use spo_envs::Spec;
 use super::{Learner, LearnerState, Losses, Moment, Steps};
 use crate::policy::{Acting, Activation, Head, Mlp, Normalizer, Policy};
 use crate::random::{Stream, stream};
-use networks::{Critic, Networks, Weights};
+use crate::weights::Weights;
+use networks::{Critic, Networks};
 use replay::Replay;
 use update::{Engine, FIGURES};
 

@@ -140,6 +140,11 @@ impl Counted {
         Ok(())
     }
 
+    /// Comparisons that the budget still covers; `None` without one.
+    pub fn remaining(&self) -> Option<u64> {
+        self.budget.map(|budget| budget.saturating_sub(self.queries.asked))
+    }
+
     fn check_budget(&self, next: u64) -> Result<(), OracleError> {
         let asked = self.queries.asked;
         match self.budget.filter(|&b| asked + next > b) {

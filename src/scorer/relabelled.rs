@@ -211,10 +211,11 @@ impl Scorer for Relabelled {
             log_bytes: self.oracle.sync_log()?,
             queue: self.past.iter().map(|p| p.episode.clone()).collect(),
             answers: self.past.iter().flat_map(|p| p.answers.iter().flatten().flatten().copied()).collect(),
+            model: None,
         })
     }
 
-    fn load(&mut self, state: ScorerState) {
+    fn load(&mut self, state: ScorerState) -> Result<(), String> {
         self.oracle.restore(state.queries);
         let mut rest = state.answers.into_iter();
         let fresh = |episode| Past { episode, answers: VecDeque::new() };
@@ -228,6 +229,7 @@ impl Scorer for Relabelled {
                 self.past[at].answers[place] = (row.len() == length).then_some(row);
             }
         }
+        Ok(())
     }
 }
 
@@ -299,7 +301,7 @@ mod tests {
             assert_eq!(iterate(&mut whole, at as u64, rewards), iterate(&mut halves, at as u64, rewards));
             let state = halves.save().unwrap();
             halves = scorer(2, 100, Some(1));
-            halves.load(state);
+            halves.load(state).unwrap();
         }
         assert_eq!(whole.queries(), halves.queries());
     }

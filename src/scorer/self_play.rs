@@ -301,12 +301,13 @@ impl Scorer for SelfPlay {
             queries: self.oracle.queries(),
             log_bytes: self.oracle.sync_log()?,
             queue: self.queue.iter().cloned().collect(),
-            answers: Vec::new(),
+            ..ScorerState::default()
         })
     }
 
-    fn load(&mut self, state: ScorerState) {
+    fn load(&mut self, state: ScorerState) -> Result<(), String> {
         self.oracle.restore(state.queries);
         self.queue = state.queue.into();
+        Ok(())
     }
 }

@@ -19,5 +19,7 @@ impl Scorer for TaskReward {
         Ok(ScorerState::default())
     }
 
-    fn load(&mut self, _: ScorerState) {}
+    fn load(&mut self, _: ScorerState) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -1,0 +1,365 @@
+//! An iterated reward model: what self-play is compared with (RLHF; Christiano et al. 2017, B-Pref, imitation).
+//!
+//! Every round asks about pairs of segments of recent trajectories, fits a [`RewardModel`] to the answers kept, and
+//! scores each step by its predicted reward. In these files: `schedule`, how many to ask; `queries`, about which;
+//! `novelty`, the rewards before a first round.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use spo_envs::Spec;
+
+use super::{Batch, ModelReport, Scorer, ScorerState};
+use crate::learner::LearnerState;
+use crate::normalizer::Normalizer;
+use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
+use crate::random::{Stream, stream};
+use crate::reward_model::{Comparison, RewardConfig, RewardModel, Segment};
+use crate::rollout::{Episode, Trajectory};
+use queries::{Clip, Sampling};
+use schedule::Schedule;
+
+mod novelty;
+pub mod queries;
+pub mod schedule;
+
+/// Trajectories that queries choose among at least, the newest (B-Pref's buffer).
+const POOL: usize = 100;
+
+/// How comparisons are asked and kept, and what is made of the predictions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryConfig {
+    /// Steps a compared segment; `None` compares whole trajectories.
+    pub segment: Option<usize>,
+    /// Which pairs.
+    pub sampling: Sampling,
+    /// When, and how many.
+    pub schedule: Schedule,
+    /// Most answers kept, the newest.
+    pub dataset: usize,
+    /// Share of the answers that are never trained on.
+    pub held_out: f64,
+    /// Whether scores are predicted rewards less their mean, over their spread, on recent trajectories.
+    pub standardize: bool,
+}
+
+/// Scores by a reward model that is fitted anew every round.
+///
+/// The budget of comparisons is spread over the run; once it is spent, training goes on with the model as it is.
+/// Before a first answer, scores are 0. A round without any answer leaves the model as it is, and is counted.
+///
+/// Comparisons of equal lengths leave a constant of the reward open. Standardised scores set it by their mean of 0, which
+/// matters where an episode may end early: there, too, a reward model judges by what it was never told.
+pub struct IteratedRewardModel {
+    oracle: Counted,
+    model: RewardModel,
+    config: QueryConfig,
+    /// Steps that the learner's replay holds; `None` where it has none.
+    replay: Option<usize>,
+    /// By number, oldest first: recent ones, those in replay, and those with an answered comparison.
+    episodes: BTreeMap<u64, Episode>,
+    /// Oldest first.
+    answered: VecDeque<Answered>,
+    /// Of the predicted rewards of recent trajectories at the last fit or, before a first round, of all novelties.
+    stats: Normalizer,
+    counts: Counts,
+    /// Of this iteration's round.
+    report: ModelReport,
+    /// Whether this iteration changed what a step is worth.
+    changed: bool,
+}
+
+/// An answered comparison of two segments of kept episodes.
+#[derive(Clone, Copy)]
+struct Answered {
+    clips: [Clip; 2],
+    p: f32,
+    held_out: bool,
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// Steps scored.
+    steps: u64,
+    /// Iterations since the pre-training.
+    iterations: u64,
+    /// Answers, over all time.
+    answers: u64,
+    /// Rounds that asked, those of them that nobody answered, and members that diverged.
+    rounds: u64,
+    unanswered: u64,
+    restarts: u64,
+}
+
+impl Counts {
+    fn named(&mut self) -> [(&'static str, &mut u64); 6] {
+        [
+            ("steps", &mut self.steps),
+            ("iterations", &mut self.iterations),
+            ("answers", &mut self.answers),
+            ("rounds", &mut self.rounds),
+            ("unanswered", &mut self.unanswered),
+            ("restarts", &mut self.restarts),
+        ]
+    }
+}
+
+/// A trajectory as the model sees it.
+fn segment<'a>(t: &Trajectory<'a>) -> Segment<'a> {
+    Segment { obs: t.obs, actions: t.actions }
+}
+
+impl IteratedRewardModel {
+    /// Scores by a model of `oracle`'s answers, for a learner with a replay of `replay` steps, or without one.
+    pub fn new(
+        oracle: Counted,
+        spec: &Spec,
+        model: RewardConfig,
+        config: QueryConfig,
+        replay: Option<usize>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            oracle,
+            model: RewardModel::new(spec, model, seed),
+            config,
+            replay,
+            episodes: BTreeMap::new(),
+            answered: VecDeque::new(),
+            stats: Normalizer::identity(1),
+            counts: Counts::default(),
+            report: ModelReport::default(),
+            changed: false,
+        }
+    }
+
+    /// The model as it is.
+    pub fn model(&self) -> &RewardModel {
+        &self.model
+    }
+
+    /// Numbers of the newest episodes, oldest first.
+    fn newest(&self, count: usize) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.episodes.keys().rev().take(count).copied().collect();
+        numbers.reverse();
+        numbers
+    }
+
+    /// Keeps the iteration's episodes; what a learner alone needs is left out.
+    fn remember(&mut self, episodes: &[Episode]) {
+        let next = self.episodes.keys().next_back().map_or(0, |last| last + 1);
+        for (number, e) in (next..).zip(episodes) {
+            self.model.observe(segment(&e.trajectory()));
+            let kept = Episode { latents: Vec::new(), log_probs: Vec::new(), ..e.clone() };
+            self.episodes.insert(number, kept);
+        }
+    }
+
+    /// Forgets episodes that are not recent, not in replay, and in no comparison.
+    fn forget(&mut self, pool: usize) {
+        let recent = self.newest(pool).first().copied().unwrap_or(0);
+        let first = recent.min(self.replay_start());
+        let compared: BTreeSet<u64> =
+            self.answered.iter().flat_map(|a| a.clips.map(|clip| clip.episode)).collect();
+        self.episodes.retain(|number, _| *number >= first || compared.contains(number));
+    }
+
+    /// The oldest episode that a replay may still hold a step of.
+    fn replay_start(&self) -> u64 {
+        let mut steps = 0;
+        let fits = |e: &&(u64, usize)| {
+            let within = self.replay.is_some_and(|replay| steps < replay);
+            steps += e.1;
+            within
+        };
+        let lengths: Vec<(u64, usize)> = self.episodes.iter().rev().map(|(n, e)| (*n, e.len())).collect();
+        lengths.iter().take_while(fits).last().map_or(u64::MAX, |e| e.0)
+    }
+
+    /// Asks, keeps what was answered, fits.
+    fn round(&mut self, batch: &Batch<'_>, pool: &[u64]) -> Result<(), OracleError> {
+        let due = self.config.schedule.due(self.oracle.queries().asked, self.counts.steps) as usize;
+        let candidates: Vec<(u64, &Episode)> = pool.iter().map(|n| (*n, &self.episodes[n])).collect();
+        let mut rng = stream(batch.seed, Stream("query"), batch.iteration, 0);
+        let QueryConfig { segment: length, sampling, .. } = self.config;
+        let clips = queries::choose(&candidates, due, length, sampling, &self.model, &mut rng);
+        if clips.is_empty() {
+            return Ok(());
+        }
+        let view = |clip: Clip| self.episodes[&clip.episode].window(clip.from, clip.to);
+        let pairs: Vec<Pair<'_>> = clips.iter().map(|&[a, b]| Pair { a: view(a), b: view(b) }).collect();
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
+        let answers = self.oracle.ask(&pairs, &mut rng)?;
+        self.counts.rounds += 1;
+        let before = self.counts.answers;
+        for (clips, answer) in clips.into_iter().zip(answers) {
+            if let Answer::Prefer(p) = answer {
+                // Evenly spread: every tenth at a share of 0.1, and never the first.
+                let share = |n: u64| (n as f64 * self.config.held_out) as u64;
+                let held_out = share(self.counts.answers + 1) > share(self.counts.answers);
+                self.counts.answers += 1;
+                self.answered.push_back(Answered { clips, p, held_out });
+            }
+        }
+        if self.counts.answers == before {
+            self.counts.unanswered += 1;
+            return Ok(());
+        }
+        let excess = self.answered.len().saturating_sub(self.config.dataset);
+        self.answered.drain(..excess);
+        self.fit(pool);
+        Ok(())
+    }
+
+    fn fit(&mut self, pool: &[u64]) {
+        let Self { answered, episodes, model, .. } = self;
+        let view = |clip: Clip| segment(&episodes[&clip.episode].window(clip.from, clip.to));
+        let comparisons = |held_out: bool| -> Vec<Comparison<'_>> {
+            let those = answered.iter().filter(|a| a.held_out == held_out);
+            those.map(|a| Comparison { a: view(a.clips[0]), b: view(a.clips[1]), p: a.p }).collect()
+        };
+        let trained = comparisons(false);
+        if trained.is_empty() {
+            return;
+        }
+        let fit = model.fit(&trained);
+        let assessment = model.assess(&comparisons(true));
+        self.stats = Normalizer::identity(1);
+        for number in pool {
+            self.stats.update(&model.rewards(segment(&episodes[number].trajectory())));
+        }
+        self.counts.restarts += fit.restarts;
+        self.report.loss = fit.loss;
+        self.report.accuracy = assessment.accuracy;
+        self.report.calibration = assessment.calibration;
+        self.changed = true;
+    }
+
+    /// The scores of an episode's steps.
+    fn predict(&self, e: &Episode) -> Vec<f32> {
+        let rewards = self.model.rewards(segment(&e.trajectory()));
+        if !(self.config.standardize && self.model.is_trained()) {
+            return rewards;
+        }
+        let mut scores = vec![0.0; rewards.len()];
+        self.stats.scale().apply(&rewards, &mut scores);
+        scores
+    }
+
+    /// Novelties of the newest `count` episodes' states, divided by their running spread.
+    fn explore(&mut self, count: usize) -> Vec<f32> {
+        let width = self.episodes.values().next_back().map_or(1, |e| e.final_obs.len());
+        let states: Vec<&[f32]> = self.episodes.values().flat_map(|e| e.obs.chunks_exact(width)).collect();
+        let new = self.episodes.values().rev().take(count).map(Episode::len).sum();
+        let mut scores = novelty::log_distances(&states, new);
+        self.stats.update(&scores);
+        let std = self.stats.scale().std[0];
+        scores.iter_mut().for_each(|score| *score /= std);
+        scores
+    }
+}
+
+impl Scorer for IteratedRewardModel {
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+        let episodes = &batch.rollout.episodes;
+        self.report = ModelReport::default();
+        self.changed = false;
+        if batch.iteration == Batch::VALIDATION {
+            return Ok(episodes.iter().flat_map(|e| self.predict(e)).collect());
+        }
+        let pretrains = self.counts.steps < self.config.schedule.pretrain_steps;
+        self.remember(episodes);
+        self.counts.steps += batch.rollout.steps() as u64;
+        let pool = episodes.len().max(POOL);
+        let scores = if pretrains {
+            self.explore(episodes.len())
+        } else {
+            let pool = self.newest(pool);
+            // Novelties are worth nothing from here on.
+            self.changed = self.counts.iterations == 0 && self.config.schedule.pretrain_steps > 0;
+            if self.counts.iterations.is_multiple_of(self.config.schedule.every) {
+                self.round(batch, &pool)?;
+            }
+            self.counts.iterations += 1;
+            episodes.iter().flat_map(|e| self.predict(e)).collect()
+        };
+        self.forget(pool);
+        Ok(scores)
+    }
+
+    fn rescore(&mut self, _: &Batch<'_>) -> Result<Option<Vec<f32>>, OracleError> {
+        if self.replay.is_none() || !self.changed {
+            return Ok(None);
+        }
+        let replayed = self.episodes.range(self.replay_start()..);
+        Ok(Some(replayed.flat_map(|(_, e)| self.predict(e)).collect()))
+    }
+
+    fn queries(&self) -> Queries {
+        self.oracle.queries()
+    }
+
+    fn model_report(&self) -> Option<ModelReport> {
+        let Counts { rounds, unanswered, restarts, .. } = self.counts;
+        Some(ModelReport { rounds, unanswered, restarts, ..self.report })
+    }
+
+    fn save(&mut self) -> Result<ScorerState, OracleError> {
+        let places: BTreeMap<u64, usize> = self.episodes.keys().copied().zip(0..).collect();
+        let numbers = |clip: Clip| [places[&clip.episode], clip.from, clip.to];
+        let rows = self.answered.iter().flat_map(|a| {
+            let clips = a.clips.into_iter().flat_map(numbers).map(|n| n as f32);
+            clips.chain([a.p, f32::from(u8::from(a.held_out))])
+        });
+        let mut model = self.model.save();
+        model.tensors.insert("answered".into(), rows.collect());
+        model.counters.extend(self.counts.named().map(|(name, count)| (name.to_string(), *count)));
+        model.score_stats = self.stats.clone();
+        Ok(ScorerState {
+            queries: self.oracle.queries(),
+            log_bytes: self.oracle.sync_log()?,
+            queue: self.episodes.values().cloned().collect(),
+            model: Some(model),
+            ..ScorerState::default()
+        })
+    }
+
+    fn load(&mut self, state: ScorerState) -> Result<(), String> {
+        let model: LearnerState = state.model.ok_or("it has no reward model")?;
+        self.model.load(&model)?;
+        for (name, count) in self.counts.named() {
+            *count = model.counter(name)?;
+        }
+        let rows = model.tensors.get("answered").ok_or("it has no `answered`")?;
+        self.answered = rows.chunks(ROW).map(|row| answered(row, &state.queue)).collect::<Result<_, _>>()?;
+        self.oracle.restore(state.queries);
+        self.stats = model.score_stats;
+        self.episodes = (0..).zip(state.queue).collect();
+        Ok(())
+    }
+}
+
+/// Numbers of an answered comparison in a checkpoint: (episode, from, to) twice, P(a ≻ b), whether held out.
+const ROW: usize = 8;
+
+/// An answered comparison from its row.
+fn answered(row: &[f32], episodes: &[Episode]) -> Result<Answered, String> {
+    let clip = |at: usize| {
+        let [episode, from, to] = [0, 1, 2].map(|i| row.get(at + i).map_or(usize::MAX, |&n| n as usize));
+        let steps = episodes.get(episode).map_or(0, Episode::len);
+        if from >= to || to > steps {
+            return Err("`answered` names steps that it does not hold".to_string());
+        }
+        Ok(Clip { episode: episode as u64, from, to })
+    };
+    match (row, clip(0), clip(3)) {
+        (&[.., p, held_out], Ok(a), Ok(b)) if row.len() == ROW => {
+            Ok(Answered { clips: [a, b], p, held_out: held_out != 0.0 })
+        }
+        (_, Err(why), _) | (_, _, Err(why)) => Err(why),
+        _ => Err("`answered` ends within a row".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

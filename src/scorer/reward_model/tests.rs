@@ -1,0 +1,261 @@
+//! What is asked and kept, and when; relabelling; failures; a saved scorer.
+
+use rand::RngExt;
+use spo_envs::ActionSpace;
+
+use super::queries::choose;
+use super::schedule::Shape;
+use super::*;
+use crate::oracle::Oracle;
+use crate::reward_model::Output;
+use crate::reward_model::assess::sigmoid;
+use crate::rollout::Rollout;
+
+fn model() -> RewardConfig {
+    RewardConfig {
+        hidden: vec![16],
+        ensemble: 3,
+        output: Output::Linear,
+        clip: 0.0,
+        normalize: true,
+        learning_rate: 3e-3,
+        minibatch: 16,
+        epochs: 20,
+        first_epochs: 20,
+        stop_accuracy: 1.0,
+        restart: false,
+    }
+}
+
+fn config() -> QueryConfig {
+    QueryConfig {
+        segment: Some(3),
+        sampling: Sampling::Uniform,
+        schedule: Schedule {
+            shape: Shape::Constant,
+            first_share: 0.0,
+            per_round: Some(40),
+            every: 1,
+            budget: None,
+            trajectories: 4,
+            iteration_steps: 32,
+            total_steps: 320,
+            pretrain_steps: 0,
+        },
+        dataset: 100,
+        held_out: 0.2,
+        standardize: true,
+    }
+}
+
+fn spec() -> Spec {
+    Spec { id: "test".into(), obs_dim: 1, action: ActionSpace::uniform(1, -1.0, 1.0), horizon: 8, dt: 0.0 }
+}
+
+/// Four episodes of 8 steps (the last of two) whose reward is x − u².
+fn rollout(iteration: u64) -> Rollout {
+    let mut rng = stream(1, Stream("test"), iteration, 0);
+    let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
+    let episodes = [8, 8, 8, 2].map(|steps| {
+        let (obs, actions) = (draw(steps), draw(steps));
+        let rewards = obs.iter().zip(&actions).map(|(x, u)| x - u * u).collect();
+        Episode { final_obs: draw(1), costs: vec![0.0; steps], obs, actions, rewards, ..Episode::default() }
+    });
+    Rollout { episodes: episodes.into(), per_state: 2 }
+}
+
+fn by_return(a: Trajectory<'_>, b: Trajectory<'_>) -> f32 {
+    f32::from(u8::from(a.task_return() > b.task_return()))
+}
+
+fn scorer(oracle: impl Oracle + 'static, config: QueryConfig, replay: Option<usize>) -> IteratedRewardModel {
+    let budget = config.schedule.budget;
+    IteratedRewardModel::new(Counted::new(Box::new(oracle), budget), &spec(), model(), config, replay, 0)
+}
+
+fn score(scorer: &mut IteratedRewardModel, iteration: u64) -> Vec<f32> {
+    scorer.score(&Batch { rollout: &rollout(iteration), seed: 0, iteration }).unwrap()
+}
+
+fn renewed(scorer: &mut IteratedRewardModel, iteration: u64) -> Option<Vec<f32>> {
+    scorer.rescore(&Batch { rollout: &rollout(iteration), seed: 0, iteration }).unwrap()
+}
+
+#[test]
+fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
+    let mut scorer = scorer(by_return, config(), None);
+    for iteration in 0..8 {
+        score(&mut scorer, iteration);
+    }
+    let unseen = rollout(99);
+    let scores = scorer.score(&Batch { rollout: &unseen, seed: 0, iteration: Batch::VALIDATION }).unwrap();
+    let rewards: Vec<f64> = unseen.episodes.iter().flat_map(|e| &e.rewards).map(|&r| r.into()).collect();
+    let scores: Vec<f64> = scores.into_iter().map(f64::from).collect();
+    let (mean, spread) = (crate::stats::mean, crate::stats::std_dev);
+    let covariance: f64 =
+        rewards.iter().zip(&scores).map(|(r, s)| (r - mean(&rewards)) * (s - mean(&scores))).sum();
+    let correlation = covariance / rewards.len() as f64 / spread(&rewards) / spread(&scores);
+    assert!(correlation > 0.9, "{correlation}");
+    let report = scorer.model_report().unwrap();
+    assert_eq!((report.rounds, report.unanswered, report.restarts), (8, 0, 0));
+    // Validation asks nobody and is not remembered.
+    assert_eq!((scorer.queries().asked, scorer.episodes.len()), (320, 32));
+}
+
+#[test]
+fn answers_beyond_the_dataset_and_episodes_that_nobody_needs_are_forgotten() {
+    let mut scorer = scorer(by_return, QueryConfig { dataset: 60, ..config() }, None);
+    for iteration in 0..40 {
+        score(&mut scorer, iteration);
+    }
+    assert_eq!((scorer.answered.len(), scorer.counts.answers), (60, 1600));
+    // 60 answers are of the last two rounds, whose pool is the newest 100 trajectories, and 104 at most.
+    assert!((100..=104).contains(&scorer.episodes.len()), "{}", scorer.episodes.len());
+    // A fifth is held out.
+    assert_eq!(scorer.answered.iter().filter(|a| a.held_out).count(), 12);
+    // Segments of three steps, or a shorter episode whole; never two of one trajectory.
+    for Answered { clips: [a, b], .. } in &scorer.answered {
+        assert!(a.episode != b.episode);
+        for clip in [a, b] {
+            let steps = scorer.episodes[&clip.episode].len();
+            assert!(clip.to - clip.from == steps.min(3) && clip.to <= steps);
+        }
+    }
+}
+
+#[test]
+fn disagreement_and_entropy_take_the_best_of_ten_times_as_many() {
+    let mut scorer = scorer(by_return, config(), None);
+    score(&mut scorer, 0);
+    let pool: Vec<(u64, &Episode)> = scorer.episodes.iter().map(|(n, e)| (*n, e)).collect();
+    let of = |count: usize, sampling: Sampling| {
+        choose(&pool, count, Some(3), sampling, &scorer.model, &mut stream(5, Stream("query"), 0, 0))
+    };
+    // P(a ≻ b) by each member, straight from the rewards of the two segments.
+    let p = |[a, b]: [Clip; 2]| -> Vec<f64> {
+        let sums = |clip: Clip| -> Vec<f64> {
+            let t = scorer.episodes[&clip.episode].window(clip.from, clip.to);
+            let each = scorer.model.member_rewards(segment(&t));
+            each.iter().map(|r| r.iter().map(|&r| f64::from(r)).sum()).collect()
+        };
+        sums(a).into_iter().zip(sums(b)).map(|(a, b)| sigmoid(a - b)).collect()
+    };
+    let entropy = |p: Vec<f64>| -> f64 {
+        p.iter().map(|p| -p * p.ln() - (1.0 - p) * (1.0 - p).ln()).sum::<f64>() / p.len() as f64
+    };
+    let spread = |p: Vec<f64>| crate::stats::std_dev(&p);
+    let candidates = of(70, Sampling::Uniform);
+    for (sampling, value) in
+        [(Sampling::Disagreement, &spread as &dyn Fn(Vec<f64>) -> f64), (Sampling::Entropy, &entropy)]
+    {
+        let chosen: Vec<f64> = of(7, sampling).into_iter().map(|pair| value(p(pair))).collect();
+        let mut all: Vec<f64> = candidates.iter().map(|&pair| value(p(pair))).collect();
+        all.sort_by(|a, b| b.total_cmp(a));
+        assert!(chosen.iter().zip(&all).all(|(x, y)| (x - y).abs() < 1e-9), "{chosen:?} of {all:?}");
+        assert!(all[0] > all[7], "they differ");
+    }
+    assert!(
+        choose(&pool[..1], 5, None, Sampling::Uniform, &scorer.model, &mut stream(0, Stream("query"), 0, 0))
+            .is_empty()
+    );
+}
+
+/// Never says anything.
+struct Mute;
+
+impl Oracle for Mute {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn rand::Rng) -> Result<Vec<Answer>, OracleError> {
+        Ok(vec![Answer::Abstain; pairs.len()])
+    }
+}
+
+#[test]
+fn unanswered_rounds_are_counted_and_score_as_before() {
+    let mut mute = scorer(Mute, config(), None);
+    for iteration in 0..3 {
+        assert_eq!(score(&mut mute, iteration), [0.0; 26]);
+    }
+    let report = mute.model_report().unwrap();
+    assert_eq!((report.rounds, report.unanswered, report.loss), (3, 3, None));
+    assert_eq!((mute.queries().abstained, mute.counts.answers), (120, 0));
+}
+
+#[test]
+fn a_spent_budget_leaves_the_model_as_it_is() {
+    let mut config = config();
+    config.schedule.budget = Some(60);
+    let mut scorer = scorer(by_return, config, Some(1000));
+    score(&mut scorer, 0);
+    score(&mut scorer, 1);
+    let model = scorer.model.save();
+    assert!(renewed(&mut scorer, 1).is_some());
+    let scores = score(&mut scorer, 2);
+    assert_eq!(scorer.queries().asked, 60, "40 and 20");
+    assert!(scorer.model.save().tensors == model.tensors && scores.iter().any(|s| *s != 0.0));
+    assert_eq!(renewed(&mut scorer, 2), None, "nothing is worth anything else than before");
+}
+
+#[test]
+fn replay_is_scored_by_the_newest_model() {
+    let mut config = config();
+    config.schedule.every = 2;
+    let mut scorer = scorer(by_return, config, Some(60));
+    let first = score(&mut scorer, 0);
+    assert_eq!(renewed(&mut scorer, 0).unwrap(), first);
+    let second = score(&mut scorer, 1);
+    assert_eq!(renewed(&mut scorer, 1), None, "no round, no other model");
+    let third = score(&mut scorer, 2);
+    let all = renewed(&mut scorer, 2).unwrap();
+    // 60 steps are in replay: this iteration's 26, the last one's 26, and 8 of the one before, whose last episodes
+    // have 2 and 8 steps.
+    assert_eq!(all.len(), 26 + 26 + 2 + 8);
+    assert_eq!(all[all.len() - 26..], third[..]);
+    assert!(all[10..36] != second[..], "the second iteration's by the first model");
+    // Without a replay there is nothing to renew.
+    let mut on_policy = super::tests::scorer(by_return, super::tests::config(), None);
+    score(&mut on_policy, 0);
+    assert_eq!(renewed(&mut on_policy, 0), None);
+}
+
+#[test]
+fn pre_training_pays_novelty_and_asks_nobody() {
+    let mut config = config();
+    config.schedule.pretrain_steps = 27;
+    let mut scorer = scorer(by_return, config, Some(1000));
+    let novel = score(&mut scorer, 0);
+    let states: Vec<f32> = rollout(0).episodes.iter().flat_map(|e| e.obs.clone()).collect();
+    let distances = novelty::log_distances(&states.chunks(1).collect::<Vec<_>>(), 26);
+    let spread = crate::stats::std_dev(&distances.iter().map(|&d| f64::from(d)).collect::<Vec<_>>());
+    assert!(novel.iter().zip(&distances).all(|(n, d)| (f64::from(*n) - f64::from(*d) / spread).abs() < 1e-4));
+    // 26 steps are done, 27 wanted: the second iteration explores as well.
+    score(&mut scorer, 1);
+    assert_eq!((scorer.queries().asked, renewed(&mut scorer, 1)), (0, None));
+    score(&mut scorer, 2);
+    assert_eq!(scorer.queries().asked, 40);
+    assert_eq!(renewed(&mut scorer, 2).unwrap().len(), 3 * 26, "novelties are replaced");
+}
+
+#[test]
+fn a_saved_scorer_goes_on() {
+    let mut config = config();
+    config.schedule.pretrain_steps = 20;
+    config.schedule.every = 2;
+    config.sampling = Sampling::Disagreement;
+    let fresh = || scorer(by_return, config.clone(), Some(70));
+    let (mut whole, mut halves) = (fresh(), fresh());
+    for iteration in 0..7 {
+        assert_eq!(score(&mut whole, iteration), score(&mut halves, iteration), "{iteration}");
+        assert_eq!(renewed(&mut whole, iteration), renewed(&mut halves, iteration), "{iteration}");
+        assert_eq!(whole.model_report(), halves.model_report());
+        let state = halves.save().unwrap();
+        halves = fresh();
+        halves.load(state).unwrap();
+    }
+    assert_eq!(whole.queries(), halves.queries());
+
+    let mut state = halves.save().unwrap();
+    state.queue.truncate(3);
+    assert!(fresh().load(state.clone()).unwrap_err().contains("steps that it does not hold"));
+    state.model = None;
+    assert!(fresh().load(state).unwrap_err().contains("no reward model"));
+}
