@@ -167,8 +167,11 @@ impl RewardModel {
         trained.map(|m| self.network.rewards(&m.weights.params, &mut buffers)).collect()
     }
 
-    /// How well the ensemble's mean predicts the comparisons.
+    /// How well the ensemble's mean predicts the comparisons; nothing of an untrained one, which predicts none.
     pub fn assess(&self, comparisons: &[Comparison<'_>]) -> Assessment {
+        if !self.is_trained() {
+            return Assessment::default();
+        }
         let sum = |s: Segment<'_>| self.rewards(s).iter().map(|&r| f64::from(r)).sum::<f64>();
         let predicted: Vec<(f64, f32)> = comparisons.par_iter().map(|c| (sum(c.a) - sum(c.b), c.p)).collect();
         Assessment::of(&predicted)
