@@ -166,6 +166,15 @@ pub struct Summary {
     /// What happened to the reward model, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward_model: Option<ModelCounts>,
+    /// Where the oracle is a game over options: total variation between the result and the game's minimax winner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimax_distance: Option<f64>,
+    /// Likewise: what a best reply gains against the result, in margins 2P − 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exploitability: Option<f64>,
+    /// The program's commit, as far as it knows; see [`COMMIT`](crate::run::COMMIT).
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 /// Counts of a reward model over a run.
@@ -454,6 +463,9 @@ impl Trainer {
                 let ModelReport { rounds, unanswered, restarts, .. } = r;
                 ModelCounts { rounds, unanswered, restarts }
             }),
+            minimax_distance: None,
+            exploitability: None,
+            commit: crate::run::COMMIT.map(String::from),
         })
     }
 
