@@ -159,7 +159,7 @@ fn a_misspelt_description_is_refused_with_the_mend() {
         ("game:a>b>a", "ranks `a` twice"),
         ("game:a>", "an option has no name"),
         ("ring=0", "`ring` is 0; expected more than 0"),
-        ("time_share", "did you mean `time_share`?"),
+        ("time_share", "expected shares such as 0.3-0.5"),
         ("time_share=0.5", "expected shares such as 0.3-0.5"),
         ("time_share=0.6-0.5", "`time_share` is 0.5; expected at least 0.6 and at most 1"),
         ("return | mistaek=0.1", "did you mean `mistake`?"),

@@ -122,7 +122,7 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
         ("ring", value) => {
             Box::new(Ring { radius: number(name, value.unwrap_or("10"), f64::MIN_POSITIVE, f64::INFINITY)? })
         }
-        ("time_share", Some(value)) => Box::new(time_share(value)?),
+        ("time_share", value) => Box::new(time_share(value.unwrap_or_default())?),
         _ => return Err(unknown(text, false)),
     };
     Ok(oracle)
