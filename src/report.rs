@@ -68,8 +68,8 @@ pub struct Report {
     pub experiment: Experiment,
     /// In the experiment's order.
     pub cells: Vec<CellReport>,
-    /// Planned runs that have not ended, and have not failed.
-    pub missing: Vec<String>,
+    /// Seeds, by cell, of planned runs that have not ended and have not failed.
+    pub missing: Vec<(String, Vec<u64>)>,
     /// Runs that failed, each with its last error.
     pub failed: Vec<(String, String)>,
 }
@@ -124,7 +124,7 @@ impl Report {
         seeds.extend(seeds_in(&self.dir, &cell.name));
         seeds.sort_unstable();
         seeds.dedup();
-        let mut runs = Vec::new();
+        let (mut runs, mut missing) = (Vec::new(), Vec::new());
         for seed in seeds {
             let planned = cell.at(seed);
             let dir = self.dir.join(&planned.name);
@@ -132,7 +132,7 @@ impl Report {
             if !dir.join(files::SUMMARY).exists() {
                 match error {
                     Some(error) => self.failed.push((planned.name, last_line(&error))),
-                    None => self.missing.push(planned.name),
+                    None => missing.push(seed),
                 }
                 continue;
             }
@@ -148,7 +148,15 @@ impl Report {
                 .ok_or_else(|| ReportError::Metric { dir: dir.clone(), metric: metric.title() })?;
             runs.push(RunReport { seed, score, summary, records: plot::records(&dir)? });
         }
+        if !missing.is_empty() {
+            self.missing.push((cell.name.clone(), missing));
+        }
         Ok(CellReport { cell, runs })
+    }
+
+    /// The missing runs, `CELL SEEDS` each.
+    pub fn missing_runs(&self) -> Vec<String> {
+        self.missing.iter().map(|(cell, seeds)| format!("{cell} {}", write::ranges(seeds))).collect()
     }
 
     /// The tasks, in the experiment's order; one without a name where the base names it.

@@ -116,12 +116,11 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     let output = spo(dir, &["experiment", "tiny.toml", "--jobs", "2"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("4 of 6 runs done, 2 failed, 0 to do"), "{}", stdout(&output));
-    let named =
-        "failed: broken-1: results/tiny/broken-1 keeps its newest checkpoint: the game has options 0 to 2";
+    let named = "failed: broken-1: results/tiny/broken-1 has no checkpoint yet: the game has options 0 to 2";
     assert!(stderr(&output).lines().any(|line| line.starts_with(named)), "{}", stderr(&output));
     ok(dir, &["report", "results/tiny"]);
     let report = fs::read_to_string(dir.join("results/tiny/report.md")).unwrap();
-    assert!(report.contains("- **Failed**: broken-0: results/tiny/broken-0 keeps"), "{report}");
+    assert!(report.contains("- **Failed**: broken-0: results/tiny/broken-0 has no"), "{report}");
     assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("failed     results/tiny/broken-0"));
 
     // Mended, it runs: nothing of it is there to be lost.
@@ -260,7 +259,7 @@ fn the_figures_of_a_report_by_hand() {
         }
     }
     let report = Report::of(dir).unwrap();
-    assert_eq!(report.missing, ["hard-skyline-4"]);
+    assert_eq!(report.missing, [("hard-skyline".to_string(), vec![4])]);
     let lines = report.lines();
     let easy = &lines[0];
     assert_eq!((easy.cell.as_str(), easy.seeds.len()), ("easy-group", 5));
@@ -289,10 +288,10 @@ fn the_figures_of_a_report_by_hand() {
     assert!((overall[0].share.value - 6.2 / 6.0).abs() < 1e-12);
 
     let printed = stderr(&spo(dir, &["report", "."]).output().unwrap());
-    assert!(printed.contains("missing: hard-skyline-4"), "{printed}");
+    assert!(printed.contains("missing: hard-skyline 4"), "{printed}");
     let text = fs::read_to_string(dir.join("report.md")).unwrap();
     for part in [
-        "**Missing**, 1 runs: hard-skyline-4",
+        "**Missing**, 1 of 20 runs: hard-skyline 4",
         "commit abc1234",
         "| easy-group | 0-4 | 6.00 [",
         "| group | skyline | all 2 | 0.600 [",

@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("failed: {name}: {why}");
     }
     if !report.missing.is_empty() {
-        eprintln!("missing: {}", report.missing.join(", "));
+        eprintln!("missing: {}", report.missing_runs().join("; "));
     }
     let paths = write::FILES.map(|name| format!("{}\n", out.join(name).display()));
     super::print(&paths.concat())

@@ -178,7 +178,10 @@ impl Report {
             self.all_runs().count(),
         );
         if !self.missing.is_empty() {
-            let _ = write!(text, " **Missing**, {} runs: {}.", self.missing.len(), self.missing.join(", "));
+            let missing: usize = self.missing.iter().map(|(_, seeds)| seeds.len()).sum();
+            let planned = missing + self.failed.len() + self.all_runs().count();
+            let runs = self.missing_runs().join("; ");
+            let _ = write!(text, " **Missing**, {missing} of {planned} runs: {runs}.");
         }
         text += "\n\n";
         for (name, why) in &self.failed {
@@ -297,7 +300,7 @@ fn whole(x: f64) -> String {
 }
 
 /// 0, 1, 2, 5 as "0-2, 5".
-fn ranges(seeds: &[u64]) -> String {
+pub(super) fn ranges(seeds: &[u64]) -> String {
     let mut spans: Vec<(u64, u64)> = Vec::new();
     for &seed in seeds {
         match spans.last_mut() {
