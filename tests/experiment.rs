@@ -374,7 +374,7 @@ fn a_bad_file_is_refused_with_the_mend() {
         let message = fails(dir, args);
         assert!(message.contains(expected), "spo {args:?}: {message}");
     }
-    write(dir, "slow.toml", &TINY.split("[quick]").next().unwrap());
+    write(dir, "slow.toml", TINY.split("[quick]").next().unwrap());
     assert!(fails(dir, &["experiment", "slow.toml", "--quick"]).contains("has no quick form"));
     assert!(!dir.join("results").exists(), "a refused experiment makes no directory");
 

@@ -83,10 +83,10 @@ fn estimate(strata: &[Vec<f64>], statistic: impl Fn(&[Vec<f64>]) -> f64) -> Esti
 
 /// The mean of `return_mean` over the last tenth before `limit` along an axis; the last row's where that is short.
 fn return_at(records: &[Record], along: fn(&Record) -> u64, limit: u64) -> Option<f64> {
-    let before = records.iter().filter(|r| along(r) <= limit);
+    let mut before = records.iter().filter(|r| along(r) <= limit);
     let recent: Vec<f64> =
         before.clone().filter(|r| along(r) > limit - limit / 10).map(|r| r.return_mean).collect();
-    if recent.is_empty() { before.last().map(|r| r.return_mean) } else { Some(stats::mean(&recent)) }
+    if recent.is_empty() { before.next_back().map(|r| r.return_mean) } else { Some(stats::mean(&recent)) }
 }
 
 impl Report {
@@ -148,9 +148,10 @@ impl Report {
         if self.experiment.metric.is_a_loss() || method == skyline {
             return None;
         }
-        let scores = |method| tasks.iter().map(|task| Some(self.cell(task, method)?.scores())).collect();
-        let (own, top): (Option<Vec<Vec<f64>>>, Option<Vec<Vec<f64>>>) = (scores(method), scores(skyline));
-        let (own, top) = (own?, top?);
+        let scores = |method| -> Option<Vec<Vec<f64>>> {
+            tasks.iter().map(|task| Some(self.cell(task, method)?.scores())).collect()
+        };
+        let (own, top) = (scores(method)?, scores(skyline)?);
         let from: Vec<f64> = tasks.iter().map(|task| self.untrained(task)).collect();
         if top.iter().zip(&from).any(|(top, from)| iqm(top) <= *from) {
             return None;

@@ -165,8 +165,9 @@ impl Report {
         let count = |of: &dyn Fn(&RunReport) -> String| {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
             self.all_runs().for_each(|run| *counts.entry(of(run)).or_default() += 1);
-            let named =
-                |(name, n)| if counts.len() > 1 { format!("{name} ({n} runs)") } else { format!("{name}") };
+            let named = |(name, n): (&String, &usize)| {
+                if counts.len() > 1 { format!("{name} ({n} runs)") } else { name.clone() }
+            };
             counts.iter().map(named).collect::<Vec<_>>().join(", ")
         };
         let commit = count(&|run| run.summary.commit.clone().unwrap_or_else(|| "not recorded".into()));
