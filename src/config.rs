@@ -13,7 +13,7 @@ use crate::reward_model::Output;
 use crate::scorer::reward_model::{queries::Sampling, schedule::Shape};
 use crate::scorer::self_play::Placement;
 
-mod read;
+pub(crate) mod read;
 mod reward;
 mod validate;
 
@@ -463,6 +463,15 @@ impl Config {
         toml::to_string(self).expect("a flat table of plain values")
     }
 
+    /// Whether the learner brings its scores to unit spread.
+    fn normalizes_scores(&self) -> bool {
+        let chosen = match self.normalize_scores {
+            NormalizeScores::Auto => self.scorer != ScorerKind::SelfPlay,
+            chosen => chosen == NormalizeScores::On,
+        };
+        chosen && self.learner == LearnerKind::Ppo
+    }
+
     /// SAC's part.
     pub fn sac(&self) -> SacConfig {
         SacConfig {
@@ -503,10 +512,7 @@ impl Config {
             baseline: self.baseline,
             normalize_advantage: self.normalize_advantage,
             normalize_obs: self.normalize_obs,
-            normalize_scores: match self.normalize_scores {
-                NormalizeScores::Auto => self.scorer != ScorerKind::SelfPlay,
-                chosen => chosen == NormalizeScores::On,
-            },
+            normalize_scores: self.normalizes_scores(),
             discount: self.discount,
             gae_lambda: self.gae_lambda,
         }

@@ -174,6 +174,35 @@ impl PreferenceMatrix {
         Self::new(names, p, "rankings")
     }
 
+    /// Σ_m w_m P_m(i ≻ j) over games of the same options, the weights normalised to 1; none where the options differ,
+    /// or there is no game of positive weight.
+    pub fn mixed(games: &[(f64, Self)]) -> Option<Self> {
+        let (_, first) = games.first()?;
+        let total: f64 = games.iter().map(|(weight, _)| weight).sum();
+        let same = games.iter().all(|(weight, game)| *weight >= 0.0 && game.names == first.names);
+        if !same || total <= 0.0 {
+            return None;
+        }
+        let entry = |k: usize| games.iter().map(|(weight, game)| weight * game.p[k]).sum::<f64>() / total;
+        let p = (0..first.p.len()).map(entry).collect();
+        Some(Self { names: first.names.clone(), p })
+    }
+
+    /// The game of who loses: P(j ≻ i) for P(i ≻ j).
+    pub fn flipped(mut self) -> Self {
+        self.p.iter_mut().for_each(|p| *p = 1.0 - *p);
+        self
+    }
+
+    /// Total variation ½ Σ_i |p_i − q_i| between a mixture of options and the minimax winner.
+    ///
+    /// # Errors
+    /// [`GameError::Solver`].
+    pub fn minimax_distance(&self, mixture: &[f64]) -> Result<f64, GameError> {
+        let winner = self.minimax_winner()?;
+        Ok(0.5 * mixture.iter().zip(winner).map(|(p, q)| (p - q).abs()).sum::<f64>())
+    }
+
     /// Number of options n.
     pub fn len(&self) -> usize {
         self.names.len()

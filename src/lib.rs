@@ -25,6 +25,8 @@
 //! 6. [`learner`]: an update of the policy: on-policy (PPO), on a [`device`] of choice, or from a replay (SAC).
 //! 7. [`run`]: a row of metrics, a checkpoint now and then.
 //!
+//! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave.
+//!
 //! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
 //! preferences; [`game`] solves small cases exactly.
 #![warn(missing_docs)]
@@ -33,6 +35,7 @@ pub mod advantage;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
+pub mod experiment;
 pub mod game;
 pub mod learner;
 pub mod mlp;
@@ -47,6 +50,8 @@ pub mod plot;
 pub mod policy;
 pub mod policy_file;
 pub mod random;
+#[cfg(feature = "cli")]
+pub mod report;
 pub mod reward_model;
 pub mod rollout;
 pub mod run;

@@ -11,7 +11,8 @@
 //! # is_oracle(gentle);
 //! ```
 //!
-//! - Judges: [`returns`] (task return, Bradley–Terry), [`judges`] (effort, cyclic, ring), [`matrix`] (exact games).
+//! - Judges: [`returns`] (task return, Bradley–Terry), [`judges`] (effort, cyclic), [`ring`] (final
+//!   positions, the paper's), [`time_share`] (a constraint on the whole trajectory), [`matrix`] (exact games).
 //! - [`mixture`]: populations of raters with weights.
 //! - Decorators of simulated teachers, each alone in its file: [`mistake`], [`skip`], [`equal`], [`myopic`],
 //!   [`labels`].
@@ -20,6 +21,7 @@
 
 use rand::Rng;
 
+use crate::game::PreferenceMatrix;
 use crate::rollout::Trajectory;
 
 pub mod counted;
@@ -32,7 +34,9 @@ pub mod mixture;
 pub mod myopic;
 pub mod parse;
 pub mod returns;
+pub mod ring;
 pub mod skip;
+pub mod time_share;
 
 pub use counted::{Counted, Queries};
 pub use parse::{parse, registry};
@@ -69,6 +73,12 @@ pub trait Oracle: Send {
     /// All pairs of K are then compared by sorting K numbers, with the same answers.
     fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
         let _ = trajectory;
+        None
+    }
+
+    /// The game over options that this oracle plays in expectation, where it is one: its exact solution is what a
+    /// training is measured by.
+    fn game(&self) -> Option<PreferenceMatrix> {
         None
     }
 }

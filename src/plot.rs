@@ -1,6 +1,5 @@
 //! Curves of runs as SVG or PNG: return, win-proportion spread, entropy and KL, against steps and queries.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -43,39 +42,108 @@ pub enum PlotError {
     },
 }
 
-/// Runs alike but for their seed.
-struct Curve {
-    label: String,
-    scorer: ScorerKind,
-    runs: Vec<Vec<Record>>,
+/// Runs alike but for their seed: one curve, their mean with its interval.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// Which entry of the legend it is, and so its colour.
+    pub entry: usize,
+    /// Which has win proportions or not.
+    pub scorer: ScorerKind,
+    /// The rows of each run.
+    pub runs: Vec<Vec<Record>>,
+}
+
+/// A row of panels: one column of the metrics, against steps and against queries.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Above its panels.
+    pub title: String,
+    /// What is drawn.
+    pub figure: Figure,
+    /// The curves.
+    pub curves: Vec<Curve>,
+}
+
+/// A picture: a legend above rows of panels.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// One entry a colour.
+    pub legend: Vec<String>,
+    /// From the top.
+    pub rows: Vec<Row>,
 }
 
 /// A point of a curve: x, mean and half width of the interval over runs.
 type Point = (f64, f64, f64);
 
-/// A column of the metrics, as an axis or as what is drawn along it.
-struct Figure {
-    title: &'static str,
-    of: fn(&Record) -> f64,
-    /// Of which scorers it means something: self-play alone has win proportions, a task reward asks nobody.
-    applies: fn(ScorerKind) -> bool,
+/// A column of the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Of the sampled trajectories.
+    TaskReturn,
+    /// Of win proportions; means something of self-play only.
+    Spread,
+    /// Of the policy.
+    Entropy,
+    /// KL(old ‖ new) of an update.
+    Kl,
 }
 
-const FIGURES: [Figure; 4] = [
-    Figure { title: "task return", of: |r| r.return_mean, applies: |_| true },
-    Figure {
-        title: "spread of win proportions",
-        of: |r| r.score_spread,
-        applies: |s| s == ScorerKind::SelfPlay,
-    },
-    Figure { title: "entropy (nats)", of: |r| f64::from(r.entropy), applies: |_| true },
-    Figure { title: "KL(old, new)", of: |r| f64::from(r.approx_kl), applies: |_| true },
-];
+impl Figure {
+    const ALL: [Self; 4] = [Self::TaskReturn, Self::Spread, Self::Entropy, Self::Kl];
 
-const AXES: [Figure; 2] = [
-    Figure { title: "environment steps", of: |r| r.env_steps as f64, applies: |_| true },
-    Figure { title: "queries", of: |r| r.queries as f64, applies: |s| s != ScorerKind::TaskReward },
-];
+    fn title(self) -> &'static str {
+        match self {
+            Self::TaskReturn => "task return",
+            Self::Spread => "spread of win proportions",
+            Self::Entropy => "entropy (nats)",
+            Self::Kl => "KL(old, new)",
+        }
+    }
+
+    fn of(self, r: &Record) -> f64 {
+        match self {
+            Self::TaskReturn => r.return_mean,
+            Self::Spread => r.score_spread,
+            Self::Entropy => f64::from(r.entropy),
+            Self::Kl => f64::from(r.approx_kl),
+        }
+    }
+
+    /// Whether the curve has such a column: a learner that has no such figure writes zeros.
+    fn is_in(self, curve: &Curve) -> bool {
+        (self != Self::Spread || curve.scorer == ScorerKind::SelfPlay)
+            && curve.runs.iter().flatten().any(|r| self.of(r) != 0.0)
+    }
+}
+
+/// What a panel is drawn along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axis {
+    Steps,
+    Queries,
+}
+
+impl Axis {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Steps => "environment steps",
+            Self::Queries => "queries",
+        }
+    }
+
+    fn of(self, r: &Record) -> f64 {
+        match self {
+            Self::Steps => r.env_steps as f64,
+            Self::Queries => r.queries as f64,
+        }
+    }
+
+    /// Whether the curve goes along it: who asks nobody does not go along queries.
+    fn is_in(self, curve: &Curve) -> bool {
+        curve.runs.iter().flatten().any(|r| self.of(r) > 0.0)
+    }
+}
 
 // Pixels: the picture's width, the height of a row of panels and of a line of the legend.
 const WIDTH: u32 = 1200;
@@ -83,61 +151,70 @@ const ROW: u32 = 320;
 const LINE: u32 = 22;
 
 /// Draws the runs in `dirs` into `out`, runs that differ in their seed alone as one curve with the 95 %
-/// interval of its mean.
+/// interval of its mean. A figure that none of them has is left out.
 ///
 /// # Errors
 /// [`PlotError`].
 pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
+    let (legend, curves) = curves(dirs)?;
+    let rows = Figure::ALL.into_iter().map(|figure| Row {
+        title: figure.title().into(),
+        figure,
+        curves: curves.iter().filter(|c| figure.is_in(c)).cloned().collect(),
+    });
+    sheet(&Sheet { legend, rows: rows.filter(|row| !row.curves.is_empty()).collect() }, out)
+}
+
+/// Draws a sheet into `out`, SVG or PNG by its ending.
+///
+/// # Errors
+/// [`PlotError::Ending`], [`PlotError::Write`].
+pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
     static FONT: Once = Once::new();
     FONT.call_once(|| {
         // The one failure is an invalid font, and this one is built in.
         let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
-    let curves = curves(dirs)?;
-    let size = (WIDTH, LINE * (curves.len() as u32 + 1) + ROW * FIGURES.len() as u32);
+    let size = (WIDTH, LINE * (sheet.legend.len() as u32 + 1) + ROW * sheet.rows.len().max(1) as u32);
     let write = |why: String| PlotError::Write { path: out.into(), why };
     match out.extension().and_then(|e| e.to_str()) {
         Some("svg") => {
             let mut text = String::new();
-            draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), &curves).map_err(write)?;
+            draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), sheet).map_err(write)?;
             std::fs::write(out, text).map_err(|e| write(e.to_string()))
         }
-        Some("png") => draw(&BitMapBackend::new(out, size).into_drawing_area(), &curves).map_err(write),
+        Some("png") => draw(&BitMapBackend::new(out, size).into_drawing_area(), sheet).map_err(write),
         _ => Err(PlotError::Ending(out.into())),
     }
 }
 
-fn curves(dirs: &[PathBuf]) -> Result<Vec<Curve>, PlotError> {
-    let mut curves: BTreeMap<String, Curve> = BTreeMap::new();
+/// The rows of a run's metrics.
+///
+/// # Errors
+/// [`PlotError::Metrics`], [`PlotError::Empty`].
+pub fn records(dir: &Path) -> Result<Vec<Record>, PlotError> {
+    let path = dir.join(files::METRICS);
+    let records = csv::Reader::from_path(&path)
+        .and_then(|mut reader| reader.deserialize().collect::<Result<Vec<Record>, _>>())
+        .map_err(|source| PlotError::Metrics { path: path.clone(), source })?;
+    if records.is_empty() { Err(PlotError::Empty(path)) } else { Ok(records) }
+}
+
+/// One curve for each configuration, seeds apart, in order of first appearance; and the legend.
+fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
     let mut configs: Vec<Config> = Vec::new();
+    let mut curves: Vec<Curve> = Vec::new();
     for dir in dirs {
-        let path = dir.join(files::METRICS);
         let config = Config { seed: 0, ..Run::config_of(dir)? };
-        let records = csv::Reader::from_path(&path)
-            .and_then(|mut reader| reader.deserialize().collect::<Result<Vec<Record>, _>>())
-            .map_err(|source| PlotError::Metrics { path: path.clone(), source })?;
-        if records.is_empty() {
-            return Err(PlotError::Empty(path));
-        }
-        let key = config.to_toml();
-        let scorer = config.scorer;
-        if !configs.contains(&config) {
+        let entry = configs.iter().position(|c| *c == config).unwrap_or(configs.len());
+        if entry == configs.len() {
+            curves.push(Curve { entry, scorer: config.scorer, runs: Vec::new() });
             configs.push(config);
         }
-        curves
-            .entry(key)
-            .or_insert_with(|| Curve { label: String::new(), scorer, runs: Vec::new() })
-            .runs
-            .push(records);
+        curves[entry].runs.push(records(dir)?);
     }
-    let mut all = Vec::new();
-    for config in &configs {
-        if let Some(mut curve) = curves.remove(&config.to_toml()) {
-            curve.label = label(config, &configs, curve.runs.len());
-            all.push(curve);
-        }
-    }
-    Ok(all)
+    let legend = curves.iter().map(|c| label(&configs[c.entry], &configs, c.runs.len())).collect();
+    Ok((legend, curves))
 }
 
 /// The environment, and the keys in which the curves differ.
@@ -156,18 +233,24 @@ fn label(config: &Config, all: &[Config], runs: usize) -> String {
     format!("{}{seeds}", name.join(" "))
 }
 
-fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, curves: &[Curve]) -> Result<(), String> {
+fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, sheet: &Sheet) -> Result<(), String> {
+    let axes: Vec<Axis> = [Axis::Steps, Axis::Queries]
+        .into_iter()
+        .filter(|axis| {
+            *axis == Axis::Steps || sheet.rows.iter().flat_map(|r| &r.curves).any(|c| axis.is_in(c))
+        })
+        .collect();
     let drawn = || -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         area.fill(&WHITE)?;
-        let (legend, panels) = area.split_vertically(LINE * (curves.len() as u32 + 1));
-        for (i, curve) in curves.iter().enumerate() {
+        let (legend, panels) = area.split_vertically(LINE * (sheet.legend.len() as u32 + 1));
+        for (i, label) in sheet.legend.iter().enumerate() {
             let y = (LINE * i as u32 + LINE) as i32;
             legend.draw(&PathElement::new([(70, y), (100, y)], color(i).stroke_width(3)))?;
-            legend.draw(&Text::new(curve.label.as_str(), (110, y - 7), ("sans-serif", 14)))?;
+            legend.draw(&Text::new(label.as_str(), (110, y - 7), ("sans-serif", 14)))?;
         }
-        for (row, figure) in panels.split_evenly((FIGURES.len(), 1)).iter().zip(&FIGURES) {
-            for (panel, axis) in row.split_evenly((1, AXES.len())).iter().zip(&AXES) {
-                draw_panel(panel, curves, figure, axis)?;
+        for (area, row) in panels.split_evenly((sheet.rows.len().max(1), 1)).iter().zip(&sheet.rows) {
+            for (panel, axis) in area.split_evenly((1, axes.len())).iter().zip(&axes) {
+                draw_panel(panel, row, *axis)?;
             }
         }
         area.present()
@@ -175,23 +258,29 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, curves: &[Curve]) -> Re
     drawn().map_err(|e| e.to_string())
 }
 
-fn color(curve: usize) -> RGBAColor {
-    Palette99::pick(curve).to_rgba()
+fn color(entry: usize) -> RGBAColor {
+    Palette99::pick(entry).to_rgba()
 }
 
 fn draw_panel<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
-    curves: &[Curve],
-    figure: &Figure,
-    axis: &Figure,
+    row: &Row,
+    axis: Axis,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let drawn: Vec<(usize, &Curve, Vec<Point>)> = (curves.iter().enumerate())
-        .filter(|(_, c)| (figure.applies)(c.scorer) && (axis.applies)(c.scorer))
-        .map(|(i, c)| (i, c, mean_and_interval(&c.runs, axis.of, figure.of)))
+    let mut drawn: Vec<(&Curve, Vec<Point>)> = (row.curves.iter())
+        .filter(|c| axis.is_in(c))
+        .map(|c| (c, mean_and_interval(&c.runs, |r| axis.of(r), |r| row.figure.of(r))))
         .collect();
-    let all = || drawn.iter().flat_map(|(_, _, points)| points);
-    let x_max = all().map(|p| p.0).fold(1.0, f64::max);
-    let (low, high) = all()
+    let x_max = drawn.iter().flat_map(|(_, points)| points).map(|p| p.0).fold(1.0, f64::max);
+    // What asks nobody is a level to be reached: where it ended.
+    let levels = row.curves.iter().filter(|c| row.figure == Figure::TaskReturn && !axis.is_in(c));
+    drawn.extend(levels.filter_map(|c| {
+        let (_, mean, half) = mean_and_interval(&c.runs, |_| 0.0, |r| row.figure.of(r)).pop()?;
+        Some((c, vec![(0.0, mean, half), (x_max, mean, half)]))
+    }));
+    let (low, high) = drawn
+        .iter()
+        .flat_map(|(_, points)| points)
         .map(|(_, mean, half)| (mean - half, mean + half))
         .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
         .unwrap_or((0.0, 1.0));
@@ -199,41 +288,49 @@ fn draw_panel<B: DrawingBackend>(
 
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .caption(figure.title, ("sans-serif", 16))
+        .caption(&row.title, ("sans-serif", 16))
         .x_label_area_size(36)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..x_max, low - margin..high + margin)?;
     chart
         .configure_mesh()
-        .x_desc(axis.title)
+        .x_desc(axis.title())
         .x_labels(6)
         .y_labels(6)
         .light_line_style(WHITE)
         .x_label_formatter(&|x| short(*x))
         .label_style(("sans-serif", 13))
         .draw()?;
-    for (i, curve, points) in drawn {
+    for (curve, points) in drawn {
+        let color = color(curve.entry);
+        let line = points.iter().map(|&(x, mean, _)| (x, mean));
+        if !axis.is_in(curve) {
+            chart.draw_series(DashedLineSeries::new(line, 8, 5, color.stroke_width(2)))?;
+            continue;
+        }
         if curve.runs.len() > 1 {
             let upper = points.iter().map(|&(x, mean, half)| (x, mean + half));
             let lower = points.iter().rev().map(|&(x, mean, half)| (x, mean - half));
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
-            chart.draw_series(std::iter::once(Polygon::new(band, color(i).mix(0.2))))?;
+            chart.draw_series(std::iter::once(Polygon::new(band, color.mix(0.2))))?;
         }
-        let line = points.iter().map(|&(x, mean, _)| (x, mean));
-        chart.draw_series(LineSeries::new(line, color(i).stroke_width(2)))?;
+        chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
     }
     Ok(())
 }
 
 /// Mean and interval over runs, iteration by iteration, as far as every run goes.
-fn mean_and_interval(runs: &[Vec<Record>], x: fn(&Record) -> f64, y: fn(&Record) -> f64) -> Vec<Point> {
+fn mean_and_interval(
+    runs: &[Vec<Record>],
+    x: impl Fn(&Record) -> f64,
+    y: impl Fn(&Record) -> f64,
+) -> Vec<Point> {
     let rows = runs.iter().map(Vec::len).min().unwrap_or(0);
     (0..rows)
         .map(|row| {
-            let column = |f: fn(&Record) -> f64| runs.iter().map(|run| f(&run[row])).collect::<Vec<_>>();
-            let ys = column(y);
-            let half = if ys.len() > 1 { stats::ci95(&ys) } else { 0.0 };
-            (stats::mean(&column(x)), stats::mean(&ys), half)
+            let xs: Vec<f64> = runs.iter().map(|run| x(&run[row])).collect();
+            let ys: Vec<f64> = runs.iter().map(|run| y(&run[row])).collect();
+            (stats::mean(&xs), stats::mean(&ys), stats::ci95(&ys))
         })
         .collect()
 }

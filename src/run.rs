@@ -1,6 +1,6 @@
 //! The run directory: configuration, metrics, checkpoint, result, and how a run goes on after a kill.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,12 @@ pub mod files {
     pub const POLICY: &str = "policy.safetensors";
     /// The figures at the end.
     pub const SUMMARY: &str = "summary.json";
+    /// The last words of a run that failed in an experiment.
+    pub const ERROR: &str = "error.txt";
 }
+
+/// The commit that this program was built from, `-dirty` where its sources differ from it; none outside a checkout.
+pub const COMMIT: Option<&str> = option_env!("SPO_COMMIT");
 
 /// A training bound to a directory.
 pub struct Run {
@@ -52,6 +57,10 @@ impl Table {
     fn open(path: PathBuf, keep: u64) -> Result<Self, FileError> {
         let open = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            // Held until the process ends; a file system without locks goes without.
+            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Err(io::Error::other("another process trains this run"));
+            }
             if file.metadata()?.len() < keep {
                 return Err(io::Error::other("it is shorter than its checkpoint says"));
             }
@@ -94,15 +103,23 @@ impl Run {
         oracle: Box<dyn Oracle>,
     ) -> Result<Self, TrainError> {
         config.validate_on(factory()?.spec())?;
-        let write = |source| FileError::Write { path: dir.into(), source };
         if dir.join(files::CONFIG).exists() {
             let why =
                 "it holds a run already; go on with it by --resume, or choose another folder with --out";
-            return Err(write(io::Error::new(io::ErrorKind::AlreadyExists, why)).into());
+            let source = io::Error::new(io::ErrorKind::AlreadyExists, why);
+            return Err(FileError::Write { path: dir.into(), source }.into());
         }
-        fs::create_dir_all(dir).map_err(write)?;
-        write_atomically(&dir.join(files::CONFIG), config.to_toml().as_bytes())?;
+        Self::prepare(dir, &config)?;
         Self::open(dir, config, factory, oracle, None)
+    }
+
+    /// Makes `dir` a run that has not begun, for [`resume`](Self::resume) to begin.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn prepare(dir: &Path, config: &Config) -> Result<(), FileError> {
+        fs::create_dir_all(dir).map_err(|source| FileError::Write { path: dir.into(), source })?;
+        write_atomically(&dir.join(files::CONFIG), config.to_toml().as_bytes())
     }
 
     /// The configuration of the run in `dir`.

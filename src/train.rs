@@ -9,6 +9,7 @@ use spo_envs::{ActionSpace, EnvError};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, LearnerKind, ScorerKind, TrainedResult};
 use crate::device::{self, DeviceError};
+use crate::game::PreferenceMatrix;
 use crate::learner::{Learner, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::opponents::Opponents;
 use crate::oracle::{Counted, Oracle, OracleError};
@@ -166,6 +167,15 @@ pub struct Summary {
     /// What happened to the reward model, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward_model: Option<ModelCounts>,
+    /// Where the oracle is a game over options: total variation between the result and the game's minimax winner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimax_distance: Option<f64>,
+    /// Likewise: what a best reply gains against the result, in margins 2P − 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exploitability: Option<f64>,
+    /// The program's commit, as far as it knows; see [`COMMIT`](crate::run::COMMIT).
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 /// Counts of a reward model over a run.
@@ -187,6 +197,8 @@ pub struct Trainer {
     learner: Box<dyn Learner>,
     scorer: Box<dyn Scorer>,
     snapshots: Snapshots,
+    /// What the oracle plays, where it is a game over options.
+    game: Option<PreferenceMatrix>,
     iteration: u64,
     env_steps: u64,
     seconds: f64,
@@ -224,6 +236,7 @@ impl Trainer {
             }
             LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac(), config.seed)),
         };
+        let game = oracle.game();
         let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
         if let Some((path, keep)) = log {
             counted.log_to(path, keep)?;
@@ -252,6 +265,7 @@ impl Trainer {
             learner,
             scorer,
             snapshots,
+            game,
             iteration: 0,
             env_steps: 0,
             seconds: 0.0,
@@ -437,6 +451,7 @@ impl Trainer {
     pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
         let returns =
             evaluate(result, &self.factory, self.config.seed, self.config.eval_episodes, Acting::Mode)?;
+        let solved = self.game.as_ref().and_then(|game| against_the_game(game, result));
         Ok(Summary {
             eval_return_mean: stats::mean(&returns),
             eval_return_ci95: stats::ci95(&returns),
@@ -454,6 +469,9 @@ impl Trainer {
                 let ModelReport { rounds, unanswered, restarts, .. } = r;
                 ModelCounts { rounds, unanswered, restarts }
             }),
+            minimax_distance: solved.map(|(distance, _)| distance),
+            exploitability: solved.map(|(_, exploitability)| exploitability),
+            commit: crate::run::COMMIT.map(String::from),
         })
     }
 
@@ -489,6 +507,19 @@ impl Trainer {
         self.budget_spent = checkpoint.budget_spent;
         Ok(())
     }
+}
+
+/// Distance of a mixture of policies to the game's minimax winner, and its exploitability; none where they are of
+/// other options.
+fn against_the_game(game: &PreferenceMatrix, result: &[Policy]) -> Option<(f64, f64)> {
+    let mut mixture = vec![0.0; game.len()];
+    for policy in result {
+        // The one state of a choice among options.
+        let probabilities = || policy.probabilities(&[1.0]).filter(|p| p.len() == mixture.len());
+        let chosen = if policy.mlp.inputs() == 1 { probabilities()? } else { return None };
+        mixture.iter_mut().zip(chosen).for_each(|(m, p)| *m += f64::from(p) / result.len() as f64);
+    }
+    Some((game.minimax_distance(&mixture).ok()?, game.exploitability(&mixture)))
 }
 
 /// Task returns of the episodes of an [`evaluation`].

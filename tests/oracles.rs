@@ -28,11 +28,14 @@ fn ask(text: &str, a: &Episode, b: &Episode, seed: u64) -> Answer {
 }
 
 /// Descriptions that between them use every entry of the registry.
-const ALL: [&str; 11] = [
+const ALL: [&str; 14] = [
     "return",
     "bradley_terry=2",
     "effort",
     "cyclic",
+    "ring=1",
+    "time_share=0.2-0.6",
+    "0.3*game:a>b>c + 0.7*game:b>c>a",
     "0.7*return + 0.3*effort",
     "return | mistake=0.3",
     "return | skip",
@@ -54,7 +57,7 @@ fn every_oracle_is_antisymmetric_in_range_and_repeatable() {
             let mut draw = || {
                 let rewards: Vec<f32> = (0..4).map(|_| rng.random_range(0.0..2.0)).collect();
                 let mut e = episode(&rewards, &mut rng);
-                if text.starts_with("game") {
+                if text.contains("game:") {
                     e.actions[0] = rng.random_range(0..3) as f32;
                 }
                 e
@@ -153,6 +156,12 @@ fn rates_are_as_asked() {
 fn a_misspelt_description_is_refused_with_the_mend() {
     for (text, expected) in [
         ("retrun", "did you mean `return`?"),
+        ("game:a>b>a", "ranks `a` twice"),
+        ("game:a>", "an option has no name"),
+        ("ring=0", "`ring` is 0; expected more than 0"),
+        ("time_share", "expected shares such as 0.3-0.5"),
+        ("time_share=0.5", "expected shares such as 0.3-0.5"),
+        ("time_share=0.6-0.5", "`time_share` is 0.5; expected at least 0.6 and at most 1"),
         ("return | mistaek=0.1", "did you mean `mistake`?"),
         ("return | mistake=1.5", "at least 0 and at most 1"),
         ("return | mistake=x", "expected a number"),
@@ -204,4 +213,23 @@ fn the_door_counts_checks_limits_and_logs() {
     let mut wild = Counted::new(Box::new(|_: Trajectory, _: Trajectory| f32::NAN), None);
     assert!(wild.ask(&[pair], &mut rng).unwrap_err().to_string().contains("answered NaN for pair 0"));
     assert!(door.log_to(dir.path(), 0).unwrap_err().to_string().contains("cannot write the log"));
+}
+
+#[test]
+fn a_population_of_rankings_is_the_game_of_their_votes() {
+    // 2 abc, 2 bca, 1 cab: the built-in voting cycle.
+    let votes = "0.4*game:a>b>c + 0.4*game:b>c>a + 0.2*game:c>a>b";
+    let (population, cycle) = (parse(votes).unwrap().game().unwrap(), spo::game::builtin("cycle").unwrap());
+    for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+        assert!((population.p(i, j) - cycle.p(i, j)).abs() < 1e-12, "{i} {j}");
+    }
+    // Its minimax winner is (.6, .2, .2): the uniform mixture is ½ (.267 + .133 + .133) away.
+    assert!((population.minimax_distance(&[1.0 / 3.0; 3]).unwrap() - 4.0 / 15.0).abs() < 1e-6);
+    // A flip with probability 0.1 shrinks each margin by 1 − 2 · 0.1; labels change no expectation.
+    let noisy = parse(&format!("{votes} | mistake=0.1 | labels")).unwrap().game().unwrap();
+    assert!((noisy.margin(0, 1) - 0.8 * cycle.margin(0, 1)).abs() < 1e-12);
+    // No game: raters of other options, of trajectories, or who abstain.
+    for text in ["game:a>b + game:a>b>c", "game:a>b + return", "return", "game:cycle | skip"] {
+        assert_eq!(parse(text).unwrap().game(), None, "{text}");
+    }
 }

@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod envs;
 mod eval;
+mod experiment;
 mod export;
 mod game;
 mod mujoco;
@@ -13,6 +14,7 @@ mod oracles;
 mod play;
 mod plot;
 mod progress;
+mod report;
 mod train;
 
 /// Self-play preference optimization: learns policies from pairwise comparisons, without a reward model.
@@ -33,6 +35,7 @@ Examples:
   spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1' --opponents sampled=2
   spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
   spo plot runs/pendulum-s*                 curves over seeds
+  spo experiment experiments/pendulum.toml && spo report results/pendulum
   spo mujoco install && spo train HalfCheetah-v5@200
   spo play runs/pendulum-s0                 watch an episode
   spo game votes.csv                        solve a preference matrix exactly";
@@ -41,6 +44,10 @@ Examples:
 enum Verb {
     /// Train a policy from comparisons
     Train(Box<train::Args>),
+    /// Train every cell of an experiment over its seeds
+    Experiment(experiment::Args),
+    /// Tables and curves of an experiment's runs
+    Report(report::Args),
     /// Evaluate a run's trained policy
     Eval(eval::Args),
     /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
@@ -70,6 +77,8 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         None => train::run(train::Args::default()),
         Some(Verb::Train(args)) => train::run(*args),
+        Some(Verb::Experiment(args)) => experiment::run(&args),
+        Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::Eval(args)) => eval::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
         Some(Verb::Play(args)) => play::run(&args),

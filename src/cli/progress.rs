@@ -6,6 +6,14 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use spo::train::{Record, Timing};
 
+/// How a line of progress begins.
+const LINE: &str = "step ";
+
+/// The environment step in a line of progress; none in any other line.
+pub fn read(line: &str) -> Option<u64> {
+    line.strip_prefix(LINE)?.split_once(" of ")?.0.parse().ok()
+}
+
 /// Shows how a training goes.
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -41,7 +49,7 @@ impl Progress {
         // A pipe gets a line a second at most, and always the last one.
         let due = self.last_line.is_none_or(|last| last.elapsed() >= Duration::from_secs(1));
         if due || r.env_steps >= self.total {
-            eprintln!("step {} of {}  {message}", r.env_steps, self.total);
+            eprintln!("{LINE}{} of {}  {message}", r.env_steps, self.total);
             self.last_line = Some(Instant::now());
         }
     }

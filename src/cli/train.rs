@@ -19,9 +19,9 @@ use super::progress::Progress;
 Examples:
   spo train pendulum --seed 1
   spo train lqr --oracle effort --set total_steps=100000
-  spo train pendulum --opponents queue=128 --set baseline=critic
+  spo train pendulum --opponents queue=128 --set window=0
   spo train pendulum --scorer reward_model --set budget=2000
-  spo train --config experiments/pendulum_queue.toml --seed 2 --out runs/queue-2
+  spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
 
 `spo train --show-config` prints every key with its value; --set and --config take the same keys.")]
@@ -61,6 +61,9 @@ pub struct Args {
     /// Print the configuration and train nothing
     #[arg(long)]
     show_config: bool,
+    /// Stop at a checkpoint once standard input ends: for a program that runs this one, and may die
+    #[arg(long, hide = true)]
+    stop_at_eof: bool,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -89,6 +92,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     eprintln!("{verb} {}: {} from {}", dir.display(), config.env, teacher(&config));
 
     let stop = stop_on_signal()?;
+    if args.stop_at_eof {
+        let stop = stop.clone();
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
     let mut progress = Progress::new(config.total_steps, run.trainer().env_steps());
     let trained = run.train(&mut |record, timing| {
         progress.show(record, timing);

@@ -42,16 +42,49 @@ impl Config {
         Self::read(text, origin, None)
     }
 
+    /// Keys that were read already; `origin` names them in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parse`].
+    pub fn from_table(keys: toml::Table, origin: &str) -> Result<Self, ConfigError> {
+        let own: Self = keys.clone().try_into().map_err(|e| parse_error(origin, &e, TRAIN_HELP))?;
+        Self::over_defaults(keys, own.learner, origin)
+    }
+
     /// The text's keys over the defaults of `learner`, or else of the text's own.
     fn read(text: &str, origin: &str, learner: Option<LearnerKind>) -> Result<Self, ConfigError> {
-        let fail = |e: toml::de::Error| parse_error(origin, &e);
         // Straight from the text, for errors that show the line.
-        let own: Self = toml::from_str(text).map_err(fail)?;
-        let learner = learner.unwrap_or(own.learner);
+        let own: Result<Self, _> = toml::from_str(text);
+        let keys = toml::from_str::<toml::Table>(text);
+        let own = own.map_err(|e| match &keys {
+            Ok(keys) if keys.contains_key("cells") => ConfigError::Parse {
+                origin: origin.to_string(),
+                why: format!("it is an experiment of several runs: `spo experiment {origin}`"),
+            },
+            _ => parse_error(origin, &e, TRAIN_HELP),
+        })?;
+        Self::over_defaults(keys.unwrap_or_default(), learner.unwrap_or(own.learner), origin)
+    }
+
+    fn over_defaults(keys: toml::Table, learner: LearnerKind, origin: &str) -> Result<Self, ConfigError> {
         let mut table = Self::of(learner).table();
-        table.extend(toml::from_str::<toml::Table>(text).map_err(fail)?);
-        let config: Self = table.try_into().map_err(fail)?;
+        table.extend(keys);
+        let config: Self = table.try_into().map_err(|e| parse_error(origin, &e, TRAIN_HELP))?;
         Ok(Self { learner, ..config })
+    }
+
+    /// The first key in which two configurations make other runs, with its values here and there.
+    pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
+        // A choice left to the program is the one it comes to.
+        let made = |config: &Self| {
+            let mut table = config.table();
+            table.insert("normalize_scores".into(), config.normalizes_scores().into());
+            table
+        };
+        let there = made(other);
+        (made(self).into_iter())
+            .find(|(key, value)| there.get(key) != Some(value))
+            .map(|(key, value)| (key.clone(), value.to_string(), there[&key].to_string()))
     }
 
     pub(super) fn table(&self) -> toml::Table {
@@ -83,7 +116,8 @@ impl Config {
                 .unwrap_or_else(|| toml::Value::String(value.to_string())),
         };
         table.insert(key.to_string(), value);
-        let former = std::mem::replace(self, table.try_into().map_err(|e| parse_error(&origin, &e))?);
+        let former =
+            std::mem::replace(self, table.try_into().map_err(|e| parse_error(&origin, &e, TRAIN_HELP))?);
         if self.learner != former.learner {
             let (before, after) = (Self::of(former.learner).table(), Self::of(self.learner).table());
             let mut table = self.table();
@@ -92,21 +126,26 @@ impl Config {
                     *value = after[key].clone();
                 }
             }
-            *self = table.try_into().map_err(|e| parse_error(&origin, &e))?;
+            *self = table.try_into().map_err(|e| parse_error(&origin, &e, TRAIN_HELP))?;
         }
         Ok(())
     }
 }
 
-/// toml's message, with the nearest right key instead of its list of all keys.
-fn parse_error(origin: &str, error: &toml::de::Error) -> ConfigError {
+/// Where the keys of a run are listed.
+const TRAIN_HELP: &str = "`spo train --show-config` lists the keys";
+
+/// toml's message, with the nearest right key instead of its list of all keys; `help` says where they are listed.
+pub(crate) fn parse_error(origin: &str, error: &toml::de::Error, help: &str) -> ConfigError {
     let message = error.message();
     let mut why = message.to_string();
-    if let Some(key) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-        let keys = toml::Table::try_from(Config::default()).unwrap_or_default();
-        why = match nearest(key, keys.keys().map(String::as_str)) {
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        // unknown field `x`, expected one of `a`, `b`
+        let mut names = rest.split('`').step_by(2);
+        let key = names.next().unwrap_or_default();
+        why = match nearest(key, names) {
             Some(near) => format!("unknown key `{key}`, did you mean `{near}`?"),
-            None => format!("unknown key `{key}`; `spo train --help` lists the keys"),
+            None => format!("unknown key `{key}`; {help}"),
         };
     }
     // The text in question shows where, and which key.

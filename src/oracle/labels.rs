@@ -3,6 +3,7 @@
 use rand::{Rng, RngExt};
 
 use super::{Answer, Oracle, OracleError, Pair, map_preferences};
+use crate::game::PreferenceMatrix;
 
 /// Draws 1 with probability P(a ≻ b), else 0. A tie (exactly ½) stays a tie.
 pub struct Labels {
@@ -16,5 +17,8 @@ impl Oracle for Labels {
         Ok(map_preferences(answers, |_, p| {
             Answer::Prefer(if p == 0.5 { 0.5 } else { f32::from(u8::from(rng.random::<f32>() < p)) })
         }))
+    }
+    fn game(&self) -> Option<PreferenceMatrix> {
+        self.inner.game()
     }
 }

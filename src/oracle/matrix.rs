@@ -22,4 +22,7 @@ impl Oracle for Matrix {
         };
         pairs.iter().map(|p| Ok(Answer::Prefer(self.0.p(option(p.a)?, option(p.b)?) as f32))).collect()
     }
+    fn game(&self) -> Option<PreferenceMatrix> {
+        Some(self.0.clone())
+    }
 }

@@ -3,6 +3,7 @@
 use rand::{Rng, RngExt};
 
 use super::{Answer, Oracle, OracleError, Pair, map_preferences};
+use crate::game::PreferenceMatrix;
 
 /// Flips each answer with probability ε. A tie stays a tie.
 pub struct Mistake {
@@ -18,5 +19,9 @@ impl Oracle for Mistake {
         Ok(map_preferences(answers, |_, p| {
             Answer::Prefer(if rng.random_bool(self.rate) { 1.0 - p } else { p })
         }))
+    }
+    fn game(&self) -> Option<PreferenceMatrix> {
+        let right = self.inner.game()?;
+        PreferenceMatrix::mixed(&[(1.0 - self.rate, right.clone()), (self.rate, right.flipped())])
     }
 }

@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use super::{Answer, Oracle, OracleError, Pair};
+use crate::game::PreferenceMatrix;
 
 /// P(a ≻ b) = Σ_i w_i P_i(a ≻ b): the share of a population that prefers a, the weights normalised to 1.
 ///
@@ -27,5 +28,9 @@ impl Oracle for Mixture {
             .into_iter()
             .map(|(p, total)| if total > 0.0 { Answer::Prefer((p / total) as f32) } else { Answer::Abstain })
             .collect())
+    }
+    fn game(&self) -> Option<PreferenceMatrix> {
+        let games = self.raters.iter().map(|(weight, rater)| Some((*weight, rater.game()?)));
+        PreferenceMatrix::mixed(&games.collect::<Option<Vec<_>>>()?)
     }
 }

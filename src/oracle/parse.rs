@@ -2,7 +2,7 @@
 
 use super::{
     Oracle, OracleError, equal::Equal, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
-    mixture::Mixture, myopic::Myopic, returns, skip::Skip,
+    mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, time_share::TimeShare,
 };
 use crate::game::{self, PreferenceMatrix};
 
@@ -29,7 +29,13 @@ pub fn registry() -> &'static [Entry] {
         judge("bradley_terry=T", "P = sigmoid(return difference / T), T = 1 if left out"),
         judge("effort", "the smaller sum of squared actions wins"),
         judge("cyclic", "intransitive: P = (1 + sin(angle between the final positions)) / 2"),
+        judge(
+            "ring=R",
+            "intransitive: the paper's preference over final positions, radii beyond R alike, 10 if left out",
+        ),
+        judge("time_share=L-H", "the longer return, once the share of costly steps lies between L and H"),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
+        judge("game:a>b>c", "a rater who ranks the options"),
         judge("W*JUDGE + W*JUDGE", "a population of raters: the weighted mean of their probabilities"),
         decorator("mistake=E", "flips an answer with probability E, 0.1 if left out"),
         decorator("skip=E", "abstains where both returns are below E x the mean return, 0.1 if left out"),
@@ -91,9 +97,13 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
             None if game.ends_with(".csv") => {
                 PreferenceMatrix::from_csv_path(game.as_ref()).map_err(|e| e.to_string())?
             }
+            None if game.contains('>') => {
+                let ranking = game.split('>').map(|name| name.trim().to_string()).collect();
+                PreferenceMatrix::from_rankings(&[(1.0, ranking)]).map_err(|e| e.to_string())?
+            }
             None => {
                 return Err(format!(
-                    "no game `{game}`; expected a .csv file or one of {}",
+                    "no game `{game}`; expected a ranking such as a>b>c, a .csv file or one of {}",
                     game::BUILTIN.join(", ")
                 ));
             }
@@ -109,9 +119,22 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
         }
         ("effort", None) => Box::new(judges::Effort),
         ("cyclic", None) => Box::new(judges::Cyclic),
+        ("ring", value) => {
+            Box::new(Ring { radius: number(name, value.unwrap_or("10"), f64::MIN_POSITIVE, f64::INFINITY)? })
+        }
+        ("time_share", value) => Box::new(time_share(value.unwrap_or_default())?),
         _ => return Err(unknown(text, false)),
     };
     Ok(oracle)
+}
+
+/// `LOW-HIGH`, two shares.
+fn time_share(text: &str) -> Result<TimeShare, String> {
+    let (low, high) = text
+        .split_once('-')
+        .ok_or_else(|| format!("`time_share` is `{text}`; expected shares such as 0.3-0.5"))?;
+    let low = number("time_share", low.trim(), 0.0, 1.0)?;
+    Ok(TimeShare { low, high: number("time_share", high.trim(), low, 1.0)? })
 }
 
 fn decorate(inner: Box<dyn Oracle>, text: &str) -> Result<Box<dyn Oracle>, String> {
