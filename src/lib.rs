@@ -34,6 +34,8 @@ pub mod checkpoint;
 pub mod config;
 pub mod device;
 pub mod game;
+#[cfg(feature = "cli")]
+pub mod label;
 pub mod learner;
 pub mod mlp;
 mod nearest;

@@ -94,15 +94,23 @@ impl Run {
         oracle: Box<dyn Oracle>,
     ) -> Result<Self, TrainError> {
         config.validate_on(factory()?.spec())?;
+        Self::make_directory(dir)?;
+        write_atomically(&dir.join(files::CONFIG), config.to_toml().as_bytes())?;
+        Self::open(dir, config, factory, oracle, None)
+    }
+
+    /// A directory for a new run; one that holds a run already is refused.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn make_directory(dir: &Path) -> Result<(), FileError> {
         let write = |source| FileError::Write { path: dir.into(), source };
         if dir.join(files::CONFIG).exists() {
             let why =
                 "it holds a run already; go on with it by --resume, or choose another folder with --out";
-            return Err(write(io::Error::new(io::ErrorKind::AlreadyExists, why)).into());
+            return Err(write(io::Error::new(io::ErrorKind::AlreadyExists, why)));
         }
-        fs::create_dir_all(dir).map_err(write)?;
-        write_atomically(&dir.join(files::CONFIG), config.to_toml().as_bytes())?;
-        Self::open(dir, config, factory, oracle, None)
+        fs::create_dir_all(dir).map_err(write)
     }
 
     /// The configuration of the run in `dir`.

@@ -1,7 +1,7 @@
 //! Oracles from one line of text: `judge | decorator | decorator`, decorators from the inside out.
 
 use super::{
-    Oracle, OracleError, equal::Equal, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
+    Oracle, OracleError, equal::Equal, human, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
     mixture::Mixture, myopic::Myopic, returns, skip::Skip,
 };
 use crate::game::{self, PreferenceMatrix};
@@ -30,6 +30,7 @@ pub fn registry() -> &'static [Entry] {
         judge("effort", "the smaller sum of squared actions wins"),
         judge("cyclic", "intransitive: P = (1 + sin(angle between the final positions)) / 2"),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
+        judge(human::FORM, "people at a page; after T without an answer (2m) goes on with those there are"),
         judge("W*JUDGE + W*JUDGE", "a population of raters: the weighted mean of their probabilities"),
         decorator("mistake=E", "flips an answer with probability E, 0.1 if left out"),
         decorator("skip=E", "abstains where both returns are below E x the mean return, 0.1 if left out"),
@@ -99,6 +100,11 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
             }
         };
         return Ok(Box::new(Matrix(matrix)));
+    }
+    if text.starts_with("human") {
+        return Err(
+            "people are asked alone, and by a run with a directory: `spo train --oracle human`".into()
+        );
     }
     let (name, value) = split_value(text);
     let oracle: Box<dyn Oracle> = match (name, value) {
