@@ -98,8 +98,8 @@ pub struct Picture {
     size: [f32; 2],
     /// The length of a square of the grid, in words.
     scale: String,
-    /// Ends of the grid's lines.
-    grid: Vec<[f32; 4]>,
+    /// Pixels of its side; the grid goes through the origin.
+    square: f32,
     /// Left and right.
     sides: Vec<Side>,
 }
@@ -139,7 +139,7 @@ impl Picture {
             seconds: film.dt * film.every as f32,
             size: [scene.size[0] as f32, scene.size[1] as f32 - scene.header.round()],
             scale: scene.scale.clone(),
-            grid: scene.grid.iter().map(|[[x1, y1], [x2, y2]]| [*x1, *y1, *x2, *y2].map(tenth)).collect(),
+            square: scene.square,
             sides: scenes.iter().map(drawn).collect(),
         })
     }

@@ -52,6 +52,8 @@ pub struct Scene {
     pub header: f32,
     /// Back to front.
     pub actors: Vec<Actor>,
+    /// Pixels of a side of the grid's squares.
+    pub square: f32,
     /// Grid lines as ends in pixels, over everything that the camera sees.
     pub grid: Vec<[[f32; 2]; 2]>,
     /// What to add to pixels of the world for their place on the picture, one a still or one for all.
@@ -124,6 +126,7 @@ impl Scene {
             size: [width, (header + view.extent[1] * scale).round() as u32],
             header,
             camera: camera.collect(),
+            square: square * scale,
             grid: grid(seen, square, scale),
             actors,
         }

@@ -57,8 +57,16 @@ impl Browser {
             .unwrap();
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut browser = Self { child, to, from, session: None, last: 0, _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        // Its own first page, which is in front: what is behind is not drawn.
+        let page = loop {
+            let all = browser.call("Target.getTargets", json!({}));
+            let page = all["targetInfos"].as_array().unwrap().iter().find(|t| t["type"] == "page").cloned();
+            if let Some(page) = page {
+                break page;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let attach = json!({ "targetId": page["targetId"], "flatten": true });
         browser.session =
             browser.call("Target.attachToTarget", attach)["sessionId"].as_str().map(String::from);
         browser.call("Page.enable", json!({}));
@@ -112,6 +120,12 @@ impl Browser {
     pub fn open(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
         self.wait_for("document.readyState === 'complete'");
+    }
+
+    pub fn reload(&mut self) {
+        self.eval("window.before = true");
+        self.call("Page.reload", json!({}));
+        self.wait_for("window.before === undefined && document.readyState === 'complete'");
     }
 
     /// Presses and releases a key, by its DOM name and its Windows code.

@@ -48,7 +48,7 @@ function moved() {
   $("clock").textContent = player.picture.seconds > 0 ? `${player.moment.toFixed(1)} s` : `step ${player.moment}`;
   $("play").classList.toggle("playing", player.playing);
   $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
-  captions.forEach((caption, i) => (caption.textContent = player.ended(i) ? "ended" : ""));
+  captions.forEach((caption, i) => (caption.textContent = player.ended(i) ? "ended" : player.picture.scale));
   const ready = player.watched && !busy;
   if (task && ready && buttons[0].disabled) say("");
   buttons.forEach((button) => (button.disabled = !ready));

@@ -4,6 +4,8 @@
 const PARTS = 50;
 /** Seconds that the end is held before it begins anew. */
 const HOLD = 0.8;
+/** Seconds that one frame may stand for. */
+const LONGEST_FRAME = 0.1;
 
 export class Player {
   /** `changed` is called whenever a moment has been drawn. */
@@ -46,7 +48,9 @@ export class Player {
     const tick = (now) => {
       if (!this.playing) return;
       const before = this.time;
-      this.time += ((now - last) / 1000) * this.rate;
+      // After a while out of sight it goes on where it was; a frame's time may lie before the call that asked for it.
+      const passed = Math.min(Math.max(now - last, 0) / 1000, LONGEST_FRAME);
+      this.time += passed * this.rate;
       last = now;
       this.see(before, this.time);
       if (this.time > this.duration + HOLD * this.rate) this.time = 0;
@@ -103,14 +107,15 @@ export class Player {
       pen.fillStyle = colour("card");
       pen.fillRect(0, 0, canvas.width, canvas.height);
       // In the middle, where the canvas is not of the picture's shape.
-      pen.translate((canvas.width - scale * width) / 2, (canvas.height - scale * height) / 2);
+      const [left, top] = [(canvas.width / scale - width) / 2, (canvas.height / scale - height) / 2];
       pen.scale(scale, scale);
-      this.side(pen, this.picture.sides[index], colour);
+      pen.translate(left, top);
+      this.side(pen, this.picture.sides[index], colour, [-left, -top, width + left, height + top]);
     });
     this.changed();
   }
 
-  side(pen, side, colour) {
+  side(pen, side, colour, [left, top, right, bottom]) {
     const at = Math.min(this.time / this.picture.period, side.stills - 1);
     const [x, y] = between(side.camera, at);
     pen.translate(x, y);
@@ -118,9 +123,14 @@ export class Player {
     pen.lineWidth = 1;
     pen.strokeStyle = colour("grid");
     pen.beginPath();
-    for (const [x1, y1, x2, y2] of this.picture.grid) {
-      pen.moveTo(x1, y1);
-      pen.lineTo(x2, y2);
+    const { square } = this.picture;
+    for (let line = Math.ceil((left - x) / square) * square; line < right - x; line += square) {
+      pen.moveTo(line, top - y);
+      pen.lineTo(line, bottom - y);
+    }
+    for (let line = Math.ceil((top - y) / square) * square; line < bottom - y; line += square) {
+      pen.moveTo(left - x, line);
+      pen.lineTo(right - x, line);
     }
     pen.stroke();
     this.trail(pen, side, at, colour);
