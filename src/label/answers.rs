@@ -220,7 +220,7 @@ impl Store {
                 .prepare_cached(
                     "SELECT p.id, l.a, l.b, l.left, l.used OR p.state = 1 FROM labels l \
                      JOIN pairs p ON p.a = l.a AND p.b = l.b WHERE l.annotator = ?1 \
-                     ORDER BY l.answered_at DESC, p.id DESC LIMIT 1",
+                     ORDER BY l.answered_at DESC LIMIT 1",
                 )?
                 .query_row([who.name()], |r| Ok((Shown::of(r)?, r.get::<_, bool>(4)?)))
                 .optional()?;

@@ -267,14 +267,6 @@ impl Store {
         })
     }
 
-    /// Changes what people are asked.
-    ///
-    /// # Errors
-    /// [`LabelError::Database`].
-    pub fn set_question(&mut self, question: &str) -> Result<(), LabelError> {
-        self.transact(|t| set(t, "question", question))
-    }
-
     /// Says what the trainer does.
     ///
     /// # Errors
