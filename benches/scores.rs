@@ -25,6 +25,7 @@ fn rollout(k: usize) -> Rollout {
             rewards: (0..50).map(|_| rng.random_range(-1.0..1.0)).collect(),
             costs: vec![0.0; 50],
             terminated: false,
+            start: None,
         })
         .collect();
     Rollout { episodes, per_state: k }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::learner::LearnerState;
 use crate::oracle::Queries;
 use crate::policy::{Normalizer, Policy};
-use crate::rollout::Episode;
+use crate::rollout::{Episode, Start};
 use crate::scorer::ScorerState;
 use crate::snapshots::Snapshots;
 use crate::tensors::{self, FileError, FileKind, TensorFile};
@@ -54,6 +54,9 @@ struct Header {
     log_bytes: u64,
     queue_terminated: Vec<bool>,
     queue_lengths: Vec<usize>,
+    /// Empty in files of a version that did not know them.
+    #[serde(default)]
+    queue_starts: Vec<Option<Start>>,
     snapshot_stride: u64,
     snapshot_stats: Vec<Normalizer>,
 }
@@ -113,6 +116,7 @@ impl Checkpoint {
             log_bytes: self.scorer.log_bytes,
             queue_terminated: queue.iter().map(|e| e.terminated).collect(),
             queue_lengths: queue.iter().map(Episode::len).collect(),
+            queue_starts: queue.iter().map(|e| e.start).collect(),
             snapshot_stride: self.snapshots.stride,
             snapshot_stats: self.snapshots.policies.iter().map(|p| p.normalizer.clone()).collect(),
         };
@@ -156,7 +160,8 @@ impl Checkpoint {
         let mut queue: Vec<Episode> = h
             .queue_terminated
             .iter()
-            .map(|&terminated| Episode { terminated, ..Episode::default() })
+            .zip(h.queue_starts.iter().copied().chain(std::iter::repeat(None)))
+            .map(|(&terminated, start)| Episode { terminated, start, ..Episode::default() })
             .collect();
         let total: usize = h.queue_lengths.iter().sum();
         for name in COLUMNS {

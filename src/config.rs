@@ -458,6 +458,22 @@ impl Config {
         }
     }
 
+    /// The defaults of a learner where people are the oracle: five or six pairs of whole trajectories an iteration, a
+    /// long step from each since they are dear, a budget of half an hour, and a checkpoint every time.
+    pub fn of_people(learner: LearnerKind) -> Self {
+        let others = Self::of(learner);
+        Self {
+            opponents: Opponents::Sampled(1),
+            window: 0,
+            budget: 300,
+            states: 2,
+            trajectories_per_state: 4,
+            learning_rate: if learner == LearnerKind::Ppo { 2e-3 } else { others.learning_rate },
+            checkpoint_every: 1,
+            ..others
+        }
+    }
+
     /// The configuration as TOML, every key written out.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a flat table of plain values")

@@ -18,7 +18,7 @@
 //!
 //! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`].
 //! 2. [`opponents`]: whom each is compared with — its group, a sample of it, or a queue of earlier ones.
-//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do.
+//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do, and people at a page of `spo train --oracle human`.
 //! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines stand in its place: the reward of
 //!    a [`reward_model`] fitted to the same answers, or the task's own.
 //! 5. [`advantage`]: against the group's mean and spread, or by a critic.
@@ -37,6 +37,8 @@ pub mod config;
 pub mod device;
 pub mod experiment;
 pub mod game;
+#[cfg(feature = "cli")]
+pub mod label;
 pub mod learner;
 pub mod mlp;
 mod nearest;

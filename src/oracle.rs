@@ -16,6 +16,7 @@
 //! - [`mixture`]: populations of raters with weights.
 //! - Decorators of simulated teachers, each alone in its file: [`mistake`], [`skip`], [`equal`], [`myopic`],
 //!   [`labels`].
+//! - [`human`]: people, at a page of their own.
 //! - [`counted`]: the one door through which a scorer asks; counts, budget and log.
 //! - [`parse`](mod@parse): all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`.
 
@@ -26,6 +27,7 @@ use crate::rollout::Trajectory;
 
 pub mod counted;
 pub mod equal;
+pub mod human;
 pub mod judges;
 pub mod labels;
 pub mod matrix;
@@ -134,6 +136,9 @@ pub enum OracleError {
         /// What is wrong with it, and the mend.
         why: String,
     },
+    /// Told to stop while it waited for answers; nothing is lost.
+    #[error("stopped while waiting for answers")]
+    Stopped,
     /// The oracle's own reason.
     #[error("{0}")]
     Failed(String),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use spo_envs::{Checked, Env, EnvError};
 
 use crate::policy::{Acting, Policy};
@@ -31,6 +32,8 @@ pub struct Episode {
     pub costs: Vec<f32>,
     /// The episode ended for a reason of the task and not by the clock.
     pub terminated: bool,
+    /// What it began from, where it is known.
+    pub start: Option<Start>,
 }
 
 impl Episode {
@@ -63,8 +66,40 @@ impl Episode {
             actions: &self.actions[from * action_dim..to * action_dim],
             rewards: &self.rewards[from..to],
             costs: &self.costs[from..to],
+            origin: self.start.map(|start| Origin { start, before: &self.actions[..from * action_dim] }),
         }
     }
+}
+
+/// The random stream that an initial state was drawn from: enough to draw it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Start {
+    /// The run's seed.
+    pub seed: u64,
+    /// Training or evaluation.
+    pub phase: Phase,
+    /// The iteration.
+    pub iteration: u64,
+    /// Which of the iteration's states.
+    pub state: u64,
+}
+
+impl Start {
+    /// The generator that the task is reset with.
+    pub fn resets(&self) -> ChaCha8Rng {
+        let [resets, ..] = self.phase.streams();
+        stream(self.seed, resets, self.iteration, self.state)
+    }
+}
+
+/// Where a trajectory comes from. With its own actions, it can be seen again: reset, step through what came before,
+/// then step through the trajectory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Origin<'a> {
+    /// What the episode began from.
+    pub start: Start,
+    /// The episode's actions before the trajectory, `[steps before, action_dim]`; none of a whole episode.
+    pub before: &'a [f32],
 }
 
 /// A trajectory, or a window of one, borrowed from a rollout: what an oracle compares.
@@ -80,6 +115,8 @@ pub struct Trajectory<'a> {
     pub rewards: &'a [f32],
     /// Safety costs, `[T]`.
     pub costs: &'a [f32],
+    /// Where it comes from, for those who must see it; `None` of what no rollout made.
+    pub origin: Option<Origin<'a>>,
 }
 
 impl Trajectory<'_> {
@@ -140,13 +177,19 @@ pub struct Request {
 impl Request {
     /// The stream that the episode `index` is reset with, the same for all from one state.
     pub fn resets(&self, index: usize) -> ChaCha8Rng {
-        let [resets, ..] = self.phase.streams();
-        stream(self.seed, resets, self.iteration, (index / self.per_state) as u64)
+        self.start(index).resets()
+    }
+
+    /// What the episode `index` begins from.
+    pub fn start(&self, index: usize) -> Start {
+        let state = (index / self.per_state) as u64;
+        Start { seed: self.seed, phase: self.phase, iteration: self.iteration, state }
     }
 }
 
 /// What a rollout is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Learning.
     Train,
@@ -218,6 +261,7 @@ pub fn episode(
         rewards: Vec::with_capacity(horizon),
         costs: Vec::with_capacity(horizon),
         terminated: false,
+        start: Some(request.start(index)),
     };
     let (mut latent, mut action) = (vec![0.0; action_dim], vec![0.0; action_dim]);
     let mut scratch = policy.scratch();

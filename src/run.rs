@@ -103,14 +103,23 @@ impl Run {
         oracle: Box<dyn Oracle>,
     ) -> Result<Self, TrainError> {
         config.validate_on(factory()?.spec())?;
+        Self::make_directory(dir)?;
+        Self::prepare(dir, &config)?;
+        Self::open(dir, config, factory, oracle, None)
+    }
+
+    /// A directory for a new run; one that holds a run already is refused.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn make_directory(dir: &Path) -> Result<(), FileError> {
+        let write = |source| FileError::Write { path: dir.into(), source };
         if dir.join(files::CONFIG).exists() {
             let why =
                 "it holds a run already; go on with it by --resume, or choose another folder with --out";
-            let source = io::Error::new(io::ErrorKind::AlreadyExists, why);
-            return Err(FileError::Write { path: dir.into(), source }.into());
+            return Err(write(io::Error::new(io::ErrorKind::AlreadyExists, why)));
         }
-        Self::prepare(dir, &config)?;
-        Self::open(dir, config, factory, oracle, None)
+        fs::create_dir_all(dir).map_err(write)
     }
 
     /// Makes `dir` a run that has not begun, for [`resume`](Self::resume) to begin.

@@ -19,6 +19,7 @@ fn episode(rewards: &[f32], rng: &mut ChaCha8Rng) -> Episode {
         rewards: rewards.to_vec(),
         costs: vec![0.0; t],
         terminated: false,
+        start: None,
     }
 }
 

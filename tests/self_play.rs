@@ -18,6 +18,7 @@ fn episode(rewards: &[f32]) -> Episode {
         rewards: rewards.to_vec(),
         costs: vec![0.0; t],
         terminated: false,
+        start: None,
     }
 }
 

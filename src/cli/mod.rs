@@ -9,6 +9,7 @@ mod eval;
 mod experiment;
 mod export;
 mod game;
+mod label;
 mod mujoco;
 mod oracles;
 mod play;
@@ -38,6 +39,7 @@ Examples:
   spo experiment experiments/pendulum.toml && spo report results/pendulum
   spo mujoco install && spo train HalfCheetah-v5@200
   spo play runs/pendulum-s0                 watch an episode
+  spo train point --oracle human            you compare, at a page in the browser
   spo game votes.csv                        solve a preference matrix exactly";
 
 #[derive(Subcommand)]
@@ -54,6 +56,8 @@ enum Verb {
     Plot(plot::Args),
     /// Draw an episode of a run or an environment: animated SVG or GIF, or a folder of PNGs
     Play(play::Args),
+    /// Serve the page where people compare a run's trajectories; carry labels out and in
+    Label(label::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
     /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
@@ -82,6 +86,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Eval(args)) => eval::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
         Some(Verb::Play(args)) => play::run(&args),
+        Some(Verb::Label(args)) => label::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
         Some(Verb::Mujoco(args)) => mujoco::run(&args),
         Some(Verb::Oracles) => oracles::run(),

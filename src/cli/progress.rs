@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spo::train::{Record, Timing};
 
 /// How a line of progress begins.
@@ -21,17 +21,40 @@ pub struct Progress {
     last_line: Option<Instant>,
 }
 
+/// Says what a training waits for.
+pub type Notice = Box<dyn FnMut(&str) + Send>;
+
 impl Progress {
-    /// Of a training of `total` environment steps, `done` of them before.
-    pub fn new(total: u64, done: u64) -> Self {
+    /// Of a training of `total` environment steps; nothing is shown yet.
+    pub fn new(total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "{bar:28} {percent:>3}%  {msg}  {elapsed} / {eta} left";
             let style = ProgressStyle::with_template(template).expect("a template that indicatif knows");
-            let bar = ProgressBar::new(total).with_style(style).with_position(done);
-            bar.enable_steady_tick(Duration::from_millis(500));
-            bar
+            ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()).with_style(style)
         });
         Self { bar, total, last_line: None }
+    }
+
+    /// Shows the bar; `done` environment steps were made before.
+    pub fn start(&self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.set_position(done);
+            bar.enable_steady_tick(Duration::from_millis(500));
+        }
+    }
+
+    /// For what keeps a training waiting: beside the bar, or a line each second at most.
+    pub fn notice(&self) -> Notice {
+        let (bar, mut last) = (self.bar.clone(), None::<Instant>);
+        Box::new(move |text| match &bar {
+            Some(bar) => bar.set_message(text.to_string()),
+            None if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) => {
+                eprintln!("{text}");
+                last = Some(Instant::now());
+            }
+            None => {}
+        })
     }
 
     /// After an iteration.

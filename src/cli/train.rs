@@ -7,11 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use spo::config::Config;
+use spo::config::{Config, ScorerKind};
+use spo::label::person::Tell;
+use spo::oracle::human::Human;
+use spo::oracle::{self, Oracle, OracleError};
+use spo::plot;
 use spo::run::{Run, files};
-use spo::train::{Summary, registered};
-use spo::{oracle, plot};
+use spo::train::{Summary, TrainError, registered};
 
+use super::label::{self, People, Ready};
 use super::progress::Progress;
 
 #[derive(clap::Args, Default)]
@@ -23,6 +27,7 @@ Examples:
   spo train pendulum --scorer reward_model --set budget=2000
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
+  spo train point --oracle human --question 'Which one gets further away?'
 
 `spo train --show-config` prints every key with its value; --set and --config take the same keys.")]
 pub struct Args {
@@ -64,6 +69,11 @@ pub struct Args {
     /// Stop at a checkpoint once standard input ends: for a program that runs this one, and may die
     #[arg(long, hide = true)]
     stop_at_eof: bool,
+    #[command(flatten)]
+    page: label::Page,
+    /// Labels of an earlier run (`spo label RUN --export FILE`): where the same pairs come up, they are answered
+    #[arg(long, value_name = "FILE", help_heading = "People (--oracle human)")]
+    labels: Option<PathBuf>,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -78,20 +88,40 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Whatever is wrong with the configuration is said before a directory is made.
     config.validate()?;
     let factory = registered(&config.env)?;
-    let oracle = oracle::parse(&config.oracle)?;
-    let mut run = match args.resume {
-        Some(dir) => Run::resume(&dir, factory, oracle)?,
-        None => {
-            spo::device::open(&config.device)?;
-            let dir = args.out.unwrap_or_else(|| free_directory(&config));
-            Run::create(&dir, config.clone(), factory, oracle)?
+    let human = people_of(&config, &args)?;
+    let stop = stop_on_signal()?;
+    let mut progress = Progress::new(config.total_steps);
+    let dir = match (&args.resume, &args.out) {
+        (Some(dir), _) | (None, Some(dir)) => dir.clone(),
+        (None, None) => free_directory(&config),
+    };
+    // A person's pairs have a database in the run's directory, which must be there before it.
+    let (oracle, server): (Box<dyn Oracle>, _) = match human {
+        None => (oracle::parse(&config.oracle)?, None),
+        Some(human) => {
+            config.validate_on(factory()?.spec())?;
+            let ready = Ready::new(&args.page, args.labels.as_deref())?;
+            if !resumed {
+                Run::make_directory(&dir)?;
+            }
+            let mut notice = progress.notice();
+            let tell: Tell = Box::new(move |s| {
+                notice(&format!("waiting for people: {} of {} pairs answered", s.done, s.pairs));
+            });
+            let People { oracle, server } =
+                label::people(&dir, &config, (human, &args.page), ready, tell, stop.clone())?;
+            (Box::new(oracle), server)
         }
     };
-    let dir = run.dir().to_path_buf();
+    let mut run = if resumed {
+        Run::resume(&dir, factory, oracle)?
+    } else {
+        spo::device::open(&config.device)?;
+        Run::create(&dir, config.clone(), factory, oracle)?
+    };
     let verb = if resumed { "going on with" } else { "training in" };
     eprintln!("{verb} {}: {} from {}", dir.display(), config.env, teacher(&config));
 
-    let stop = stop_on_signal()?;
     if args.stop_at_eof {
         let stop = stop.clone();
         std::thread::spawn(move || {
@@ -99,12 +129,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             stop.store(true, Ordering::Relaxed);
         });
     }
-    let mut progress = Progress::new(config.total_steps, run.trainer().env_steps());
+    progress.start(run.trainer().env_steps());
     let trained = run.train(&mut |record, timing| {
         progress.show(record, timing);
         if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     progress.finish();
+    let trained = match trained {
+        Err(TrainError::Oracle(OracleError::Stopped)) => Ok(None),
+        other => other,
+    };
+    if human.is_some() && matches!(trained, Ok(Some(_))) {
+        label::finish(&dir)?;
+    }
+    drop(server);
     let kept = || match dir.join(files::CHECKPOINT).exists() {
         true => format!("{} keeps its newest checkpoint", dir.display()),
         false => format!("{} has no checkpoint yet", dir.display()),
@@ -116,6 +154,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(130))
         }
         Some(summary) => finish(&dir, &summary),
+    }
+}
+
+/// How people are asked, where they are the oracle.
+fn people_of(config: &Config, args: &Args) -> anyhow::Result<Option<Human>> {
+    let asked = config.scorer != ScorerKind::TaskReward;
+    match Human::of(&config.oracle).filter(|_| asked) {
+        Some(human) => human.map(Some).map_err(|why| anyhow::anyhow!("oracle `{}`: {why}", config.oracle)),
+        None if args.labels.is_some() || args.page != label::Page::default() => {
+            bail!("--listen, --question and --labels are for people: --oracle human")
+        }
+        None => Ok(None),
     }
 }
 
@@ -138,11 +188,11 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
 
 fn teacher(config: &Config) -> String {
     match config.scorer {
-        spo::config::ScorerKind::TaskReward => "the task reward (skyline)".into(),
-        spo::config::ScorerKind::RewardModel => {
+        ScorerKind::TaskReward => "the task reward (skyline)".into(),
+        ScorerKind::RewardModel => {
             format!("a reward model of comparisons by `{}`", config.oracle)
         }
-        spo::config::ScorerKind::SelfPlay => {
+        ScorerKind::SelfPlay => {
             format!("comparisons by `{}`, opponents {}", config.oracle, config.opponents)
         }
     }

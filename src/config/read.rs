@@ -4,23 +4,37 @@ use std::path::Path;
 
 use super::{Config, ConfigError, LearnerKind};
 use crate::nearest::nearest;
+use crate::oracle::human::Human;
+
+/// The defaults of a learner.
+type Defaults = fn(LearnerKind) -> Config;
 
 impl Config {
     /// A file's keys (if there is one), then `key=value` assignments in order; keys left out take the defaults of the
-    /// learner that these choose, wherever they name it.
+    /// learner that these choose, wherever they name it, and those for people where they are the oracle.
     ///
     /// # Errors
     /// [`ConfigError`] naming file, line, key and, for a misspelt key, the nearest right one.
     pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
+        let config = Self::assemble(file, assignments, Self::of)?;
+        if Human::of(&config.oracle).is_none() {
+            Ok(config)
+        } else {
+            Self::assemble(file, assignments, Self::of_people)
+        }
+    }
+
+    fn assemble(file: Option<&Path>, assignments: &[String], of: Defaults) -> Result<Self, ConfigError> {
         let (first, rest): (Vec<&String>, Vec<&String>) =
             assignments.iter().partition(|a| a.split('=').next().is_some_and(|key| key.trim() == "learner"));
         let mut config = Self::default();
         first.iter().try_for_each(|a| config.set(a))?;
+        config = of(config.learner);
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Read { path: path.into(), source })?;
             let chosen = (!first.is_empty()).then_some(config.learner);
-            config = Self::read(&text, &path.display().to_string(), chosen)?;
+            config = Self::read(&text, &path.display().to_string(), chosen, of)?;
         }
         rest.iter().try_for_each(|a| config.set(a))?;
         Ok(config)
@@ -39,7 +53,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Parse`].
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        Self::read(text, origin, None)
+        Self::read(text, origin, None, Self::of)
     }
 
     /// Keys that were read already; `origin` names them in errors.
@@ -48,11 +62,16 @@ impl Config {
     /// [`ConfigError::Parse`].
     pub fn from_table(keys: toml::Table, origin: &str) -> Result<Self, ConfigError> {
         let own: Self = keys.clone().try_into().map_err(|e| parse_error(origin, &e, TRAIN_HELP))?;
-        Self::over_defaults(keys, own.learner, origin)
+        Self::over_defaults(keys, own.learner, origin, Self::of)
     }
 
     /// The text's keys over the defaults of `learner`, or else of the text's own.
-    fn read(text: &str, origin: &str, learner: Option<LearnerKind>) -> Result<Self, ConfigError> {
+    fn read(
+        text: &str,
+        origin: &str,
+        learner: Option<LearnerKind>,
+        of: Defaults,
+    ) -> Result<Self, ConfigError> {
         // Straight from the text, for errors that show the line.
         let own: Result<Self, _> = toml::from_str(text);
         let keys = toml::from_str::<toml::Table>(text);
@@ -63,11 +82,16 @@ impl Config {
             },
             _ => parse_error(origin, &e, TRAIN_HELP),
         })?;
-        Self::over_defaults(keys.unwrap_or_default(), learner.unwrap_or(own.learner), origin)
+        Self::over_defaults(keys.unwrap_or_default(), learner.unwrap_or(own.learner), origin, of)
     }
 
-    fn over_defaults(keys: toml::Table, learner: LearnerKind, origin: &str) -> Result<Self, ConfigError> {
-        let mut table = Self::of(learner).table();
+    fn over_defaults(
+        keys: toml::Table,
+        learner: LearnerKind,
+        origin: &str,
+        of: Defaults,
+    ) -> Result<Self, ConfigError> {
+        let mut table = of(learner).table();
         table.extend(keys);
         let config: Self = table.try_into().map_err(|e| parse_error(origin, &e, TRAIN_HELP))?;
         Ok(Self { learner, ..config })

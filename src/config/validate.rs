@@ -4,7 +4,9 @@ use spo_envs::{ActionSpace, Spec};
 
 use super::{
     Baseline, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, REWARD_KEYS, ScorerKind, Temperature,
+    TrainedResult,
 };
+use crate::oracle::human::Human;
 
 /// Of a hidden layer; a square layer of it has a GiB of weights.
 pub(super) const WIDEST: usize = 1 << 14;
@@ -131,6 +133,12 @@ impl Config {
             }
         }
         self.validate_reward()?;
+        let people = Human::of(&self.oracle).is_some() && self.scorer != ScorerKind::TaskReward;
+        if people && self.result == TrainedResult::Best {
+            let expected =
+                "`last` or `average` with people: they would compare every snapshot with every other";
+            return Err(ConfigError::Range { key: "result", value: "best".into(), expected });
+        }
         let (given, defaults) = (self.table(), Self::default().table());
         for (learner, keys) in OWN_KEYS {
             if let Some(key) =

@@ -1,7 +1,7 @@
 //! Oracles from one line of text: `judge | decorator | decorator`, decorators from the inside out.
 
 use super::{
-    Oracle, OracleError, equal::Equal, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
+    Oracle, OracleError, equal::Equal, human, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
     mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, time_share::TimeShare,
 };
 use crate::game::{self, PreferenceMatrix};
@@ -36,6 +36,7 @@ pub fn registry() -> &'static [Entry] {
         judge("time_share=L-H", "the longer return, once the share of costly steps lies between L and H"),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
         judge("game:a>b>c", "a rater who ranks the options"),
+        judge(human::FORM, "people at a page; after T without an answer (2m) goes on with those there are"),
         judge("W*JUDGE + W*JUDGE", "a population of raters: the weighted mean of their probabilities"),
         decorator("mistake=E", "flips an answer with probability E, 0.1 if left out"),
         decorator("skip=E", "abstains where both returns are below E x the mean return, 0.1 if left out"),
@@ -109,6 +110,11 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
             }
         };
         return Ok(Box::new(Matrix(matrix)));
+    }
+    if text.starts_with("human") {
+        return Err(
+            "people are asked alone, and by a run with a directory: `spo train --oracle human`".into()
+        );
     }
     let (name, value) = split_value(text);
     let oracle: Box<dyn Oracle> = match (name, value) {

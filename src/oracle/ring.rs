@@ -56,7 +56,14 @@ mod tests {
 
     /// P that a trajectory that ends at `a` is preferred to one that ends at `b`.
     fn p(a: [f32; 2], b: [f32; 2]) -> f32 {
-        let at = |end| Trajectory { obs: &[], final_obs: end, actions: &[], rewards: &[], costs: &[] };
+        let at = |end| Trajectory {
+            obs: &[],
+            final_obs: end,
+            actions: &[],
+            rewards: &[],
+            costs: &[],
+            origin: None,
+        };
         let pair = [Pair { a: at(&a), b: at(&b) }];
         let mut rng = crate::random::stream(0, crate::random::Stream("test"), 0, 0);
         match (Ring { radius: 10.0 }).compare(&pair, &mut rng).unwrap()[0] {

@@ -49,6 +49,7 @@ mod tests {
             actions: &[],
             rewards: &rewards[i],
             costs: &costs[i],
+            origin: None,
         };
         let mut rng = crate::random::stream(0, crate::random::Stream("test"), 0, 0);
         let mut p = |a, b| {

@@ -71,8 +71,9 @@ pub struct View {
 }
 
 impl View {
-    /// Along each axis the whole motion, or the figure where it travels far and no arena holds it.
-    pub fn of(actors: &[Actor], figure: &Figure, period: f32) -> Self {
+    /// Along each axis the whole motion, or the figure where it travels far and no arena holds it. `takes` are the
+    /// lengths in stills of the episodes that are seen, one after another: the camera jumps between them.
+    pub fn of(actors: &[Actor], figure: &Figure, period: f32, takes: &[usize]) -> Self {
         let arena = actors.iter().any(|a| a.role != Role::Figure && !figure.stands_on(a));
         let follows = [0, 1].map(|axis| {
             let [low, high] = range(figure.path(axis));
@@ -91,7 +92,16 @@ impl View {
         let paths = [0, 1].map(|axis| {
             let [low, high] = wholes[axis];
             match follows[axis] {
-                true => smooth(&figure.path(axis), (SMOOTH / period) as usize),
+                true => {
+                    let path = figure.path(axis);
+                    let mut rest = &path[..];
+                    let take = |&stills: &usize| {
+                        let (own, tail) = rest.split_at(stills);
+                        rest = tail;
+                        smooth(own, (SMOOTH / period) as usize)
+                    };
+                    takes.iter().flat_map(take).collect()
+                }
                 false => vec![0.5 * (low + high); stills],
             }
         });

@@ -52,6 +52,8 @@ pub struct Scene {
     pub header: f32,
     /// Back to front.
     pub actors: Vec<Actor>,
+    /// Pixels of a side of the grid's squares.
+    pub square: f32,
     /// Grid lines as ends in pixels, over everything that the camera sees.
     pub grid: Vec<[[f32; 2]; 2]>,
     /// What to add to pixels of the world for their place on the picture, one a still or one for all.
@@ -61,9 +63,44 @@ pub struct Scene {
 impl Scene {
     /// Lays out a film on a picture of `width` pixels.
     pub fn new(film: &Film, width: u32) -> Self {
+        Self::of_takes(film, &[film.stills.len()], width)
+    }
+
+    /// Lays out several films of a task on pictures of one scale, which show the same place where the camera stands
+    /// still; nothing where there is no film.
+    pub fn side_by_side(films: &[Film], width: u32) -> Vec<Self> {
+        let Some(first) = films.first() else { return Vec::new() };
+        let stills = films.iter().flat_map(|film| film.stills.iter().cloned()).collect();
+        let takes: Vec<usize> = films.iter().map(|film| film.stills.len()).collect();
+        let mut rest = Self::of_takes(&Film { stills, ..first.clone() }, &takes, width);
+        let own = takes.iter().map(|&stills| rest.split_off_first(stills));
+        own.collect()
+    }
+
+    /// The first `stills` of them, which are taken off.
+    fn split_off_first(&mut self, stills: usize) -> Self {
+        fn first<T: Clone>(of: &mut Vec<T>, stills: usize) -> Vec<T> {
+            // One for all stands for each.
+            if of.len() == 1 { of.clone() } else { of.drain(..stills).collect() }
+        }
+        let actors = self.actors.iter_mut();
+        let actors = actors.map(|a| Actor { role: a.role, shapes: first(&mut a.shapes, stills) }).collect();
+        Self {
+            labels: self.labels.drain(..stills).collect(),
+            camera: first(&mut self.camera, stills),
+            actors,
+            title: self.title.clone(),
+            scale: self.scale.clone(),
+            grid: self.grid.clone(),
+            ..*self
+        }
+    }
+
+    /// Lays out a film of several episodes, `takes` stills each.
+    fn of_takes(film: &Film, takes: &[usize], width: u32) -> Self {
         let mut actors = actors(&film.stills);
         let figure = Figure::of(&actors, film.stills.len());
-        let view = View::of(&actors, &figure, film.period());
+        let view = View::of(&actors, &figure, film.period(), takes);
         let seen = view.seen();
         let scale = width as f32 / view.extent[0];
         let header = header(width);
@@ -89,6 +126,7 @@ impl Scene {
             size: [width, (header + view.extent[1] * scale).round() as u32],
             header,
             camera: camera.collect(),
+            square: square * scale,
             grid: grid(seen, square, scale),
             actors,
         }

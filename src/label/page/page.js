@@ -1,0 +1,275 @@
+// The page: a name, then pair after pair.
+
+import { Player } from "./player.js";
+import * as server from "./server.js";
+
+const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
+/** Seconds that a replay takes at most, unless somebody sets a speed. */
+const COMFORT = 8;
+/** Milliseconds between two looks for a pair, and between two at the numbers. */
+const LOOK = 400;
+const NUMBERS = 2500;
+
+const $ = (id) => document.getElementById(id);
+const buttons = [...document.querySelectorAll("[data-answer]")];
+const captions = [...document.querySelectorAll("figcaption .end")];
+const player = new Player([$("left"), $("right")], moved);
+
+let name = localStorage.getItem("name") ?? "";
+let task = null;
+let busy = false;
+let speed = Number(localStorage.getItem("speed")) || null;
+let progress = null;
+
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+function say(text, wrong = false) {
+  $("message").textContent = text;
+  $("message").classList.toggle("wrong", wrong);
+}
+
+/** Until the server answers or refuses: it may be down for a while, and an answer must not be lost. */
+async function insist(work) {
+  for (let wait = 500; ; wait = Math.min(2 * wait, 5000)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof server.Refused && error.status < 500) throw error;
+      say(error instanceof server.Refused ? error.message : "The server does not answer. Trying again; nothing is lost.", true);
+      await sleep(wait);
+    }
+  }
+}
+
+// After every moment drawn: where the replay stands, and whether an answer is due.
+function moved() {
+  const share = player.duration ? Math.min(player.time / player.duration, 1) : 1;
+  $("time").value = Math.round(share * 1000);
+  $("clock").textContent = player.picture.seconds > 0 ? `${player.moment.toFixed(1)} s` : `step ${player.moment}`;
+  $("play").classList.toggle("playing", player.playing);
+  $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  captions.forEach((caption, i) => (caption.textContent = player.ended(i) ? "ended" : player.picture.scale));
+  const ready = player.watched && !busy;
+  if (task && ready && buttons[0].disabled) say("");
+  buttons.forEach((button) => (button.disabled = !ready));
+  document.body.dataset.watched = player.watched;
+}
+
+function show(found) {
+  task = found;
+  document.body.dataset.pair = found ? found.pair : "";
+  $("work").hidden = !found;
+  $("rest").hidden = !!found;
+  document.querySelectorAll("figure").forEach((figure) => figure.classList.remove("chosen"));
+  if (!found) return player.clear();
+  const [width, height] = found.picture.size;
+  $("pair").classList.toggle("wide", width > 1.4 * height);
+  player.load(found.picture);
+  player.rate = speed ?? SPEEDS.find((rate) => player.duration / rate <= COMFORT) ?? SPEEDS.at(-1);
+  if (!speed) player.rate = Math.max(player.rate, 1);
+  $("speed").textContent = `${player.rate}×`;
+  say("Watch both to the end, then choose.");
+  player.play();
+  moved();
+}
+
+/** The next pair, as soon as there is one. */
+async function advance() {
+  for (;;) {
+    let found;
+    try {
+      found = await insist(() => server.next(name));
+    } catch (error) {
+      return refused(error);
+    }
+    if (found) return show(found);
+    if (task || $("rest").hidden) {
+      show(null);
+      say("");
+    }
+    explain();
+    await sleep(LOOK);
+  }
+}
+
+/** Why there is no pair. */
+function explain() {
+  const reasons = {
+    training: "The policy learns from your answers. The next pairs come by themselves.",
+    waiting: "The other pairs of this round are before somebody else. They come to you if they stay unanswered.",
+    finished: "The run is at its end. Thank you.",
+  };
+  const is = progress?.trainer ?? "training";
+  $("rest").classList.toggle("still", is === "finished" || is === "stopped");
+  const reason = $("reason");
+  if (is !== "stopped") return void (reason.textContent = reasons[is]);
+  const command = document.createElement("code");
+  command.textContent = `spo train --resume RUN`;
+  reason.replaceChildren("The trainer is not running, and every answer is kept. ", command, " goes on.");
+}
+
+function refused(error) {
+  busy = false;
+  if (error.status === 401 || error.status === 421) {
+    show(null);
+    $("rest").classList.add("still");
+    $("reason").textContent = error.message[0].toUpperCase() + error.message.slice(1) + ".";
+    return;
+  }
+  say(error.message, true);
+  if (error.status === 400) hello(error.message);
+}
+
+async function choose(answer) {
+  if (!task || busy || !player.watched) return;
+  busy = true;
+  const { pair } = task;
+  const side = { left: 0, right: 1 }[answer];
+  if (side !== undefined) document.querySelectorAll("figure")[side].classList.add("chosen");
+  buttons.forEach((button) => (button.disabled = true));
+  try {
+    await insist(() => server.answer(name, pair, answer));
+  } catch (error) {
+    // A pair that is no longer ours: the next one is.
+    say(error.message, true);
+  }
+  busy = false;
+  numbers();
+  await advance();
+}
+
+async function takeBack() {
+  if (busy || !name) return;
+  busy = true;
+  try {
+    await insist(() => server.undo(name));
+    busy = false;
+    numbers();
+    if (task) await advance();
+  } catch (error) {
+    say(`${error.message[0].toUpperCase()}${error.message.slice(1)}.`, true);
+  }
+  busy = false;
+}
+
+async function numbers() {
+  let all;
+  try {
+    all = await server.state(name);
+  } catch {
+    return;
+  }
+  progress = all.progress;
+  const p = all.progress;
+  $("run").textContent = `${all.env} · ${all.run}`;
+  $("question").textContent = all.question || "Which of the two is better?";
+  $("about").textContent = all.about ? `${all.about}` : "";
+  $("trainer").hidden = false;
+  $("trainer").dataset.is = p.trainer;
+  $("trainer").textContent = { waiting: "waiting for you", training: "training", finished: "finished", stopped: "trainer stopped" }[p.trainer];
+  $("round").replaceChildren(`${p.round_done} / ${p.round_pairs} `, small(p.round ? `no. ${p.round}` : ""));
+  $("done").style.width = `${p.round_pairs ? (100 * p.round_done) / p.round_pairs : 0}%`;
+  $("mine").textContent = p.mine;
+  $("left-over").textContent = p.left ?? "no limit";
+  const agreement = p.agreement;
+  $("agreement").replaceChildren(
+    agreement ? `${Math.round((100 * agreement.same) / agreement.compared)} % ` : "–",
+    small(agreement ? `of ${agreement.compared}` : ""),
+  );
+  $("people").replaceChildren(...p.annotators.map(person));
+  $("undo").disabled = p.mine === 0;
+  if (!task) explain();
+}
+
+function small(text) {
+  const element = document.createElement("small");
+  element.textContent = text;
+  return element;
+}
+
+function person({ name: who, labels, active }) {
+  const item = document.createElement("li");
+  item.classList.toggle("active", active);
+  const count = document.createElement("span");
+  count.textContent = labels;
+  item.replaceChildren(who === name ? `${who} (you)` : who, count);
+  return item;
+}
+
+function hello(wrong = "") {
+  $("name").value = name;
+  $("wrong").textContent = wrong;
+  if (!$("hello").open) $("hello").showModal();
+  $("name").select();
+}
+
+function begin() {
+  $("who").textContent = name;
+  $("who").hidden = false;
+  numbers();
+  advance();
+}
+
+$("hello").addEventListener("cancel", (event) => {
+  if (!name) event.preventDefault();
+});
+$("hello").querySelector("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const wanted = $("name").value.trim();
+  try {
+    await server.state(wanted);
+  } catch (error) {
+    return hello(error.message);
+  }
+  localStorage.setItem("name", wanted);
+  // Whatever was under way for the other name ends with the page.
+  if (name && name !== wanted) return location.reload();
+  name = wanted;
+  $("hello").close();
+  begin();
+});
+$("who").addEventListener("click", () => hello());
+$("play").addEventListener("click", toggle);
+$("time").addEventListener("input", () => player.picture && player.seek($("time").value / 1000));
+// Arrow keys answer, they do not wind.
+$("time").addEventListener("change", () => $("time").blur());
+$("speed").addEventListener("click", faster);
+$("undo").addEventListener("click", takeBack);
+buttons.forEach((button) => button.addEventListener("click", () => choose(button.dataset.answer)));
+
+function toggle() {
+  player.playing ? player.pause() : player.play();
+}
+
+function faster() {
+  speed = SPEEDS[(SPEEDS.indexOf(player.rate) + 1) % SPEEDS.length];
+  player.rate = speed;
+  localStorage.setItem("speed", speed);
+  $("speed").textContent = `${speed}×`;
+}
+
+const KEYS = {
+  ArrowLeft: () => choose("left"),
+  1: () => choose("left"),
+  ArrowRight: () => choose("right"),
+  2: () => choose("right"),
+  t: () => choose("tie"),
+  c: () => choose("cant_tell"),
+  " ": toggle,
+  s: faster,
+  z: takeBack,
+};
+document.addEventListener("keydown", (event) => {
+  const typing = event.target instanceof HTMLInputElement && event.target.type !== "range";
+  if ($("hello").open || typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!act) return;
+  event.preventDefault();
+  // Space would press a focused button a second time.
+  document.activeElement?.blur?.();
+  act();
+});
+
+setInterval(() => document.hidden || !name || numbers(), NUMBERS);
+numbers();
+name ? begin() : hello();

@@ -1,0 +1,185 @@
+// Two replays in step, drawn from lines and circles.
+
+/** Parts of the time that must all have been seen. */
+const PARTS = 50;
+/** Seconds that the end is held before it begins anew. */
+const HOLD = 0.8;
+/** Seconds that one frame may stand for. */
+const LONGEST_FRAME = 0.1;
+
+export class Player {
+  /** `changed` is called whenever a moment has been drawn. */
+  constructor(canvases, changed) {
+    this.canvases = canvases;
+    this.changed = changed;
+    this.rate = 1;
+    this.clear();
+    new ResizeObserver(() => this.draw()).observe(canvases[0]);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  clear() {
+    cancelAnimationFrame(this.frame);
+    this.picture = null;
+    this.playing = false;
+    this.time = 0;
+    this.seen = new Set();
+  }
+
+  load(picture) {
+    this.clear();
+    this.picture = picture;
+    const stills = Math.max(...picture.sides.map((side) => side.stills));
+    this.duration = (stills - 1) * picture.period;
+    this.draw();
+  }
+
+  /** Whether every part of both has been on the screen. */
+  get watched() {
+    return this.picture !== null && (this.duration === 0 || this.seen.size === PARTS + 1);
+  }
+
+  play() {
+    if (!this.picture || this.playing) return;
+    if (this.duration === 0) return this.draw();
+    if (this.time >= this.duration) this.time = 0;
+    this.playing = true;
+    let last = performance.now();
+    const tick = (now) => {
+      if (!this.playing) return;
+      const before = this.time;
+      // After a while out of sight it goes on where it was; a frame's time may lie before the call that asked for it.
+      const passed = Math.min(Math.max(now - last, 0) / 1000, LONGEST_FRAME);
+      this.time += passed * this.rate;
+      last = now;
+      this.see(before, this.time);
+      if (this.time > this.duration + HOLD * this.rate) this.time = 0;
+      this.draw();
+      this.frame = requestAnimationFrame(tick);
+    };
+    this.frame = requestAnimationFrame(tick);
+    this.draw();
+  }
+
+  pause() {
+    this.playing = false;
+    this.time = Math.min(this.time, this.duration || 0);
+    cancelAnimationFrame(this.frame);
+    this.draw();
+  }
+
+  /** To a share of the duration, from 0 to 1. */
+  seek(share) {
+    this.pause();
+    this.time = share * this.duration;
+    this.see(this.time, this.time);
+    this.draw();
+  }
+
+  see(from, to) {
+    const part = (time) => Math.floor((Math.min(time, this.duration) / this.duration) * PARTS);
+    for (let at = part(from); at <= part(to); at++) this.seen.add(at);
+  }
+
+  /** Seconds of the task, or steps where it has no time. */
+  get moment() {
+    const stills = Math.min(this.time, this.duration) / this.picture.period;
+    return this.picture.seconds > 0 ? stills * this.picture.seconds : Math.round(stills);
+  }
+
+  /** Whether a side has no more to show. */
+  ended(index) {
+    return this.time / this.picture.period > this.picture.sides[index].stills - 1 + 1e-6;
+  }
+
+  draw() {
+    if (!this.picture) return;
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    const [width, height] = this.picture.size;
+    this.canvases.forEach((canvas, index) => {
+      canvas.style.aspectRatio = `${width} / ${height}`;
+      const pixels = window.devicePixelRatio || 1;
+      canvas.width = Math.round(canvas.clientWidth * pixels);
+      canvas.height = Math.round(canvas.clientHeight * pixels);
+      const scale = Math.min(canvas.width / width, canvas.height / height);
+      const pen = canvas.getContext("2d");
+      pen.fillStyle = colour("card");
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      // In the middle, where the canvas is not of the picture's shape.
+      const [left, top] = [(canvas.width / scale - width) / 2, (canvas.height / scale - height) / 2];
+      pen.scale(scale, scale);
+      pen.translate(left, top);
+      this.side(pen, this.picture.sides[index], colour, [-left, -top, width + left, height + top]);
+    });
+    this.changed();
+  }
+
+  side(pen, side, colour, [left, top, right, bottom]) {
+    const at = Math.min(this.time / this.picture.period, side.stills - 1);
+    const [x, y] = between(side.camera, at);
+    pen.translate(x, y);
+    pen.lineCap = "round";
+    pen.lineWidth = 1;
+    pen.strokeStyle = colour("grid");
+    pen.beginPath();
+    const { square } = this.picture;
+    for (let line = Math.ceil((left - x) / square) * square; line < right - x; line += square) {
+      pen.moveTo(line, top - y);
+      pen.lineTo(line, bottom - y);
+    }
+    for (let line = Math.ceil((top - y) / square) * square; line < bottom - y; line += square) {
+      pen.moveTo(left - x, line);
+      pen.lineTo(right - x, line);
+    }
+    pen.stroke();
+    this.trail(pen, side, at, colour);
+    for (const actor of side.actors) {
+      const shape = between(actor.shapes, at);
+      if (!shape) continue;
+      pen.globalAlpha = actor.role === "figure" ? 0.85 : 1;
+      pen.beginPath();
+      if (shape.length === 5) {
+        pen.strokeStyle = colour(actor.role === "figure" ? "figure" : "scenery");
+        pen.lineWidth = shape[4];
+        pen.moveTo(shape[0], shape[1]);
+        pen.lineTo(shape[2], shape[3]);
+        pen.stroke();
+      } else {
+        pen.arc(shape[0], shape[1], shape[2], 0, 2 * Math.PI);
+        pen.fillStyle = colour(actor.role === "figure" ? "figure" : "mark-inside");
+        pen.fill();
+        if (actor.role !== "figure") {
+          pen.strokeStyle = colour("mark");
+          pen.lineWidth = 1.5;
+          pen.stroke();
+        }
+      }
+    }
+    pen.globalAlpha = 1;
+  }
+
+  /** The way of a figure that is a single circle, which else leaves no trace. */
+  trail(pen, side, at, colour) {
+    const figures = side.actors.filter((actor) => actor.role === "figure");
+    if (figures.length !== 1 || !figures[0].shapes.every((shape) => shape?.length === 3)) return;
+    pen.globalAlpha = 0.35;
+    pen.strokeStyle = colour("figure");
+    pen.lineWidth = 2;
+    pen.lineJoin = "round";
+    pen.beginPath();
+    figures[0].shapes.slice(0, Math.floor(at) + 1).forEach(([x, y]) => pen.lineTo(x, y));
+    pen.lineTo(...between(figures[0].shapes, at).slice(0, 2));
+    pen.stroke();
+    pen.globalAlpha = 1;
+  }
+}
+
+/** The value at a moment between two stills; what comes or goes is there or not. */
+function between(values, at) {
+  if (values.length === 1) return values[0];
+  const [from, to] = [values[Math.floor(at)], values[Math.ceil(at)]];
+  if (!from || !to || from.length !== to.length) return from;
+  const share = at - Math.floor(at);
+  return from.map((value, i) => value + share * (to[i] - value));
+}
