@@ -1,9 +1,11 @@
 //! Progress: a bar on a terminal, plain lines in a pipe.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spo::oracle::Notes;
 use spo::train::{Record, Timing};
 
 /// Shows how a training goes.
@@ -11,6 +13,9 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     total: u64,
     last_line: Option<Instant>,
+    notes: Notes,
+    /// How many of each kind have been shown.
+    noted: BTreeMap<String, u64>,
 }
 
 impl Progress {
@@ -23,11 +28,17 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { bar, total, last_line: None }
+        Self { bar, total, last_line: None, notes: Notes::default(), noted: BTreeMap::new() }
+    }
+
+    /// Shows these notes as they come.
+    pub fn watch(&mut self, notes: &Notes) {
+        self.notes = notes.clone();
     }
 
     /// After an iteration.
     pub fn show(&mut self, r: &Record, t: &Timing) {
+        self.show_notes();
         let speed = r.env_steps as f64 / t.seconds.max(1e-9);
         let message = format!(
             "return {:.1}  score spread {:.2}  queries {}  {speed:.0} steps/s",
@@ -43,6 +54,21 @@ impl Progress {
         if due || r.env_steps >= self.total {
             eprintln!("step {} of {}  {message}", r.env_steps, self.total);
             self.last_line = Some(Instant::now());
+        }
+    }
+
+    /// What has happened on the way to the oracle's answers since the last time.
+    fn show_notes(&mut self) {
+        for (kind, note) in self.notes.all() {
+            // What has no words is a mere count, for the end.
+            if note.latest.is_empty() || self.noted.insert(kind.into(), note.count) == Some(note.count) {
+                continue;
+            }
+            let line = format!("oracle: {} {kind}, the latest: {}", note.count, note.latest);
+            match &self.bar {
+                Some(bar) => bar.println(line),
+                None => eprintln!("{line}"),
+            }
         }
     }
 
