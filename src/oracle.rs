@@ -17,6 +17,7 @@
 //!   [`labels`].
 //! - [`counted`]: the one door through which a scorer asks; counts, budget and log.
 //! - [`exec`]: a program in any language.
+//! - [`check`]: whether an oracle keeps its promises.
 //! - [`parse`](mod@parse): all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`.
 
 use rand::Rng;
@@ -25,6 +26,7 @@ use spo_envs::Spec;
 
 use crate::rollout::Trajectory;
 
+pub mod check;
 pub mod counted;
 pub mod equal;
 pub mod exec;

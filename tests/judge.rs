@@ -349,3 +349,54 @@ fn a_judge_that_fails_makes_no_run_and_a_run_that_fails_can_be_mended() {
     fs::copy(here("examples/judges/return.py"), &judge).unwrap();
     assert!(ok(dir, &["train", "--resume", "run"]).contains("queries "));
 }
+
+#[test]
+fn a_check_tells_a_good_judge_from_a_bad_one() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let check = |oracle: &str, env: &str| -> Value {
+        let args = ["oracle", "check", oracle, env, "--json", "--trajectories", "9"];
+        serde_json::from_slice(&spo(dir, &args).output().unwrap().stdout).unwrap()
+    };
+    let report = check("return", "pendulum");
+    // 2 · 9 · 8 + 9
+    assert_eq!((&report["comparisons"], &report["trios"]), (&153.into(), &84.into()));
+    assert_eq!((&report["repeatable"], &report["random"]), (&true.into(), &false.into()));
+    assert_eq!((&report["cycle"], &report["cyclic_trios"]), (&Value::Null, &0.into()));
+    assert_eq!((&report["asymmetry"], &report["violations"]), (&0.0.into(), &Value::Array(vec![])));
+    let report = check("bradley_terry=50 | mistake=0.2 | labels", "pendulum");
+    assert_eq!((&report["repeatable"], &report["random"]), (&true.into(), &true.into()));
+    assert_eq!(report["violations"], Value::Array(vec![]), "{report}");
+    // Rock, paper and scissors: one of each is enough for a circle.
+    let report = check("game:rock_paper_scissors", "options-3");
+    let cycle = report["cycle"].as_array().unwrap();
+    assert!(cycle.len() == 3 && report["cyclic_trios"].as_u64().unwrap() > 0, "{report}");
+    assert!(report["warnings"][0].as_str().unwrap().contains("in circles"), "{report}");
+    let printed = ok(dir, &["oracle", "check", "game:rock_paper_scissors", "options-3"]);
+    assert!(
+        printed.contains("trios go in circles, such as") && printed.contains("the contract holds"),
+        "{printed}"
+    );
+    for entry in spo::oracle::registry() {
+        assert!(ok(dir, &["oracle", "list"]).contains(entry.form));
+    }
+    assert!(fails(dir, &["oracle", "check", "retrun"]).contains("did you mean `return`?"));
+    assert!(fails(dir, &["oracle", "check", "return", "pendulom"]).contains("did you mean `pendulum`?"));
+    assert!(fails(dir, &["oracle", "check", "return", "--trajectories", "1"]).contains("--trajectories"));
+
+    if !python() {
+        return;
+    }
+    let broken = |oracle: &str| -> String {
+        let output = spo(dir, &["oracle", "check", oracle, "--trajectories", "6"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{oracle}");
+        common::stdout(&output)
+    };
+    let printed = broken(&faulty("", "biased"));
+    assert!(printed.contains("VIOLATION: P(a, b) + P(b, a) is off 1 by up to 1.000"), "{printed}");
+    assert!(printed.contains("a trajectory against itself is off 1/2 by up to 0.500"), "{printed}");
+    assert!(broken(&faulty("", "wild")).contains("answers of the program are no probability"));
+    let printed =
+        ok(dir, &["oracle", "check", &example("", "python3", "return.py"), "point", "--window", "5"]);
+    assert!(printed.contains("deterministic  yes") && printed.contains("µs a comparison"), "{printed}");
+}
