@@ -345,7 +345,7 @@ fn a_judge_that_fails_makes_no_run_and_a_run_that_fails_can_be_mended() {
     fs::copy(here("tests/common/faulty.py"), &judge).unwrap();
     let dies = ["train", "point", "--oracle", "exec(restarts=0):python3 judge.py dies"];
     let message = fails(dir, &[&dies[..], &quick].concat());
-    assert!(message.contains("run keeps its newest checkpoint") && message.contains("bad day"), "{message}");
+    assert!(message.contains("run has no checkpoint yet") && message.contains("bad day"), "{message}");
     fs::copy(here("examples/judges/return.py"), &judge).unwrap();
     assert!(ok(dir, &["train", "--resume", "run"]).contains("queries "));
 }
