@@ -18,15 +18,21 @@
 //!   [`labels`].
 //! - [`human`]: people, at a page of their own.
 //! - [`counted`]: the one door through which a scorer asks; counts, budget and log.
+//! - [`exec`]: a program in any language.
+//! - [`check`]: whether an oracle keeps its promises.
 //! - [`parse`](mod@parse): all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`.
 
 use rand::Rng;
 
+use spo_envs::Spec;
+
 use crate::game::PreferenceMatrix;
 use crate::rollout::Trajectory;
 
+pub mod check;
 pub mod counted;
 pub mod equal;
+pub mod exec;
 pub mod human;
 pub mod judges;
 pub mod labels;
@@ -34,13 +40,16 @@ pub mod matrix;
 pub mod mistake;
 pub mod mixture;
 pub mod myopic;
+pub mod notes;
 pub mod parse;
 pub mod returns;
 pub mod ring;
 pub mod skip;
+mod text;
 pub mod time_share;
 
 pub use counted::{Counted, Queries};
+pub use notes::Notes;
 pub use parse::{parse, registry};
 
 /// Two trajectories to compare.
@@ -63,6 +72,20 @@ pub enum Answer {
 
 /// A source of preferences, asked in batches.
 pub trait Oracle: Send {
+    /// Makes ready to be asked about a task, and says where to note what happens on the way; called before the first
+    /// comparison, and more than once does no harm.
+    ///
+    /// # Errors
+    /// [`OracleError`] where it cannot judge this task, or not at all.
+    fn prepare(&mut self, task: &Spec, notes: &Notes) -> Result<(), OracleError> {
+        self.inner().into_iter().try_for_each(|oracle| oracle.prepare(task, notes))
+    }
+
+    /// The oracles that this one asks in turn: a decorator's one, a population's raters.
+    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
+        Vec::new()
+    }
+
     /// One answer per pair, in order. What is random draws from `rng`, so that an oracle has no state of
     /// its own to save.
     ///
@@ -139,9 +162,23 @@ pub enum OracleError {
     /// Told to stop while it waited for answers; nothing is lost.
     #[error("stopped while waiting for answers")]
     Stopped,
+    /// A program that does not answer.
+    #[error("the judge `{command}` {why}{}", last_words(stderr))]
+    Program {
+        /// Its command.
+        command: String,
+        /// What it did.
+        why: String,
+        /// The last lines of its stderr.
+        stderr: String,
+    },
     /// The oracle's own reason.
     #[error("{0}")]
     Failed(String),
+}
+
+fn last_words(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; the end of its stderr:{stderr}") }
 }
 
 /// Changes every `Prefer` of the inner oracle's answers.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError};
-use crate::oracle::Oracle;
+use crate::oracle::{Notes, Oracle};
 use crate::policy_file;
 use crate::rollout::EnvFactory;
 use crate::tensors::{FileError, write_atomically};
@@ -100,9 +100,12 @@ impl Run {
         dir: &Path,
         config: Config,
         factory: EnvFactory,
-        oracle: Box<dyn Oracle>,
+        mut oracle: Box<dyn Oracle>,
     ) -> Result<Self, TrainError> {
-        config.validate_on(factory()?.spec())?;
+        let spec = factory()?.spec().clone();
+        config.validate_on(&spec)?;
+        // An oracle that cannot judge says so before there is a directory.
+        oracle.prepare(&spec, &Notes::default())?;
         Self::make_directory(dir)?;
         Self::prepare(dir, &config)?;
         Self::open(dir, config, factory, oracle, None)

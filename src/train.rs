@@ -1,5 +1,6 @@
 //! The loop: rollout → oracle → win rates → scores → advantages → update → record.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::device::{self, DeviceError};
 use crate::game::PreferenceMatrix;
 use crate::learner::{Learner, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::opponents::Opponents;
-use crate::oracle::{Counted, Oracle, OracleError};
+use crate::oracle::{Counted, Notes, Oracle, OracleError};
 use crate::policy::{Acting, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use crate::scorer::reward_model::IteratedRewardModel;
@@ -176,6 +177,10 @@ pub struct Summary {
     /// The program's commit, as far as it knows; see [`COMMIT`](crate::run::COMMIT).
     #[serde(default)]
     pub commit: Option<String>,
+    /// What happened on the way to the oracle's answers since the last start or resumption, counted by kind, such as
+    /// `restarts` of a program.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, u64>,
 }
 
 /// Counts of a reward model over a run.
@@ -203,6 +208,7 @@ pub struct Trainer {
     env_steps: u64,
     seconds: f64,
     budget_spent: bool,
+    notes: Notes,
 }
 
 /// A factory of the registry's task `id`.
@@ -223,11 +229,13 @@ impl Trainer {
     pub fn new(
         config: Config,
         factory: EnvFactory,
-        oracle: Box<dyn Oracle>,
+        mut oracle: Box<dyn Oracle>,
         log: Option<(&std::path::Path, u64)>,
     ) -> Result<Self, TrainError> {
         let spec = factory()?.spec().clone();
         config.validate_on(&spec)?;
+        let notes = Notes::default();
+        oracle.prepare(&spec, &notes)?;
         let device = device::open(&config.device)?;
         let learner: Box<dyn Learner> = match config.learner {
             LearnerKind::Ppo => {
@@ -270,6 +278,7 @@ impl Trainer {
             env_steps: 0,
             seconds: 0.0,
             budget_spent: false,
+            notes,
         })
     }
 
@@ -281,6 +290,11 @@ impl Trainer {
     /// A snapshot of the present policy.
     pub fn policy(&self) -> Policy {
         self.learner.policy()
+    }
+
+    /// What happens on the way to the oracle's answers, as it happens.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Environment steps so far.
@@ -472,6 +486,7 @@ impl Trainer {
             minimax_distance: solved.map(|(distance, _)| distance),
             exploitability: solved.map(|(_, exploitability)| exploitability),
             commit: crate::run::COMMIT.map(String::from),
+            notes: self.notes.counts(),
         })
     }
 

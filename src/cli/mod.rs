@@ -11,7 +11,7 @@ mod export;
 mod game;
 mod label;
 mod mujoco;
-mod oracles;
+mod oracle;
 mod play;
 mod plot;
 mod progress;
@@ -64,6 +64,8 @@ enum Verb {
     Mujoco(mujoco::Args),
     /// List the judges and decorators that --oracle takes
     Oracles,
+    /// Test whether an oracle keeps its contract: antisymmetry, range, repeatability, transitivity, speed
+    Oracle(oracle::Args),
     /// Solve a preference matrix: minimax winner, Condorcet, Copeland, Borda, Bradley-Terry
     Game(game::Args),
     /// Write a run's policy as safetensors
@@ -89,7 +91,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Label(args)) => label::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
         Some(Verb::Mujoco(args)) => mujoco::run(&args),
-        Some(Verb::Oracles) => oracles::run(),
+        Some(Verb::Oracles) => oracle::list(),
+        Some(Verb::Oracle(args)) => oracle::run(&args),
         Some(Verb::Game(args)) => game::run(&args),
         Some(Verb::Export(args)) => export::run(&args),
         Some(Verb::Completions { shell }) => completions(shell),

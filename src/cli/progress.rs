@@ -1,9 +1,11 @@
 //! Progress: a bar on a terminal, plain lines in a pipe.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use spo::oracle::Notes;
 use spo::train::{Record, Timing};
 
 /// How a line of progress begins.
@@ -19,6 +21,9 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     total: u64,
     last_line: Option<Instant>,
+    notes: Notes,
+    /// How many of each kind have been shown.
+    noted: BTreeMap<String, u64>,
 }
 
 /// Says what a training waits for.
@@ -32,7 +37,12 @@ impl Progress {
             let style = ProgressStyle::with_template(template).expect("a template that indicatif knows");
             ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()).with_style(style)
         });
-        Self { bar, total, last_line: None }
+        Self { bar, total, last_line: None, notes: Notes::default(), noted: BTreeMap::new() }
+    }
+
+    /// Shows these notes as they come.
+    pub fn watch(&mut self, notes: &Notes) {
+        self.notes = notes.clone();
     }
 
     /// Shows the bar; `done` environment steps were made before.
@@ -59,6 +69,7 @@ impl Progress {
 
     /// After an iteration.
     pub fn show(&mut self, r: &Record, t: &Timing) {
+        self.show_notes();
         let speed = r.env_steps as f64 / t.seconds.max(1e-9);
         let message = format!(
             "return {:.1}  score spread {:.2}  queries {}  {speed:.0} steps/s",
@@ -74,6 +85,21 @@ impl Progress {
         if due || r.env_steps >= self.total {
             eprintln!("{LINE}{} of {}  {message}", r.env_steps, self.total);
             self.last_line = Some(Instant::now());
+        }
+    }
+
+    /// What has happened on the way to the oracle's answers since the last time.
+    fn show_notes(&mut self) {
+        for (kind, note) in self.notes.all() {
+            // What has no words is a mere count, for the end.
+            if note.latest.is_empty() || self.noted.insert(kind.into(), note.count) == Some(note.count) {
+                continue;
+            }
+            let line = format!("oracle: {} {kind}, the latest: {}", note.count, note.latest);
+            match &self.bar {
+                Some(bar) => bar.println(line),
+                None => eprintln!("{line}"),
+            }
         }
     }
 

@@ -129,6 +129,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             stop.store(true, Ordering::Relaxed);
         });
     }
+    progress.watch(run.trainer().notes());
     progress.start(run.trainer().env_steps());
     let trained = run.train(&mut |record, timing| {
         progress.show(record, timing);
@@ -244,9 +245,13 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
             model.rounds, model.unanswered, model.restarts
         );
     }
+    let notes = match s.notes.iter().map(|(kind, n)| format!("{n} {kind}")).collect::<Vec<_>>() {
+        none if none.is_empty() => String::new(),
+        some => format!("oracle      {}\n", some.join(", ")),
+    };
     text += &format!(
         "return      {:.1} ± {:.1}  (95 % interval over {} evaluation episodes)\n\
-         queries     {}\n\
+         queries     {}\n{}\
          steps       {} in {:.1} s, {:.0} steps/s on {}\n\
          run         {}\n\
          curve       {}\n",
@@ -254,6 +259,7 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
         s.eval_return_ci95,
         s.eval_episodes,
         s.queries,
+        notes,
         s.env_steps,
         s.seconds,
         s.steps_per_second,

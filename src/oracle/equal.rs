@@ -16,6 +16,10 @@ pub struct Equal {
 }
 
 impl Oracle for Equal {
+    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
+        vec![&mut *self.inner]
+    }
+
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let answers = self.inner.compare(pairs, rng)?;
         let threshold = self.threshold * mean_return(pairs).abs();

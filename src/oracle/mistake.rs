@@ -14,6 +14,10 @@ pub struct Mistake {
 }
 
 impl Oracle for Mistake {
+    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
+        vec![&mut *self.inner]
+    }
+
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let answers = self.inner.compare(pairs, rng)?;
         Ok(map_preferences(answers, |_, p| {

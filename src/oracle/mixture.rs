@@ -14,6 +14,10 @@ pub struct Mixture {
 }
 
 impl Oracle for Mixture {
+    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
+        self.raters.iter_mut().map(|(_, rater)| &mut **rater as &mut dyn Oracle).collect()
+    }
+
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let mut sums = vec![(0.0, 0.0); pairs.len()];
         for (weight, rater) in &mut self.raters {

@@ -14,6 +14,10 @@ pub struct Myopic {
 }
 
 impl Oracle for Myopic {
+    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
+        vec![&mut *self.inner]
+    }
+
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let fade = |t: Trajectory<'_>| -> Vec<f32> {
             let mut weight = 1.0;

@@ -1,8 +1,10 @@
 //! Oracles from one line of text: `judge | decorator | decorator`, decorators from the inside out.
+//!
+//! What stands in quotes is one piece, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
 
 use super::{
-    Oracle, OracleError, equal::Equal, human, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
-    mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, time_share::TimeShare,
+    Oracle, OracleError, equal::Equal, exec, human, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
+    mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, text::split, time_share::TimeShare,
 };
 use crate::game::{self, PreferenceMatrix};
 
@@ -37,6 +39,10 @@ pub fn registry() -> &'static [Entry] {
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
         judge("game:a>b>c", "a rater who ranks the options"),
         judge(human::FORM, "people at a page; after T without an answer (2m) goes on with those there are"),
+        judge(
+            "exec:COMMAND",
+            "a program in any language; exec(timeout=60,batch=1000):COMMAND sets its limits",
+        ),
         judge("W*JUDGE + W*JUDGE", "a population of raters: the weighted mean of their probabilities"),
         decorator("mistake=E", "flips an answer with probability E, 0.1 if left out"),
         decorator("skip=E", "abstains where both returns are below E x the mean return, 0.1 if left out"),
@@ -54,6 +60,7 @@ pub fn registry() -> &'static [Entry] {
 /// spo::oracle::parse("bradley_terry=50 | mistake=0.1 | labels")?;
 /// spo::oracle::parse("0.7*return + 0.3*effort")?;
 /// spo::oracle::parse("game:cycle")?;
+/// spo::oracle::parse("exec(timeout=10):python3 'my judge.py' | labels")?;
 /// # Ok::<(), spo::oracle::OracleError>(())
 /// ```
 ///
@@ -61,7 +68,7 @@ pub fn registry() -> &'static [Entry] {
 /// [`OracleError::Parse`] with the nearest name or the expected range.
 pub fn parse(text: &str) -> Result<Box<dyn Oracle>, OracleError> {
     let fail = |why: String| OracleError::Parse { text: text.to_string(), why };
-    let mut parts = text.split('|').map(str::trim);
+    let mut parts = split(text, "|").map_err(fail)?.into_iter().map(str::trim);
     let population = parts.next().unwrap_or_default();
     let mut oracle = population_of(population).map_err(fail)?;
     for part in parts {
@@ -72,10 +79,13 @@ pub fn parse(text: &str) -> Result<Box<dyn Oracle>, OracleError> {
 
 fn population_of(text: &str) -> Result<Box<dyn Oracle>, String> {
     let mut raters = Vec::new();
-    for term in text.split(" + ").map(str::trim) {
+    for term in split(text, " + ")?.into_iter().map(str::trim) {
         let (weight, name) = match term.split_once('*') {
-            Some((weight, name)) => (number("weight", weight.trim(), 0.0, f64::INFINITY)?, name.trim()),
-            None => (1.0, term),
+            // A weight stands before the judge's name, not within a command.
+            Some((weight, name)) if !weight.contains(':') => {
+                (number("weight", weight.trim(), 0.0, f64::INFINITY)?, name.trim())
+            }
+            _ => (1.0, term),
         };
         if weight <= 0.0 {
             return Err(format!("the weight of `{name}` is {weight}; expected more than 0"));
@@ -110,6 +120,9 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
             }
         };
         return Ok(Box::new(Matrix(matrix)));
+    }
+    if let Some(program) = text.strip_prefix("exec").filter(|rest| rest.starts_with([':', '('])) {
+        return Ok(Box::new(exec::Exec::new(exec::Options::parse(program)?)));
     }
     if text.starts_with("human") {
         return Err(
@@ -160,7 +173,7 @@ fn split_value(text: &str) -> (&str, Option<&str>) {
     text.split_once('=').map_or((text, None), |(name, value)| (name.trim(), Some(value.trim())))
 }
 
-fn number(name: &str, text: &str, low: f64, high: f64) -> Result<f64, String> {
+pub(super) fn number(name: &str, text: &str, low: f64, high: f64) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| format!("`{name}` is `{text}`; expected a number"))?;
     if value.is_finite() && (low..=high).contains(&value) {
         return Ok(value);

@@ -17,6 +17,10 @@ pub struct Skip {
 }
 
 impl Oracle for Skip {
+    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
+        vec![&mut *self.inner]
+    }
+
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let answers = self.inner.compare(pairs, rng)?;
         let mean = mean_return(pairs);

@@ -1,0 +1,281 @@
+//! A contract test of an oracle: what it promises, measured on trajectories.
+//!
+//! Asked are all pairs of N trajectories, in both orders, the first order twice more, and each trajectory against
+//! itself: 2 N (N − 1) + N comparisons. The reversed pairs come in the reverse order, so that an oracle that mixes up the
+//! pairs of its batch is caught too.
+
+use std::fmt;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::notes::Notes;
+use super::{Answer, Oracle, OracleError, Pair};
+use crate::opponents::all_pairs;
+use crate::rollout::Trajectory;
+use crate::stats;
+
+mod cycle;
+
+/// Largest |P(a, b) + P(b, a) − 1| that is put down to rounding.
+const ROUNDING: f64 = 1e-4;
+/// Standard errors that a mean of random answers may lie off: one in 30,000 does by chance.
+const CHANCE: f64 = 4.0;
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Trajectories compared.
+    pub trajectories: usize,
+    /// Comparisons asked.
+    pub comparisons: usize,
+    /// Whether the same question with the same random draws has the same answer. A run asked by an oracle that does
+    /// not repeat itself does not repeat itself either, nor does a resumed one.
+    pub repeatable: bool,
+    /// Whether answers depend on the draws.
+    pub random: bool,
+    /// Smallest and largest answer; `None` where there is none.
+    pub range: Option<(f32, f32)>,
+    /// Answers that are no probability.
+    pub out_of_range: u64,
+    /// Largest |P(a, b) + P(b, a) − 1|.
+    pub asymmetry: f64,
+    /// Mean of P(a, b) + P(b, a) − 1, above 0 where the first place is favoured; and its standard error.
+    pub position_bias: (f64, f64),
+    /// Pairs that one order abstains on and the other does not.
+    pub one_sided_abstentions: usize,
+    /// Largest |P(a, a) − ½|.
+    pub self_preference: f64,
+    /// Trios in which each loses to the next, of all trios.
+    pub cyclic_trios: usize,
+    /// Trios.
+    pub trios: usize,
+    /// A shortest cycle: each beats the next, the last the first.
+    pub cycle: Option<Vec<usize>>,
+    /// Share of pairs that it abstained on.
+    pub abstained: f64,
+    /// Share of answers that are ties.
+    pub tied: f64,
+    /// Microseconds a comparison.
+    pub microseconds: f64,
+    /// What happened on the way, by kind.
+    pub notes: std::collections::BTreeMap<String, u64>,
+    /// Promises that it breaks.
+    pub violations: Vec<String>,
+    /// What is allowed, and worth knowing before a long run.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// Whether it keeps every promise.
+    pub fn holds(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+/// One round of answers, with those that are no probability apart.
+struct Round {
+    answers: Vec<Option<f32>>,
+    wild: Vec<(usize, f32)>,
+}
+
+/// Tests `oracle`, which has been prepared with `notes`, on at least two trajectories.
+///
+/// # Errors
+/// The oracle's own, and [`OracleError::Count`].
+pub fn check(
+    oracle: &mut dyn Oracle,
+    trajectories: &[Trajectory<'_>],
+    notes: &Notes,
+    seed: u64,
+) -> Result<Report, OracleError> {
+    let n = trajectories.len();
+    let met = all_pairs(&(0..n).collect::<Vec<_>>());
+    let pair = |&(i, j): &(usize, usize)| Pair { a: trajectories[i], b: trajectories[j] };
+    let forward: Vec<_> = met.iter().map(pair).collect();
+    let backward: Vec<_> = met.iter().rev().map(|&(i, j)| pair(&(j, i))).collect();
+    let with_itself: Vec<_> = (0..n).map(|i| pair(&(i, i))).collect();
+
+    let (start, mut asked) = (Instant::now(), 0);
+    let mut ask = |pairs: &[Pair<'_>], seed: u64| {
+        asked += pairs.len();
+        round(oracle, pairs, seed)
+    };
+    let first = ask(&forward, seed)?;
+    let mut swapped = ask(&backward, seed)?;
+    swapped.answers.reverse();
+    let again = ask(&forward, seed)?;
+    let other = ask(&forward, seed + 1)?;
+    let own = ask(&with_itself, seed)?;
+    let seconds = start.elapsed().as_secs_f64();
+
+    let repeatable = first.answers == again.answers;
+    let random = repeatable && first.answers != other.answers;
+    let all = [&first, &swapped, &again, &other, &own];
+    let given: Vec<f32> = all.iter().flat_map(|round| round.answers.iter().flatten().copied()).collect();
+    let sums: Vec<f64> = (first.answers.iter().zip(&swapped.answers))
+        .filter_map(|(p, q)| Some(f64::from((*p)?) + f64::from((*q)?) - 1.0))
+        .collect();
+    let largest = |gaps: &mut dyn Iterator<Item = f64>| gaps.map(f64::abs).fold(0.0, f64::max);
+    // Preferences over both orders; a pair that nobody answered has none.
+    let prefer = |at: usize| match (first.answers[at], swapped.answers[at]) {
+        (Some(p), Some(q)) => Some(0.5 * (f64::from(p) + 1.0 - f64::from(q))),
+        (Some(p), None) => Some(f64::from(p)),
+        (None, Some(q)) => Some(1.0 - f64::from(q)),
+        (None, None) => None,
+    };
+    let mut beats = vec![vec![false; n]; n];
+    for (at, &(i, j)) in met.iter().enumerate() {
+        if let Some(p) = prefer(at) {
+            beats[i][j] = p > 0.5 + ROUNDING;
+            beats[j][i] = p < 0.5 - ROUNDING;
+        }
+    }
+    let mut report = Report {
+        trajectories: n,
+        comparisons: asked,
+        repeatable,
+        random,
+        range: (given.iter().copied().reduce(f32::min)).zip(given.iter().copied().reduce(f32::max)),
+        out_of_range: all.iter().map(|round| round.wild.len() as u64).sum(),
+        asymmetry: largest(&mut sums.iter().copied()),
+        position_bias: (stats::mean(&sums), stats::std_dev(&sums) / (sums.len().max(1) as f64).sqrt()),
+        one_sided_abstentions: (first.answers.iter().zip(&swapped.answers))
+            .filter(|(p, q)| p.is_some() != q.is_some())
+            .count(),
+        self_preference: largest(&mut own.answers.iter().flatten().map(|&p| f64::from(p) - 0.5)),
+        cyclic_trios: cycle::trios(&beats),
+        trios: n * (n - 1) * n.saturating_sub(2) / 6,
+        cycle: cycle::shortest(&beats),
+        abstained: 1.0 - given.len() as f64 / asked.max(1) as f64,
+        tied: given.iter().filter(|p| **p == 0.5).count() as f64 / given.len().max(1) as f64,
+        microseconds: 1e6 * seconds / asked.max(1) as f64,
+        notes: notes.counts(),
+        violations: Vec::new(),
+        warnings: Vec::new(),
+    };
+    report.judge(&met, all.iter().find_map(|round| round.wild.first().copied()), &sums);
+    Ok(report)
+}
+
+fn round(oracle: &mut dyn Oracle, pairs: &[Pair<'_>], seed: u64) -> Result<Round, OracleError> {
+    let answers = oracle.compare(pairs, &mut ChaCha8Rng::seed_from_u64(seed))?;
+    if answers.len() != pairs.len() {
+        return Err(OracleError::Count { asked: pairs.len(), got: answers.len() });
+    }
+    let mut round = Round { answers: Vec::with_capacity(answers.len()), wild: Vec::new() };
+    for (at, answer) in answers.into_iter().enumerate() {
+        round.answers.push(match answer {
+            Answer::Prefer(p) if (0.0..=1.0).contains(&p) => Some(p),
+            Answer::Prefer(p) => {
+                round.wild.push((at, p));
+                None
+            }
+            Answer::Abstain => None,
+        });
+    }
+    Ok(round)
+}
+
+impl Report {
+    fn judge(&mut self, met: &[(usize, usize)], wild: Option<(usize, f32)>, sums: &[f64]) {
+        let fixed = self.repeatable && !self.random;
+        let mut broken = |holds: bool, what: String| {
+            if !holds {
+                self.violations.push(what);
+            }
+        };
+        if let Some((at, p)) = wild {
+            broken(
+                false,
+                format!("{} answers are no probability, the first {p} for pair {at}", self.out_of_range),
+            );
+        }
+        if let Some(rejected) = self.notes.get("rejected") {
+            broken(false, format!("{rejected} answers of the program are no probability"));
+        }
+        broken(
+            !fixed || self.asymmetry <= ROUNDING,
+            match sums.iter().position(|s| s.abs() == self.asymmetry).and_then(|at| met.get(at)) {
+                Some((i, j)) => format!(
+                    "P(a, b) + P(b, a) is off 1 by up to {:.3}, as between trajectories {i} and {j}",
+                    self.asymmetry
+                ),
+                None => String::new(),
+            },
+        );
+        let (bias, error) = self.position_bias;
+        broken(
+            fixed || bias.abs() <= CHANCE * error + ROUNDING,
+            format!(
+                "the {} place is favoured: P(a, b) + P(b, a) - 1 is {bias:.3} ± {error:.3} on average",
+                if bias > 0.0 { "first" } else { "second" }
+            ),
+        );
+        broken(
+            !fixed || self.one_sided_abstentions == 0,
+            format!("{} pairs are answered in one order and not in the other", self.one_sided_abstentions),
+        );
+        broken(
+            !fixed || self.self_preference <= ROUNDING,
+            format!("a trajectory against itself is off 1/2 by up to {:.3}", self.self_preference),
+        );
+        let mut note = |doubtful: bool, what: &str| {
+            if doubtful {
+                self.warnings.push(what.into());
+            }
+        };
+        note(
+            !self.repeatable,
+            "the same question gets other answers: neither a seed nor a resumed run repeats itself",
+        );
+        note(self.abstained > 0.5, "most pairs get no answer");
+        note(self.tied > 0.9, "nearly all answers are ties: there is little to learn from");
+        note(
+            self.cycle.is_some() && fixed,
+            "preferences go in circles: no single best policy; take the average one (--set result=average)",
+        );
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let kind = match (self.repeatable, self.random) {
+            (false, _) => "no: asked again, it answers otherwise",
+            (true, true) => "random, repeatable by its seed",
+            (true, false) => "yes",
+        };
+        let range = match self.range {
+            Some((low, high)) => format!("{low} to {high}"),
+            None => "no answer".into(),
+        };
+        writeln!(f, "asked          {} comparisons of {} trajectories", self.comparisons, self.trajectories)?;
+        writeln!(f, "deterministic  {kind}")?;
+        writeln!(f, "range          {range}")?;
+        let (bias, error) = self.position_bias;
+        match self.repeatable && !self.random {
+            true => writeln!(f, "antisymmetry   P(a, b) + P(b, a) off 1 by at most {:.1e}", self.asymmetry)?,
+            false => {
+                writeln!(f, "antisymmetry   P(a, b) + P(b, a) off 1 by {bias:.3} ± {error:.3} on average")?
+            }
+        }
+        writeln!(f, "itself         P(a, a) off 1/2 by at most {:.1e}", self.self_preference)?;
+        write!(f, "transitivity   {} of {} trios go in circles", self.cyclic_trios, self.trios)?;
+        if let Some(cycle) = &self.cycle {
+            let names: Vec<String> = cycle.iter().chain(cycle.first()).map(usize::to_string).collect();
+            write!(f, ", such as {}", names.join(" > "))?;
+        }
+        writeln!(f, "\nabstains       {}", percent(self.abstained))?;
+        writeln!(f, "ties           {}", percent(self.tied))?;
+        writeln!(f, "speed          {:.1} µs a comparison", self.microseconds)?;
+        for (kind, count) in &self.notes {
+            writeln!(f, "{kind:<15}{count}")?;
+        }
+        self.warnings.iter().try_for_each(|what| writeln!(f, "note: {what}"))?;
+        self.violations.iter().try_for_each(|what| writeln!(f, "VIOLATION: {what}"))?;
+        writeln!(f, "{}", if self.holds() { "the contract holds" } else { "the contract is broken" })
+    }
+}
