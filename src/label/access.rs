@@ -107,6 +107,10 @@ impl Access {
         let Some(authority) = uri.authority().filter(|a| a.as_str() == host && !host.contains('@')) else {
             return false;
         };
+        let port = &host[authority.host().len()..];
+        if !(port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok())) {
+            return false;
+        }
         let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         match name.parse::<IpAddr>() {
             Ok(ip) => ip.is_loopback() || !self.address.ip().is_loopback(),
