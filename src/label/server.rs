@@ -75,7 +75,7 @@ pub fn listen(address: Option<&str>) -> io::Result<(TcpListener, Option<String>)
     Ok((TcpListener::bind(&resolved[..])?, named))
 }
 
-/// Everything that is served: the page's files, and what [`api`](super::api) answers.
+/// Everything that is served: the page's files, and what `api` answers.
 pub fn router(desk: Arc<Desk>, access: Access) -> Router {
     let mut router = api::routes();
     for (path, kind, text) in FILES {
