@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{fails, ok, spo};
+use common::{fails, kill_midway, ok, spo};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -294,13 +294,7 @@ fn kills_of_trainer_and_judge_leave_no_trace() {
     // The trainer, at moments spread over the run; its judge ends with its stdin.
     for kill in 0..4_u32 {
         let out = format!("trainer-{kill}");
-        let mut child = train(dir, &out).spawn().unwrap();
-        while !dir.join(&out).join("config.toml").exists() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        std::thread::sleep(whole.mul_f64(f64::from(kill * 37 % 100) / 120.0));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill_midway(train(dir, &out), &dir.join(&out), whole.mul_f64(f64::from(kill * 37 % 100) / 120.0));
         // The same judge, by the configuration of the run.
         ok(dir, &["train", "--resume", &out]);
         assert!(metrics(&out) == metrics("whole"), "{out}");

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{fails, ok, spo, stderr};
+use common::{fails, kill_midway, ok, spo, stderr};
 
 /// A run that has everything a checkpoint must hold: queue, log, snapshots, critic, normalised observations.
 const RUN: [&str; 22] = [
@@ -66,14 +66,8 @@ fn ten_kills_at_random_moments_leave_no_trace() {
     let mut stopped_midway = 0;
     for kill in 0..10u32 {
         let out = format!("killed-{kill}");
-        let mut child = train(dir, &out).spawn().unwrap();
-        while !dir.join(&out).join("config.toml").exists() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
         // Spread over the run, in no regular steps.
-        std::thread::sleep(whole.mul_f64(f64::from(kill * 37 % 100) / 110.0));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill_midway(train(dir, &out), &dir.join(&out), whole.mul_f64(f64::from(kill * 37 % 100) / 110.0));
         stopped_midway += u32::from(!dir.join(&out).join("summary.json").exists());
         ok(dir, &["train", "--resume", &out]);
         same_run(dir, "whole", &out);
@@ -130,13 +124,7 @@ fn kills_of_an_off_policy_run_leave_no_trace() {
     let whole = start.elapsed();
     for kill in 1..4 {
         let out = format!("killed-{kill}");
-        let mut child = train_sac(dir, &out).spawn().unwrap();
-        std::thread::sleep(whole.mul_f64(f64::from(kill) * 0.22));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if !dir.join(&out).join("config.toml").exists() {
-            continue;
-        }
+        kill_midway(train_sac(dir, &out), &dir.join(&out), whole.mul_f64(f64::from(kill) * 0.22));
         ok(dir, &["train", "--resume", &out]);
         same_run(dir, "whole", &out);
     }
@@ -186,14 +174,10 @@ fn kills_of_a_run_with_a_reward_model_leave_no_trace() {
         assert_eq!(rows.lines().count(), 1 + 300, "the whole budget is asked");
         for kill in 1..4 {
             let out = format!("{learner}-killed-{kill}");
-            let mut child = train_model(dir, learner, &out).spawn().unwrap();
-            std::thread::sleep(duration.mul_f64(f64::from(kill) * 0.22));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            if dir.join(&out).join("config.toml").exists() {
-                ok(dir, &["train", "--resume", &out]);
-                same_run(dir, &whole, &out);
-            }
+            let moment = duration.mul_f64(f64::from(kill) * 0.22);
+            kill_midway(train_model(dir, learner, &out), &dir.join(&out), moment);
+            ok(dir, &["train", "--resume", &out]);
+            same_run(dir, &whole, &out);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 /// The `spo` command, in `dir`.
 pub fn spo(dir: &Path, args: &[&str]) -> Command {
@@ -37,4 +38,15 @@ pub fn fails(dir: &Path, args: &[&str]) -> String {
     assert!(matches!(output.status.code(), Some(1 | 2)), "spo {args:?} gave {:?}: {message}", output.status);
     assert!(!message.contains("panicked"), "spo {args:?}: {message}");
     message
+}
+
+/// Starts a training, and kills it `after` so long from when `run` became a run's directory.
+pub fn kill_midway(mut training: Command, run: &Path, after: Duration) {
+    let mut child = training.spawn().unwrap();
+    while !run.join("config.toml").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
