@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use common::{fails, ok, spo, stderr, stdout};
+use common::{fails, ok, spo, stderr, stdout, wait_for_file};
 use spo::config::Config;
 use spo::experiment::{Experiment, Shard, runs};
 use spo::report::Report;
@@ -141,11 +140,9 @@ fn slow() -> String {
 
 fn start(dir: &Path, out: &str) -> std::process::Child {
     let mut command = spo(dir, &["experiment", "slow.toml", "--jobs", "2", "--out", out]);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     for run in ["group-0", "skyline-0"] {
-        while !dir.join(out).join(run).join("metrics.csv").metadata().is_ok_and(|m| m.len() > 0) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_for_file(&mut child, &dir.join(out).join(run).join("metrics.csv"));
     }
     child
 }
@@ -258,7 +255,7 @@ fn the_figures_of_a_report_by_hand() {
             fake(dir, &planned.name, &planned.config, score, returns, queries);
         }
     }
-    let report = Report::of(dir).unwrap();
+    let report = Report::of(dir, &mut |_, _| {}).unwrap();
     assert_eq!(report.missing, [("hard-skyline".to_string(), vec![4])]);
     let lines = report.lines();
     let easy = &lines[0];

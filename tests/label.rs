@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use common::{fails, ok, spo};
 use people::{Http, Process, address_of, answer_one, shown, wait_for};
@@ -38,10 +38,14 @@ fn train<'a>(oracle: &'a str, out: &'a str) -> Vec<&'a str> {
     args
 }
 
+/// A child whose address is asked for, by `address_of`.
 fn spawn(dir: &Path, args: &[&str]) -> Process {
-    // What nobody reads must not fill a pipe: those who do not ask for the address get none.
-    let err = if args.contains(&"off") { Stdio::null() } else { Stdio::piped() };
-    Process(spo(dir, args).stdout(Stdio::null()).stderr(err).spawn().unwrap())
+    Process(spo(dir, args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+/// A child whose words nobody reads: they must not fill a pipe.
+fn spawn_quietly(dir: &Path, args: &[&str]) -> Process {
+    Process(spo(dir, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
 fn metrics(dir: &Path, run: &str) -> String {
@@ -74,47 +78,54 @@ fn kills_of_trainer_and_server_lose_no_label_and_count_none_twice() {
 
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listen = address.to_string();
-    let start_server = || spawn(dir, &["label", "run", "--listen", &listen]);
-    let start_trainer = || spawn(dir, &["train", "--resume", "run", "--listen", "off"]);
+    let start_server = || spawn_quietly(dir, &["label", "run", "--listen", &listen]);
+    let start_trainer = || spawn_quietly(dir, &["train", "--resume", "run", "--listen", "off"]);
 
-    let mut trainer = spawn(dir, &[&train("human(wait=forever)", "run")[..], &["--listen", "off"]].concat());
+    let mut trainer =
+        spawn_quietly(dir, &[&train("human(wait=forever)", "run")[..], &["--listen", "off"]].concat());
     wait_for(|| run.join("config.toml").exists());
     let mut server = start_server();
-    let over = AtomicBool::new(false);
-    let mut acknowledged = BTreeMap::new();
-    std::thread::scope(|scope| {
-        let annotator = scope.spawn(|| {
-            let mut acknowledged = BTreeMap::new();
-            while !over.load(Ordering::Relaxed) {
-                match answer_one(Http(address), &run, "point", "Ana") {
-                    Some((pair, answer)) => {
-                        assert_eq!(acknowledged.insert(pair, answer), None, "asked twice")
-                    }
-                    None => std::thread::sleep(Duration::from_millis(10)),
+    let (over, told) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let answer_all = || {
+        let mut acknowledged = BTreeMap::new();
+        while !over.load(Ordering::Relaxed) {
+            match answer_one(Http(address), &run, "point", "Ana") {
+                Some((pair, answer)) => {
+                    assert_eq!(acknowledged.insert(pair, answer), None, "asked twice");
+                    told.store(acknowledged.len(), Ordering::Relaxed);
                 }
+                None => std::thread::sleep(Duration::from_millis(10)),
             }
-            acknowledged
-        });
-        // At moments that no two runs share; the claims hold at every one of them.
+        }
+        acknowledged
+    };
+    let acknowledged = std::thread::scope(|scope| {
+        let annotator = scope.spawn(answer_all);
+        // One or the other every four answers, at a moment after them that no two runs share.
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(std::process::id().into());
-        let mut kills = [0, 0];
-        let done = loop {
-            std::thread::sleep(Duration::from_millis(rng.random_range(0..400)));
-            if let Some(status) = trainer.0.try_wait().unwrap() {
-                break status;
-            }
-            let which = rng.random_range(0..2);
-            if kills[which] < 8 {
-                kills[which] += 1;
-                let victim = if which == 0 { &mut trainer } else { &mut server };
+        let mut kills = 0;
+        let begun = Instant::now();
+        let mut done = None;
+        // No claim is made in here: one that failed would leave the annotator at work for ever.
+        while done.is_none() && !annotator.is_finished() && begun.elapsed() < Duration::from_secs(240) {
+            std::thread::sleep(Duration::from_millis(rng.random_range(0..20)));
+            done = trainer.0.try_wait().unwrap();
+            if done.is_none() && told.load(Ordering::Relaxed) >= 4 * (kills + 1) {
+                let (victim, start): (_, &dyn Fn() -> Process) = if kills % 2 == 0 {
+                    (&mut trainer, &start_trainer)
+                } else {
+                    (&mut server, &start_server)
+                };
                 victim.end();
-                *victim = if which == 0 { start_trainer() } else { start_server() };
+                *victim = start();
+                kills += 1;
             }
-        };
-        assert!(kills.iter().all(|&k| k > 0), "{kills:?}");
+        }
         over.store(true, Ordering::Relaxed);
-        acknowledged = annotator.join().unwrap();
-        assert!(done.success());
+        let acknowledged = annotator.join().unwrap();
+        assert!(done.expect("the training never ended").success());
+        assert!(kills >= 10, "killed {kills} times while {} were answered", acknowledged.len());
+        acknowledged
     });
     server.end();
 

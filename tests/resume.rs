@@ -6,9 +6,9 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{fails, kill_midway, ok, spo, stderr};
+use common::{fails, kill_midway, ok, spo, stderr, wait_for_file};
 
 /// A run that has everything a checkpoint must hold: queue, log, snapshots, critic, normalised observations.
 const RUN: [&str; 22] = [
@@ -80,10 +80,8 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     assert!(train(dir, "whole").status().unwrap().success());
-    let child = train(dir, "stopped").stderr(Stdio::piped()).spawn().unwrap();
-    while !dir.join("stopped/metrics.csv").metadata().is_ok_and(|m| m.len() > 0) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let mut child = train(dir, "stopped").stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_file(&mut child, &dir.join("stopped/metrics.csv"));
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

@@ -79,20 +79,19 @@ pub fn right_answer(run: &Path, env: &str, shown: &Shown) -> &'static str {
     }
 }
 
-/// Answers one pair if there is one, whatever it takes; returns the pair and the answer that was acknowledged.
+/// Answers one pair if there is one, though the server be away for up to a minute; returns the pair and the answer that was acknowledged.
 pub fn answer_one(http: Http, run: &Path, env: &str, name: &str) -> Option<(i64, &'static str)> {
     let (status, task) = http.post("/api/next", &json!({ "annotator": name })).ok()?;
     let pair = task["pair"].as_i64().filter(|_| status == 200)?;
     let answer = right_answer(run, env, &shown(run, pair, name));
     let body = json!({ "annotator": name, "pair": pair, "answer": answer, "watched": true });
-    loop {
-        // No answer may mean that the server died before or after it kept the label.
-        match http.post("/api/answer", &body) {
-            Ok((200, _)) => return Some((pair, answer)),
-            Ok((status, why)) => panic!("{status}: {why}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
+    // No answer may mean that the server died before or after it kept the label.
+    wait_for(|| match http.post("/api/answer", &body) {
+        Ok((200, _)) => true,
+        Ok((status, why)) => panic!("{status}: {why}"),
+        Err(_) => false,
+    });
+    Some((pair, answer))
 }
 
 /// A child that does not outlive its test.

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 /// The `spo` command, in `dir`.
@@ -40,12 +40,21 @@ pub fn fails(dir: &Path, args: &[&str]) -> String {
     message
 }
 
+/// Waits until a file that a child writes has bytes; fails where the child ends without it.
+#[track_caller]
+pub fn wait_for_file(child: &mut Child, file: &Path) {
+    let written = || file.metadata().is_ok_and(|m| m.len() > 0);
+    while !written() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none() || written(), "{ended:?} without {}", file.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Starts a training, and kills it `after` so long from when `run` became a run's directory.
 pub fn kill_midway(mut training: Command, run: &Path, after: Duration) {
     let mut child = training.spawn().unwrap();
-    while !run.join("config.toml").exists() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_for_file(&mut child, &run.join("config.toml"));
     std::thread::sleep(after);
     child.kill().unwrap();
     child.wait().unwrap();
