@@ -64,6 +64,9 @@ pub struct Experiment {
     /// What its runs are measured by.
     #[serde(default)]
     pub metric: Metric,
+    /// What the report shows of them besides, a column each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Metric>,
     /// The method whose score is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skyline: Option<String>,

@@ -25,7 +25,8 @@
 //! 6. [`learner`]: an update of the policy: on-policy (PPO), on a [`device`] of choice, or from a replay (SAC).
 //! 7. [`run`]: a row of metrics, a checkpoint now and then.
 //!
-//! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave.
+//! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
+//! [`tournament`] lets trained policies play each other.
 //!
 //! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
 //! preferences; [`game`] solves small cases exactly.
@@ -63,6 +64,7 @@ pub mod snapshots;
 mod spo;
 pub mod stats;
 pub mod tensors;
+pub mod tournament;
 pub mod train;
 mod weights;
 

@@ -28,6 +28,7 @@ use spo_envs::Spec;
 
 use crate::game::PreferenceMatrix;
 use crate::rollout::Trajectory;
+use time_share::TimeShare;
 
 pub mod check;
 pub mod counted;
@@ -98,6 +99,12 @@ pub trait Oracle: Send {
     /// All pairs of K are then compared by sorting K numbers, with the same answers.
     fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
         let _ = trajectory;
+        None
+    }
+
+    /// The constraint on a whole trajectory that this oracle puts above all else, where there is one: a trained result
+    /// is measured by how often it keeps to it.
+    fn constraint(&self) -> Option<TimeShare> {
         None
     }
 

@@ -170,11 +170,7 @@ pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
 /// # Errors
 /// [`PlotError::Ending`], [`PlotError::Write`].
 pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // The one failure is an invalid font, and this one is built in.
-        let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
-    });
+    register_font();
     let size = (WIDTH, LINE * (sheet.legend.len() as u32 + 1) + ROW * sheet.rows.len().max(1) as u32);
     let write = |why: String| PlotError::Write { path: out.into(), why };
     match out.extension().and_then(|e| e.to_str()) {
@@ -186,6 +182,15 @@ pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
         Some("png") => draw(&BitMapBackend::new(out, size).into_drawing_area(), sheet).map_err(write),
         _ => Err(PlotError::Ending(out.into())),
     }
+}
+
+/// Makes the font of all pictures known.
+pub(crate) fn register_font() {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        // The one failure is an invalid font, and this one is built in.
+        let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+    });
 }
 
 /// The rows of a run's metrics.

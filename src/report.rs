@@ -2,17 +2,23 @@
 //!
 //! - [`Report::of`]: the runs that are there, and which are missing or failed.
 //! - [`figures`]: interquartile means, shares of the skyline, probabilities of improvement.
+//! - A [`tournament`] of each task's runs, where the experiment measures them against each other.
 //! - [`write`](mod@write): Markdown, CSV and SVG.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::experiment::{Cell, Experiment, ExperimentError, RECORD};
+use crate::experiment::{Cell, Experiment, ExperimentError, Metric, RECORD};
+use crate::game::PreferenceMatrix;
 use crate::plot::{self, PlotError};
 use crate::run::{Run, files};
 use crate::tensors::{self, FileError};
-use crate::train::{Record, Summary};
+use crate::tournament::{self, Player, Setting, Standing, concentration};
+use crate::train::{self, Record, Summary, TrainError};
+use crate::{oracle, policy_file};
 
 pub mod figures;
+mod positions;
 pub mod write;
 
 /// What can go wrong with a report.
@@ -54,6 +60,14 @@ pub enum ReportError {
         /// What the experiment measures.
         metric: &'static str,
     },
+    /// The runs of a task cannot play each other.
+    #[error("the tournament of {task}: {why}")]
+    Tournament {
+        /// The task; the experiment's directory where it has no name.
+        task: String,
+        /// Why.
+        why: String,
+    },
     /// Nothing to report.
     #[error("no run in {0} has ended yet")]
     Empty(PathBuf),
@@ -72,6 +86,8 @@ pub struct Report {
     pub missing: Vec<(String, Vec<u64>)>,
     /// Runs that failed, each with its last error.
     pub failed: Vec<(String, String)>,
+    /// The win rates of each task's runs against each other, where the experiment measures them so.
+    pub games: Vec<(String, PreferenceMatrix)>,
 }
 
 /// A cell and its runs that ended.
@@ -92,34 +108,59 @@ pub struct RunReport {
     pub score: f64,
     /// Its figures at the end.
     pub summary: Summary,
+    /// What it measures besides, in the order of the experiment's `also`.
+    pub also: Vec<f64>,
     /// Its metrics.
     pub records: Vec<Record>,
+    /// Where its trajectories of the tournament ended, where there was one: (x, y), the first two observations.
+    pub positions: Vec<[f32; 2]>,
 }
 
 impl Report {
-    /// Of the runs in an experiment's directory, those of seeds beyond the plan's among them.
+    /// Of the runs in an experiment's directory, those of seeds beyond the plan's among them; `progress` hears how far
+    /// their tournaments are.
     ///
     /// # Errors
     /// [`ReportError`]: no experiment, a damaged file, a run of another configuration, no run at all.
-    pub fn of(dir: &Path) -> Result<Self, ReportError> {
+    pub fn of(dir: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Self, ReportError> {
         let record = dir.join(RECORD);
         if !record.exists() {
             return Err(ReportError::NoExperiment(dir.into()));
         }
         let experiment = Experiment::from_file(&record, false)?;
-        let mut report =
-            Self { dir: dir.into(), cells: Vec::new(), missing: Vec::new(), failed: Vec::new(), experiment };
+        let mut report = Self {
+            dir: dir.into(),
+            cells: Vec::new(),
+            missing: Vec::new(),
+            failed: Vec::new(),
+            games: Vec::new(),
+            experiment,
+        };
         for cell in report.experiment.cells(&record)? {
-            let cell = report.collect(cell)?;
-            report.cells.push(cell);
+            let ended = report.ended(&cell)?;
+            report.cells.push(CellReport { cell, runs: ended });
         }
         if report.cells.iter().all(|c| c.runs.is_empty()) {
             return Err(ReportError::Empty(dir.into()));
         }
+        let measures = report.measures();
+        let mut played = BTreeMap::new();
+        if measures.iter().any(|metric| metric.is_played()) {
+            for task in report.tasks().into_iter().map(String::from).collect::<Vec<_>>() {
+                report.play(&task, &mut played, progress)?;
+            }
+        }
+        report.measure(&measures, &played)?;
         Ok(report)
     }
 
-    fn collect(&mut self, cell: Cell) -> Result<CellReport, ReportError> {
+    /// What the runs are measured by: the metric, then what is shown besides.
+    fn measures(&self) -> Vec<Metric> {
+        std::iter::once(self.experiment.metric).chain(self.experiment.also.clone()).collect()
+    }
+
+    /// The runs of a cell that ended, not measured yet; what is missing and what failed is noted.
+    fn ended(&mut self, cell: &Cell) -> Result<Vec<RunReport>, ReportError> {
         let mut seeds = cell.seeds.clone();
         seeds.extend(seeds_in(&self.dir, &cell.name));
         seeds.sort_unstable();
@@ -143,15 +184,81 @@ impl Report {
             let path = dir.join(files::SUMMARY);
             let summary: Summary = serde_json::from_slice(&tensors::read(&path)?)
                 .map_err(|e| FileError::Damaged { path, why: e.to_string() })?;
-            let metric = self.experiment.metric;
-            let score = (metric.of(&summary))
-                .ok_or_else(|| ReportError::Metric { dir: dir.clone(), metric: metric.title() })?;
-            runs.push(RunReport { seed, score, summary, records: plot::records(&dir)? });
+            let (also, positions) = (Vec::new(), Vec::new());
+            runs.push(RunReport {
+                seed,
+                score: f64::NAN,
+                summary,
+                also,
+                records: plot::records(&dir)?,
+                positions,
+            });
         }
         if !missing.is_empty() {
             self.missing.push((cell.name.clone(), missing));
         }
-        Ok(CellReport { cell, runs })
+        Ok(runs)
+    }
+
+    /// Lets the runs of a task play each other by their oracle; `played` has each run's standing by its name.
+    fn play(
+        &mut self,
+        task: &str,
+        played: &mut BTreeMap<String, (Standing, f64)>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), ReportError> {
+        let task_of = |c: &&mut CellReport| c.cell.task == task && !c.runs.is_empty();
+        let Some(first) = self.cells.iter_mut().find(task_of) else { return Ok(()) };
+        let called = if task.is_empty() { self.dir.display().to_string() } else { task.into() };
+        let fail = |why: String| ReportError::Tournament { task: called.clone(), why };
+        let (env, oracle) = (first.cell.config.env.clone(), first.cell.config.oracle.clone());
+        let begin = || -> Result<_, TrainError> {
+            let factory = train::registered(&env)?;
+            let mut judge = oracle::parse(&oracle)?;
+            judge.prepare(factory()?.spec(), &oracle::Notes::default())?;
+            Ok((factory, judge))
+        };
+        let (factory, judge) = begin().map_err(|e| fail(e.to_string()))?;
+        let mut players = Vec::new();
+        for name in self.cells.iter().filter(|c| c.cell.task == task).flat_map(CellReport::names) {
+            let (_, policies) = policy_file::load(&self.dir.join(&name).join(files::POLICY))?;
+            players.push(Player { name, policies });
+        }
+        let (tournament, standings) =
+            tournament::play(&players, &factory, judge, &Setting::default(), progress)
+                .and_then(|t| t.standings().map(|s| (t, s)).map_err(Into::into))
+                .map_err(|e| fail(e.to_string()))?;
+        let mut rollouts = tournament.rollouts.iter();
+        for run in self.cells.iter_mut().filter(|c| c.cell.task == task).flat_map(|c| &mut c.runs) {
+            let ends = rollouts.next().map(|r| &r.episodes[..]).unwrap_or_default();
+            run.positions = ends.iter().filter_map(|e| e.final_obs.first_chunk().copied()).collect();
+        }
+        for (standing, rollout) in standings.into_iter().zip(&tournament.rollouts) {
+            played.insert(standing.name.clone(), (standing, concentration(rollout)));
+        }
+        self.games.push((task.into(), tournament.game));
+        Ok(())
+    }
+
+    fn measure(
+        &mut self,
+        measures: &[Metric],
+        played: &BTreeMap<String, (Standing, f64)>,
+    ) -> Result<(), ReportError> {
+        for cell in &mut self.cells {
+            let names = cell.names();
+            for (run, name) in cell.runs.iter_mut().zip(names) {
+                let value = |metric: &Metric| {
+                    (metric.of(&run.summary, played.get(&name))).ok_or_else(|| ReportError::Metric {
+                        dir: self.dir.join(&name),
+                        metric: metric.title(),
+                    })
+                };
+                run.also = measures.iter().map(value).collect::<Result<_, _>>()?;
+                run.score = run.also.remove(0);
+            }
+        }
+        Ok(())
     }
 
     /// The missing runs, `CELL SEEDS` each.
@@ -176,6 +283,11 @@ impl Report {
 }
 
 impl CellReport {
+    /// The names of its runs, `CELL-SEED`.
+    pub fn names(&self) -> Vec<String> {
+        self.runs.iter().map(|run| self.cell.at(run.seed).name).collect()
+    }
+
     /// What its runs scored.
     pub fn scores(&self) -> Vec<f64> {
         self.runs.iter().map(|run| run.score).collect()

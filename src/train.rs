@@ -13,6 +13,7 @@ use crate::device::{self, DeviceError};
 use crate::game::PreferenceMatrix;
 use crate::learner::{Learner, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::opponents::Opponents;
+use crate::oracle::time_share::TimeShare;
 use crate::oracle::{Counted, Notes, Oracle, OracleError};
 use crate::policy::{Acting, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
@@ -174,6 +175,9 @@ pub struct Summary {
     /// Likewise: what a best reply gains against the result, in margins 2P − 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exploitability: Option<f64>,
+    /// Where the oracle puts a constraint above all else: the share of evaluation episodes that keep to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint_kept: Option<f64>,
     /// The program's commit, as far as it knows; see [`COMMIT`](crate::run::COMMIT).
     #[serde(default)]
     pub commit: Option<String>,
@@ -204,6 +208,8 @@ pub struct Trainer {
     snapshots: Snapshots,
     /// What the oracle plays, where it is a game over options.
     game: Option<PreferenceMatrix>,
+    /// What the oracle demands of a whole trajectory.
+    constraint: Option<TimeShare>,
     iteration: u64,
     env_steps: u64,
     seconds: f64,
@@ -244,7 +250,7 @@ impl Trainer {
             }
             LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac(), config.seed)),
         };
-        let game = oracle.game();
+        let (game, constraint) = (oracle.game(), oracle.constraint());
         let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
         if let Some((path, keep)) = log {
             counted.log_to(path, keep)?;
@@ -274,6 +280,7 @@ impl Trainer {
             scorer,
             snapshots,
             game,
+            constraint,
             iteration: 0,
             env_steps: 0,
             seconds: 0.0,
@@ -463,8 +470,13 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Env`].
     pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
-        let returns =
-            evaluate(result, &self.factory, self.config.seed, self.config.eval_episodes, Acting::Mode)?;
+        let request = evaluation(result, self.config.seed, self.config.eval_episodes, Acting::Mode);
+        let evaluated = rollout::collect(result, &self.factory, &request)?;
+        let returns = evaluated.returns();
+        let kept = self.constraint.map(|constraint| {
+            let kept = evaluated.episodes.iter().filter(|e| constraint.keeps(e.trajectory())).count();
+            kept as f64 / evaluated.episodes.len() as f64
+        });
         let solved = self.game.as_ref().and_then(|game| against_the_game(game, result));
         Ok(Summary {
             eval_return_mean: stats::mean(&returns),
@@ -485,6 +497,7 @@ impl Trainer {
             }),
             minimax_distance: solved.map(|(distance, _)| distance),
             exploitability: solved.map(|(_, exploitability)| exploitability),
+            constraint_kept: kept,
             commit: crate::run::COMMIT.map(String::from),
             notes: self.notes.counts(),
         })

@@ -103,6 +103,30 @@ fn pictures_show_the_body_in_world_coordinates() {
 }
 
 #[test]
+fn the_ant_that_sees_its_place_is_the_ant() {
+    if !common::available("Ant-v5") {
+        return;
+    }
+    let [mut ant, mut placed] = ["Ant-v5", "Ant-v5-xy"].map(|id| Checked::new(make(id).unwrap()));
+    let (mut seen, mut with_place) = (vec![0.0; ant.spec().obs_dim], vec![0.0; placed.spec().obs_dim]);
+    assert_eq!(with_place.len(), seen.len() + 2);
+    ant.reset(&mut ChaCha8Rng::seed_from_u64(3), &mut seen).unwrap();
+    placed.reset(&mut ChaCha8Rng::seed_from_u64(3), &mut with_place).unwrap();
+    for t in 0..20 {
+        assert_eq!(with_place[2..], seen, "step {t}");
+        let before = with_place[0];
+        let action = [0.9, -0.7, 0.2, 0.4, -0.3, 0.8, -0.6, 0.1];
+        let step = ant.step(&action, &mut seen).unwrap();
+        assert_eq!(placed.step(&action, &mut with_place).unwrap(), step);
+        assert!((with_place[0] - before).abs() < 1.0, "metres within 0.05 s");
+    }
+    let mut state = [0.0; 29];
+    (state[0], state[1], state[2], state[3]) = (3.0, -1.5, 0.75, 1.0);
+    placed.restore(&state, &mut with_place).unwrap();
+    assert_eq!(with_place[..3], [3.0, -1.5, 0.75]);
+}
+
+#[test]
 fn one_model_serves_tasks_on_many_threads() {
     if !common::available("Ant-v5") {
         return;
@@ -123,7 +147,7 @@ fn one_model_serves_tasks_on_many_threads() {
 
 #[test]
 fn the_library_that_is_found_is_checked() {
-    assert!(registry().iter().filter(|entry| entry.needs_mujoco()).count() == 26);
+    assert!(registry().iter().filter(|entry| entry.needs_mujoco()).count() == 27);
     if !common::available("HalfCheetah-v5") {
         return;
     }

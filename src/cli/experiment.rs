@@ -25,6 +25,7 @@ a checkpoint.
   title = \"Pendulum from comparisons\"
   question = \"How close do comparisons alone come to the task's own reward?\"
   seeds = 5                     0 to 4; or a list
+  metric = \"eval_return\"        what a run is measured by; also = [...] for more columns of the report
   skyline = \"skyline\"           the method that the report counts as 1
   reference = [\"group\"]         the method that it holds against the others
   [base]                        keys of every run (spo train --show-config)

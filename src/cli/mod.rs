@@ -16,6 +16,7 @@ mod play;
 mod plot;
 mod progress;
 mod report;
+mod tournament;
 mod train;
 
 /// Self-play preference optimization: learns policies from pairwise comparisons, without a reward model.
@@ -38,6 +39,7 @@ Examples:
   spo plot runs/pendulum-s*                 curves over seeds
   spo experiment experiments/pendulum.toml && spo report results/pendulum
   spo mujoco install && spo train HalfCheetah-v5@200
+  spo tournament runs/point-*               trained policies play each other
   spo play runs/pendulum-s0                 watch an episode
   spo train point --oracle human            you compare, at a page in the browser
   spo game votes.csv                        solve a preference matrix exactly";
@@ -52,6 +54,8 @@ enum Verb {
     Report(report::Args),
     /// Evaluate a run's trained policy
     Eval(eval::Args),
+    /// Let trained runs play each other: win rates, exploitability, Elo
+    Tournament(tournament::Args),
     /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
     Plot(plot::Args),
     /// Draw an episode of a run or an environment: animated SVG or GIF, or a folder of PNGs
@@ -86,6 +90,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Experiment(args)) => experiment::run(&args),
         Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::Eval(args)) => eval::run(&args),
+        Some(Verb::Tournament(args)) => tournament::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
         Some(Verb::Play(args)) => play::run(&args),
         Some(Verb::Label(args)) => label::run(&args),

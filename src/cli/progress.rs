@@ -16,6 +16,19 @@ pub fn read(line: &str) -> Option<u64> {
     line.strip_prefix(LINE)?.split_once(" of ")?.0.parse().ok()
 }
 
+/// A bar of work that is counted; nothing is drawn but on a terminal.
+pub fn plain() -> ProgressBar {
+    let template = "{bar:28} {percent:>3}%  {elapsed} / {eta} left";
+    let style = ProgressStyle::with_template(template).expect("a template that indicatif knows");
+    ProgressBar::no_length().with_style(style)
+}
+
+/// So much of a [`plain`] bar's work is done.
+pub fn show(bar: &ProgressBar, done: usize, of: usize) {
+    bar.set_length(of as u64);
+    bar.set_position(done as u64);
+}
+
 /// Shows how a training goes.
 pub struct Progress {
     bar: Option<ProgressBar>,

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use spo::report::{Report, write};
 
+use super::progress;
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Reads what `spo experiment` left in a directory and writes
@@ -15,6 +17,12 @@ Reads what `spo experiment` left in a directory and writes
   report.csv   the table of cells
   runs.csv     one row a run
   report.svg   training returns against steps and against queries
+
+and, where the experiment measures runs against each other or more than one thing of them,
+
+  measures.csv        every measure of every run
+  tournament-TASK.csv the win rates of the task's runs by its oracle, a preference matrix for `spo game`
+  positions.csv/.svg  where the trajectories ended, where `concentration` is measured
 
 It may be called while the experiment runs. The same runs give the same figures.
 
@@ -31,15 +39,16 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let report = Report::of(&args.dir)?;
+    let bar = progress::plain();
+    let report = Report::of(&args.dir, &mut |done, of| progress::show(&bar, done, of))?;
+    bar.finish_and_clear();
     let out = args.out.as_ref().unwrap_or(&args.dir);
-    write::write(&report, out)?;
+    let written = write::write(&report, out)?;
     for (name, why) in &report.failed {
         eprintln!("failed: {name}: {why}");
     }
     if !report.missing.is_empty() {
         eprintln!("missing: {}", report.missing_runs().join("; "));
     }
-    let paths = write::FILES.map(|name| format!("{}\n", out.join(name).display()));
-    super::print(&paths.concat())
+    super::print(&written.iter().map(|path| format!("{}\n", path.display())).collect::<String>())
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tournament::Standing;
 use crate::train::Summary;
 
-/// One number of a run's summary.
+/// One number of a run: of its summary, or of a tournament of the runs of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -15,21 +16,38 @@ pub enum Metric {
     MinimaxDistance,
     /// What a best reply gains against the result, in margins 2P − 1.
     Exploitability,
+    /// Share of evaluation episodes that keep to the constraint of the oracle.
+    ConstraintKept,
+    /// Mean win rate against the results of the task's other runs.
+    WinRate,
+    /// The largest margin 2P − 1 by which the result of another run of the task beats it.
+    HeldOutExploitability,
+    /// How much the final positions lie in one direction from the origin: 1 in one, 0 all around.
+    Concentration,
 }
 
 impl Metric {
-    /// Its value in a run, where the run has it.
-    pub fn of(self, summary: &Summary) -> Option<f64> {
+    /// Whether the task's runs must play each other for it.
+    pub fn is_played(self) -> bool {
+        matches!(self, Self::WinRate | Self::HeldOutExploitability | Self::Concentration)
+    }
+
+    /// Its value in a run, where the summary, or the tournament (standing and concentration), has it.
+    pub fn of(self, summary: &Summary, played: Option<&(Standing, f64)>) -> Option<f64> {
         match self {
             Self::EvalReturn => Some(summary.eval_return_mean),
             Self::MinimaxDistance => summary.minimax_distance,
             Self::Exploitability => summary.exploitability,
+            Self::ConstraintKept => summary.constraint_kept,
+            Self::WinRate => played.map(|(standing, _)| standing.win_rate),
+            Self::HeldOutExploitability => played.map(|(standing, _)| standing.exploitability),
+            Self::Concentration => played.map(|(_, concentration)| *concentration),
         }
     }
 
     /// Whether less is better.
     pub fn is_a_loss(self) -> bool {
-        self != Self::EvalReturn
+        !matches!(self, Self::EvalReturn | Self::ConstraintKept | Self::WinRate)
     }
 
     /// In a table.
@@ -38,6 +56,10 @@ impl Metric {
             Self::EvalReturn => "return",
             Self::MinimaxDistance => "distance to the minimax winner",
             Self::Exploitability => "exploitability",
+            Self::ConstraintKept => "share that keeps the constraint",
+            Self::WinRate => "win rate against the other runs",
+            Self::HeldOutExploitability => "exploitability by the other runs",
+            Self::Concentration => "concentration of final headings",
         }
     }
 }

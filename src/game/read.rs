@@ -1,4 +1,4 @@
-//! Games from CSV: a matrix of P(row beats column), or rankings with their voters.
+//! Games from and to CSV: a matrix of P(row beats column), or rankings with their voters.
 
 use std::io::Read;
 use std::path::Path;
@@ -31,6 +31,19 @@ impl PreferenceMatrix {
         let rows: Vec<StringRecord> = csv.records().collect::<Result<_, _>>().map_err(bad_csv)?;
         let is_rankings = header.len() == 2 && &header[0] == "count" && &header[1] == "ranking";
         if is_rankings { rankings(&rows, origin) } else { matrix(&header, &rows, origin) }
+    }
+
+    /// The matrix as CSV, as [`from_csv`](Self::from_csv) reads it.
+    pub fn to_csv(&self) -> String {
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let names = self.names().iter().map(String::as_str);
+        csv.write_record(std::iter::once("").chain(names)).expect("into memory");
+        for (i, name) in self.names().iter().enumerate() {
+            let row = (0..self.len()).map(|j| self.p(i, j).to_string());
+            csv.write_record(std::iter::once(name.clone()).chain(row))
+                .expect("rows of one length, into memory");
+        }
+        String::from_utf8(csv.into_inner().expect("into memory")).expect("names are text")
     }
 }
 

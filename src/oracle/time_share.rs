@@ -9,6 +9,7 @@ use crate::rollout::Trajectory;
 /// misses by less wins, and between two that miss by as much, as where both keep to it, the longer return.
 ///
 /// No sum of rewards of single steps orders trajectories so. A design of this project: the paper's own is not known.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeShare {
     /// In [0, 1].
     pub low: f64,
@@ -23,6 +24,11 @@ impl TimeShare {
         let share = costly as f64 / t.len().max(1) as f64;
         (self.low - share).max(share - self.high).max(0.0)
     }
+
+    /// Whether the share of costly steps lies within.
+    pub fn keeps(&self, t: Trajectory<'_>) -> bool {
+        self.miss(t) == 0.0
+    }
 }
 
 impl Oracle for TimeShare {
@@ -32,6 +38,10 @@ impl Oracle for TimeShare {
             decided => decided,
         };
         Ok(pairs.iter().map(|p| Answer::Prefer(answer(p))).collect())
+    }
+
+    fn constraint(&self) -> Option<TimeShare> {
+        Some(*self)
     }
 }
 
@@ -51,10 +61,12 @@ mod tests {
             costs: &costs[i],
             origin: None,
         };
+        let share = TimeShare { low: 0.25, high: 0.5 };
+        assert_eq!([0, 1, 2, 3].map(|i| share.keeps(at(i))), [false, true, true, false]);
         let mut rng = crate::random::stream(0, crate::random::Stream("test"), 0, 0);
         let mut p = |a, b| {
             let pair = [Pair { a: at(a), b: at(b) }];
-            TimeShare { low: 0.25, high: 0.5 }.compare(&pair, &mut rng).unwrap()[0]
+            { share }.compare(&pair, &mut rng).unwrap()[0]
         };
         // Shares 1, ½, ¼, 0 miss [¼, ½] by ½, 0, 0, ¼; returns 36, 8, 7, 32.
         assert_eq!(p(1, 0), Answer::Prefer(1.0), "kept to, whatever the return");

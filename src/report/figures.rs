@@ -28,6 +28,8 @@ pub struct Line {
     pub mean: f64,
     /// Half width of the mean's interval (Student's t).
     pub ci95: f64,
+    /// Interquartile means of what is measured besides.
+    pub also: Vec<Estimate>,
     /// The score between the untrained policy, 0, and the skyline, 1.
     pub share: Option<Estimate>,
     /// Interquartile mean of the training return at as many environment steps as every cell of the task made.
@@ -124,6 +126,9 @@ impl Report {
             iqm: estimate(std::slice::from_ref(&scores), |s| iqm(&s[0])),
             mean: stats::mean(&scores),
             ci95: stats::ci95(&scores),
+            also: (0..self.experiment.also.len())
+                .map(|i| estimate(&[cell.runs.iter().map(|run| run.also[i]).collect()], |s| iqm(&s[0])))
+                .collect(),
             share: self.share(&cell.cell.method, &[task]),
             at_steps: at(|r| r.env_steps, reach.steps),
             at_queries: at(|r| r.queries, reach.queries),

@@ -2,31 +2,51 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::figures::{Estimate, Improvement, Line};
-use super::{Report, ReportError, RunReport};
+use super::{Report, ReportError, RunReport, positions};
+use crate::experiment::Metric;
 use crate::plot::{self, Curve, Figure, Row, Sheet};
 use crate::tensors::{FileError, write_atomically};
 
-/// Names of the files of a report.
-pub const FILES: [&str; 4] = ["report.md", "report.csv", "runs.csv", "report.svg"];
-
-/// Writes a report's [`FILES`] into a folder, which is made.
+/// Writes a report's files into a folder, which is made, and returns their paths: `report.md`, `report.csv`, `runs.csv`,
+/// `report.svg`; where there is more than one measure, `measures.csv`; where runs played each other,
+/// `tournament-TASK.csv`; where their final headings are measured, `positions.csv` and `positions.svg`.
 ///
 /// # Errors
 /// [`ReportError::File`], [`ReportError::Plot`].
-pub fn write(report: &Report, out: &Path) -> Result<(), ReportError> {
+pub fn write(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     std::fs::create_dir_all(out).map_err(|source| FileError::Write { path: out.into(), source })?;
     let lines = report.lines();
-    let [markdown, table, runs, picture] = FILES.map(|name| out.join(name));
-    write_atomically(&markdown, report.markdown(&lines).as_bytes())?;
-    write_atomically(&table, csv(lines.iter().map(LineRow::of)).as_bytes())?;
-    write_atomically(&runs, csv(report.run_rows()).as_bytes())?;
+    let mut files = vec![
+        ("report.md".to_string(), report.markdown(&lines)),
+        ("report.csv".into(), csv(lines.iter().map(LineRow::of))),
+        ("runs.csv".into(), csv(report.run_rows())),
+    ];
+    if !report.experiment.also.is_empty() {
+        files.push(("measures.csv".into(), csv(report.measure_rows())));
+    }
+    for (task, game) in &report.games {
+        let name = if task.is_empty() { "tournament.csv".into() } else { format!("tournament-{task}.csv") };
+        files.push((name, game.to_csv()));
+    }
+    if report.measures().contains(&Metric::Concentration) {
+        files.push((positions::TABLE.into(), csv(positions::rows(report))));
+        files.push((positions::PICTURE.into(), positions::picture(report)?));
+    }
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = out.join(name);
+        write_atomically(&path, text.as_bytes())?;
+        written.push(path);
+    }
+    let picture = out.join("report.svg");
     plot::sheet(&report.sheet(), &picture)?;
-    Ok(())
+    written.push(picture);
+    Ok(written)
 }
 
 /// A row of `report.csv`.
@@ -92,6 +112,15 @@ struct RunRow<'a> {
     commit: &'a str,
 }
 
+/// A row of `measures.csv`.
+#[derive(Serialize)]
+struct MeasureRow<'a> {
+    cell: &'a str,
+    seed: u64,
+    measure: Metric,
+    value: f64,
+}
+
 fn csv(rows: impl Iterator<Item = impl Serialize>) -> String {
     let mut csv = csv::Writer::from_writer(Vec::new());
     for row in rows {
@@ -118,6 +147,16 @@ impl Report {
             seconds: run.summary.seconds,
             device: &run.summary.device,
             commit: run.summary.commit.as_deref().unwrap_or_default(),
+        })
+    }
+
+    fn measure_rows(&self) -> impl Iterator<Item = MeasureRow<'_>> {
+        let measures = self.measures();
+        let runs = self.cells.iter().flat_map(|c| c.runs.iter().map(|run| (c.cell.name.as_str(), run)));
+        runs.flat_map(move |(cell, run)| {
+            let values = std::iter::once(run.score).chain(run.also.clone());
+            let row = |(measure, value)| MeasureRow { cell, seed: run.seed, measure, value };
+            measures.clone().into_iter().zip(values).map(row)
         })
     }
 
@@ -153,10 +192,16 @@ impl Report {
         }
         self.overall_table(&mut text);
         improvements(&self.improvements(), &mut text);
+        if self.measures().contains(&Metric::Concentration) {
+            text += &format!("![final positions]({})\n\n{}\n\n", positions::PICTURE, positions::CAPTION);
+        }
         text += "![training returns](report.svg)\n\nTraining returns of the sampling policy, mean over seeds and its \
                  95 % interval, against environment steps and against queries; a method that asks nobody is drawn \
                  there dashed, at the level where it ended.\n\n";
         text += NOTES;
+        if !self.games.is_empty() {
+            text += PLAYED;
+        }
         text
     }
 
@@ -210,6 +255,7 @@ impl Report {
         let share = lines.iter().any(|line| line.share.is_some());
         let queries = reach.queries > 0;
         let mut header = vec!["cell".to_string(), "seeds".into(), format!("{metric}, IQM"), "mean".into()];
+        header.extend(self.experiment.also.iter().map(|metric| format!("{}, IQM", metric.title())));
         header.extend(share.then(|| "share of skyline".into()));
         header.push(format!("training return at {} steps", whole(reach.steps as f64)));
         header.extend(queries.then(|| format!("at {} queries", whole(reach.queries as f64))));
@@ -219,6 +265,7 @@ impl Report {
         for line in lines {
             let mut cells = vec![line.cell.clone(), ranges(&line.seeds), shown(&line.iqm)];
             cells.push(format!("{} ± {}", number(line.mean), number(line.ci95)));
+            cells.extend(line.also.iter().map(shown));
             cells.extend(share.then(|| line.share.as_ref().map_or_else(|| "-".into(), shown)));
             cells.push(line.at_steps.as_ref().map_or_else(|| "-".into(), shown));
             cells.extend(queries.then(|| line.at_queries.as_ref().map_or_else(|| "-".into(), shown)));
@@ -263,6 +310,11 @@ over seeds, 10,000 draws (Agarwal et al. 2021); from five seeds or fewer they ar
 interval of the mean. Share of skyline: 0 is the untrained policy's return, 1 the skyline's. The training return at equal \
 steps or queries is that of the sampling policy over the last tenth before as much as every cell of the table has, IQM. \
 P(better): a run of the method does better than a run of the other, ties counted half.\n";
+
+const PLAYED: &str = "\
+The runs of a task played each other: trajectories of sampled actions from 16 states, 8 of each run from each, compared by \
+the task's oracle. A run never met the others while it trained. The largest of several measured margins is a little too \
+large: a margin's standard error is about 0.03.\n";
 
 fn row(cells: &[String], text: &mut String) {
     let _ = writeln!(text, "| {} |", cells.join(" | "));

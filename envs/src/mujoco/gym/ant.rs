@@ -1,11 +1,19 @@
-//! Ant-v5: run forward on four legs.
+//! Ant-v5: run forward on four legs; and the same with its place among the observations.
 
 use super::{Limit, Noise, Outcome, Start, Task, View, control_cost, squares};
 use crate::mujoco::native::Simulation;
+use crate::mujoco::observation::Observation;
 
 /// External forces on the bodies, each number within ±1.
 fn forces(sim: &Simulation) -> Vec<f64> {
     sim.cfrc_ext().iter().map(|f| f.clamp(-1.0, 1.0)).collect()
+}
+
+/// Positions from the `from`-th on, velocities, and the forces on all bodies but the world.
+fn observe(sim: &Simulation, seen: &mut Observation, from: usize) {
+    seen.put(&sim.qpos()[from..]);
+    seen.put(sim.qvel());
+    seen.put(&forces(sim)[6..]);
 }
 
 pub(super) const TASK: Task = Task {
@@ -16,12 +24,8 @@ pub(super) const TASK: Task = Task {
     horizon: 1000,
     start: Start { qpos: 0.1, qvel: Noise::Normal(0.1), also: None },
     contact_forces: true,
-    // All but x and y; the forces on all bodies but the world.
-    observe: |sim, seen| {
-        seen.put(&sim.qpos()[2..]);
-        seen.put(sim.qvel());
-        seen.put(&forces(sim)[6..]);
-    },
+    // All but x and y.
+    observe: |sim, seen| observe(sim, seen, 2),
     place: |sim| {
         let [x, y, _] = sim.body("torso");
         [x, y]
@@ -35,4 +39,12 @@ pub(super) const TASK: Task = Task {
     },
     limit: Some(Limit::Planar(2.6222)),
     view: View::Oblique,
+};
+
+/// For preferences over positions, as the paper's: x and y come first.
+pub(super) const WITH_POSITION: Task = Task {
+    id: "Ant-v5-xy",
+    about: "Ant-v5 that sees its x and y first: exclude_current_positions_from_observation=False",
+    observe: |sim, seen| observe(sim, seen, 0),
+    ..TASK
 };

@@ -26,6 +26,7 @@ pub(crate) const TASKS: &[&Task] = &[
     &hopper::TASK,
     &walker2d::TASK,
     &ant::TASK,
+    &ant::WITH_POSITION,
     &swimmer::TASK,
     &humanoid::TASK,
     &reacher::TASK,
