@@ -94,6 +94,10 @@ pub trait Learner: Send {
     /// learner without a memory has no use for them.
     fn relabel(&mut self, _scores: &[f32]) {}
 
+    /// Forgets what states are worth, where the learner keeps that from one iteration to the next in a critic of
+    /// replayed steps: the scores are of another kind from now on. The policy stays.
+    fn forget_values(&mut self, _moment: Moment) {}
+
     /// One update from one iteration's steps and their scores, `[Σ T]`.
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses;
 

@@ -102,6 +102,15 @@ pub trait Oracle: Send {
         None
     }
 
+    /// The kind of a trajectory, where this oracle's answers, none of them drawn at random, depend on the two kinds
+    /// alone, and two of a kind tie.
+    ///
+    /// All pairs of K trajectories of few kinds are then decided by one answer a pair of kinds.
+    fn kind(&self, trajectory: Trajectory<'_>) -> Option<usize> {
+        let _ = trajectory;
+        None
+    }
+
     /// The constraint on a whole trajectory that this oracle puts above all else, where there is one: a trained result
     /// is measured by how often it keeps to it.
     fn constraint(&self) -> Option<TimeShare> {

@@ -11,6 +11,7 @@ use crate::learner::LearnerState;
 use crate::oracle::{OracleError, Queries};
 use crate::rollout::{Episode, Rollout};
 
+mod kinds;
 mod ranking;
 pub mod relabelled;
 pub mod reward_model;
@@ -49,6 +50,12 @@ pub trait Scorer: Send {
     /// The oracle's.
     fn rescore(&mut self, _batch: &Batch<'_>) -> Result<Option<Vec<f32>>, OracleError> {
         Ok(None)
+    }
+
+    /// Whether the scores of this iteration are the first of another kind, so that values learned from earlier ones
+    /// mean nothing.
+    fn changed_kind(&self) -> bool {
+        false
     }
 
     /// What has been asked of the oracle so far.

@@ -359,6 +359,9 @@ impl Trainer {
             (past, own) = renewed.split_at(renewed.len() - scores.len());
             self.learner.relabel(past);
         }
+        if self.scorer.changed_kind() {
+            self.learner.forget_values(moment);
+        }
         let losses = self.learner.update(&Steps::from(&rollout), own, moment);
         self.iteration += 1;
         self.env_steps += rollout.steps() as u64;

@@ -213,3 +213,47 @@ fn sorting_gives_what_all_pairs_give() {
         }
     }
 }
+
+/// What it wraps, without its declarations.
+struct Plain(Box<dyn Oracle>);
+
+impl Oracle for Plain {
+    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn rand::Rng) -> Result<Vec<Answer>, OracleError> {
+        self.0.compare(pairs, rng)
+    }
+}
+
+#[test]
+fn counting_kinds_gives_what_all_pairs_give() {
+    use rand::{RngExt, SeedableRng};
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(8);
+    let choices = Rollout {
+        episodes: (0..40)
+            .map(|_| Episode { actions: vec![rng.random_range(0..3) as f32], ..episode(&[0.0]) })
+            .collect(),
+        per_state: 20,
+    };
+    for text in
+        ["game:cycle", "0.5*game:a>b>c + 0.5*game:b>c>a", "0.2*game:a>b>c + 0.8*game:rock_paper_scissors"]
+    {
+        let oracle = || spo::oracle::parse(text).unwrap();
+        let mut counted =
+            SelfPlay::new(Counted::new(oracle(), None), Opponents::Group, Placement::Last, None);
+        let plain = Counted::new(Box::new(Plain(oracle())), None);
+        let mut asked = SelfPlay::new(plain, Opponents::Group, Placement::Last, None);
+        near(&score(&mut counted, &choices, 0), &score(&mut asked, &choices, 0));
+        assert_eq!(counted.queries(), asked.queries(), "{text}");
+        assert_eq!(counted.queries().asked, 2 * 190);
+    }
+    // Options that the game has not, and a population that tells other kinds apart, are asked pair by pair.
+    let mut oracle = spo::oracle::parse("0.5*game:cycle + 0.5*return").unwrap();
+    assert_eq!(oracle.kind(choices.episodes[0].trajectory()), None);
+    assert!(oracle.inner().len() == 2);
+    let far = Episode { actions: vec![3.0], ..episode(&[0.0]) };
+    assert_eq!(spo::oracle::parse("game:cycle").unwrap().kind(far.trajectory()), None);
+    // A budget ends what it does not cover, and nothing is counted.
+    let few = Counted::new(spo::oracle::parse("game:cycle").unwrap(), Some(379));
+    let mut few = SelfPlay::new(few, Opponents::Group, Placement::Last, None);
+    let batch = Batch { rollout: &choices, seed: 0, iteration: 0 };
+    assert!(matches!(few.score(&batch), Err(OracleError::Budget { asked: 0, next: 380, .. })));
+}

@@ -185,6 +185,12 @@ impl Learner for Sac {
         self.replay.relabel(scores, self.config.score_scale);
     }
 
+    fn forget_values(&mut self, moment: Moment) {
+        let mut rng = stream(moment.seed, Stream("critics"), moment.iteration, 0);
+        let mlp = &self.networks.critic_mlp;
+        self.networks.critics = [(); 2].map(|()| Critic::new(mlp.init_uniform(&mut rng)));
+    }
+
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
         let before = self.replay.seen();
         let mut rest = scores;

@@ -128,7 +128,29 @@ impl Counted {
         if self.log.is_some() { None } else { of.map(|t| self.oracle.utility(t)).collect() }
     }
 
-    /// Counts comparisons that [`utilities`](Self::utilities) decided.
+    /// The kinds that the oracle tells apart, where it declares them and no log wants every comparison.
+    pub fn kinds<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<usize>> {
+        if self.log.is_some() { None } else { of.map(|t| self.oracle.kind(t)).collect() }
+    }
+
+    /// P(a ≻ b) of a trajectory of one kind with one of another, uncounted: the answer of all such pairs.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask), and where it abstains, which an oracle of kinds does not.
+    pub fn between_kinds(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<f32>, OracleError> {
+        let answers = self.oracle.compare(pairs, rng)?;
+        if answers.len() != pairs.len() {
+            return Err(OracleError::Count { asked: pairs.len(), got: answers.len() });
+        }
+        let preference = |(pair, answer): (usize, &Answer)| match *answer {
+            Answer::Prefer(p) if (0.0..=1.0).contains(&p) => Ok(p),
+            Answer::Prefer(value) => Err(OracleError::Range { pair, value }),
+            Answer::Abstain => Err(OracleError::Failed("an oracle of kinds abstained".into())),
+        };
+        answers.iter().enumerate().map(preference).collect()
+    }
+
+    /// Counts comparisons that [`utilities`](Self::utilities) or [`kinds`](Self::kinds) decided.
     ///
     /// # Errors
     /// [`OracleError::Budget`]; nothing is then counted.

@@ -4,6 +4,7 @@ use rand::Rng;
 
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::game::PreferenceMatrix;
+use crate::rollout::Trajectory;
 
 /// P(a ≻ b) = Σ_i w_i P_i(a ≻ b): the share of a population that prefers a, the weights normalised to 1.
 ///
@@ -33,6 +34,14 @@ impl Oracle for Mixture {
             .map(|(p, total)| if total > 0.0 { Answer::Prefer((p / total) as f32) } else { Answer::Abstain })
             .collect())
     }
+
+    /// Of raters who all tell the same kinds apart.
+    fn kind(&self, trajectory: Trajectory<'_>) -> Option<usize> {
+        let mut kinds = self.raters.iter().map(|(_, rater)| rater.kind(trajectory));
+        let first = kinds.next()??;
+        kinds.all(|kind| kind == Some(first)).then_some(first)
+    }
+
     fn game(&self) -> Option<PreferenceMatrix> {
         let games = self.raters.iter().map(|(weight, rater)| Some((*weight, rater.game()?)));
         PreferenceMatrix::mixed(&games.collect::<Option<Vec<_>>>()?)

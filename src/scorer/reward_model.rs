@@ -66,6 +66,8 @@ pub struct IteratedRewardModel {
     report: ModelReport,
     /// Whether this iteration changed what a step is worth.
     changed: bool,
+    /// Whether this iteration is the first after the pre-training.
+    pretrained: bool,
 }
 
 /// An answered comparison of two segments of kept episodes.
@@ -130,6 +132,7 @@ impl IteratedRewardModel {
             counts: Counts::default(),
             report: ModelReport::default(),
             changed: false,
+            pretrained: false,
         }
     }
 
@@ -264,6 +267,7 @@ impl Scorer for IteratedRewardModel {
         let episodes = &batch.rollout.episodes;
         self.report = ModelReport::default();
         self.changed = false;
+        self.pretrained = false;
         if batch.iteration == Batch::VALIDATION {
             return Ok(episodes.iter().flat_map(|e| self.predict(e)).collect());
         }
@@ -276,7 +280,8 @@ impl Scorer for IteratedRewardModel {
         } else {
             let pool = self.newest(pool);
             // Novelties are worth nothing from here on.
-            self.changed = self.counts.iterations == 0 && self.config.schedule.pretrain_steps > 0;
+            self.pretrained = self.counts.iterations == 0 && self.config.schedule.pretrain_steps > 0;
+            self.changed = self.pretrained;
             if self.counts.iterations.is_multiple_of(self.config.schedule.every) {
                 self.round(batch, &pool)?;
             }
@@ -293,6 +298,10 @@ impl Scorer for IteratedRewardModel {
         }
         let replayed = self.episodes.range(self.replay_start()..);
         Ok(Some(replayed.flat_map(|(_, e)| self.predict(e)).collect()))
+    }
+
+    fn changed_kind(&self) -> bool {
+        self.pretrained
     }
 
     fn queries(&self) -> Queries {

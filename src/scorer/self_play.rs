@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds::Census;
 use super::ranking::Ranking;
 use super::{Batch, Scorer, ScorerState};
 use crate::opponents::{Opponents, all_pairs, sampled_pairs};
@@ -128,6 +129,11 @@ impl SelfPlay {
         {
             return self.ranked_in_groups(groups.into_values(), &views, &utilities);
         }
+        if self.opponents == Opponents::Group
+            && let Some(kinds) = self.oracle.kinds(views.iter().copied())
+        {
+            return self.counted_in_groups(batch, groups.into_values(), &views, &kinds);
+        }
         let mut rng = stream(batch.seed, Stream("opponent"), batch.iteration, 0);
         let met: Vec<(usize, usize)> = groups
             .values()
@@ -165,6 +171,28 @@ impl SelfPlay {
         }
         // Each pair was met from both of its sides.
         self.oracle.count_decided(Decided { asked: decided.asked / 2, tied: decided.tied / 2 })?;
+        Ok(proportions)
+    }
+
+    /// What all pairs would give: a group is counted by kind.
+    fn counted_in_groups(
+        &mut self,
+        batch: &Batch<'_>,
+        groups: impl Iterator<Item = Vec<usize>>,
+        views: &[Trajectory<'_>],
+        kinds: &[usize],
+    ) -> Result<Vec<f64>, OracleError> {
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
+        let mut proportions = vec![0.5; kinds.len()];
+        let mut decided = Decided::default();
+        for members in groups {
+            let census = Census::new(&members, |member| kinds[member]);
+            let pairs: Vec<_> = census.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
+            let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+            let won = census.proportions(&answers, &mut decided);
+            members.iter().zip(won).for_each(|(&member, w)| proportions[member] = w);
+        }
+        self.oracle.count_decided(decided)?;
         Ok(proportions)
     }
 

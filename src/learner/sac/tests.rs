@@ -219,3 +219,21 @@ fn log_probabilities_are_those_of_the_squashed_action() {
     let far = update::log_prob(&[30.0, 0.0], &[0.0]);
     assert!((far - (60.0 - 2.0 * std::f32::consts::LN_2 - 0.918_938_5)).abs() < 1e-4, "{far}");
 }
+
+#[test]
+fn forgotten_values_leave_the_policy_as_it_was() {
+    let mut sac = drawn(config());
+    made(40, 3).update(&mut sac, 1);
+    let (actor, before) = (sac.networks.actor.params.clone(), sac.networks.critics[0].online.params.clone());
+    sac.forget_values(Moment { seed: 0, iteration: 2, progress: 0.0 });
+    assert_eq!(sac.networks.actor.params, actor);
+    let [one, other] = &sac.networks.critics;
+    assert!(one.online.params != before && one.online.params != other.online.params);
+    // The bound of a fresh layer is 1/√inputs; targets begin as their networks, Adam without moments.
+    let bound = 1.0 / ((OBS + DIM) as f32).sqrt();
+    for critic in [one, other] {
+        assert_eq!(critic.target, critic.online.params);
+        assert!(critic.online.params.iter().all(|w| w.abs() <= bound));
+    }
+    assert!(made(40, 4).update(&mut sac, 3).value_loss.is_finite());
+}

@@ -230,9 +230,13 @@ fn pre_training_pays_novelty_and_asks_nobody() {
     // 26 steps are done, 27 wanted: the second iteration explores as well.
     score(&mut scorer, 1);
     assert_eq!((scorer.queries().asked, renewed(&mut scorer, 1)), (0, None));
+    assert!(!scorer.changed_kind());
     score(&mut scorer, 2);
+    assert!(scorer.changed_kind(), "from novelties to rewards");
     assert_eq!(scorer.queries().asked, 40);
     assert_eq!(renewed(&mut scorer, 2).unwrap().len(), 3 * 26, "novelties are replaced");
+    score(&mut scorer, 3);
+    assert!(!scorer.changed_kind());
 }
 
 #[test]
