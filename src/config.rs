@@ -43,6 +43,8 @@ pub enum ScorerKind {
     SelfPlay,
     /// A reward model fitted to the oracle's answers, round by round: the baseline.
     RewardModel,
+    /// A language model's rating of each trajectory.
+    LlmDirect,
     /// The task's reward: the skyline.
     TaskReward,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for ScorerKind {
         let name = match self {
             Self::SelfPlay => "self_play",
             Self::RewardModel => "reward_model",
+            Self::LlmDirect => "llm_direct",
             Self::TaskReward => "task_reward",
         };
         write!(f, "{name}")
@@ -86,7 +89,7 @@ pub enum HeadKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "toml::Value", into = "toml::Value")]
 pub enum NormalizeScores {
-    /// By the scorer: a win proportion has a known scale, a reward has not.
+    /// By the scorer: a win proportion or a rating has a known scale, a reward has not.
     #[default]
     Auto,
     /// Always.
@@ -135,7 +138,7 @@ pub struct Config {
 
     /// PPO or SAC.
     pub learner: LearnerKind,
-    /// Self-play, reward model or task reward.
+    /// Self-play, reward model, a language model's ratings or task reward.
     pub scorer: ScorerKind,
     /// Who compares: see [`oracle::parse`](crate::oracle::parse()).
     pub oracle: String,
@@ -166,7 +169,7 @@ pub struct Config {
     /// Whether observations are normalised by running statistics.
     pub normalize_obs: bool,
     /// Whether a critic's scores are divided by the running spread of their discounted sums; `auto` does so where
-    /// their scale is unknown, that is, but for win proportions.
+    /// their scale is unknown, that is, but for win proportions and ratings.
     pub normalize_scores: NormalizeScores,
 
     /// Advantages from the group or from a critic.
@@ -474,6 +477,12 @@ impl Config {
         }
     }
 
+    /// The defaults of a learner where a language model is asked: as for people, with a budget of more comparisons, two
+    /// requests each.
+    pub fn of_llm(learner: LearnerKind) -> Self {
+        Self { budget: 1000, ..Self::of_people(learner) }
+    }
+
     /// The configuration as TOML, every key written out.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a flat table of plain values")
@@ -482,7 +491,8 @@ impl Config {
     /// Whether the learner brings its scores to unit spread.
     fn normalizes_scores(&self) -> bool {
         let chosen = match self.normalize_scores {
-            NormalizeScores::Auto => self.scorer != ScorerKind::SelfPlay,
+            // Win proportions and ratings have a known scale.
+            NormalizeScores::Auto => matches!(self.scorer, ScorerKind::RewardModel | ScorerKind::TaskReward),
             chosen => chosen == NormalizeScores::On,
         };
         chosen && self.learner == LearnerKind::Ppo

@@ -18,9 +18,10 @@
 //!
 //! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`].
 //! 2. [`opponents`]: whom each is compared with — its group, a sample of it, or a queue of earlier ones.
-//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do, and people at a page of `spo train --oracle human`.
+//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do, a language model, and people at a page of `spo train
+//!    --oracle human`.
 //! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines stand in its place: the reward of
-//!    a [`reward_model`] fitted to the same answers, or the task's own.
+//!    a [`reward_model`] fitted to the same answers, a language model's ratings, or the task's own.
 //! 5. [`advantage`]: against the group's mean and spread, or by a critic.
 //! 6. [`learner`]: an update of the policy: on-policy (PPO), on a [`device`] of choice, or from a replay (SAC).
 //! 7. [`run`]: a row of metrics, a checkpoint now and then.

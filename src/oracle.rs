@@ -19,6 +19,7 @@
 //! - [`human`]: people, at a page of their own.
 //! - [`counted`]: the one door through which a scorer asks; counts, budget and log.
 //! - [`exec`]: a program in any language.
+//! - [`llm`]: a language model behind an OpenAI-compatible interface.
 //! - [`check`]: whether an oracle keeps its promises.
 //! - [`parse`](mod@parse): all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`.
 
@@ -37,6 +38,7 @@ pub mod exec;
 pub mod human;
 pub mod judges;
 pub mod labels;
+pub mod llm;
 pub mod matrix;
 pub mod mistake;
 pub mod mixture;
@@ -93,6 +95,16 @@ pub trait Oracle: Send {
     /// # Errors
     /// [`OracleError`] where no answers can be had.
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError>;
+
+    /// How good each trajectory is by itself, in [−1, 1], for [`llm_direct`](crate::scorer::llm_direct); `None` where
+    /// there is no answer. Only a language model rates; others compare.
+    ///
+    /// # Errors
+    /// [`OracleError`] where none can be had.
+    fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
+        let _ = trajectories;
+        Err(OracleError::Failed(format!("this oracle compares and does not rate; expected `{}`", llm::FORM)))
+    }
 
     /// The number by which alone this oracle decides, where there is one: the larger wins, equals tie.
     ///
@@ -187,6 +199,24 @@ pub enum OracleError {
         why: String,
         /// The last lines of its stderr.
         stderr: String,
+    },
+    /// A language model that does not answer.
+    #[error("the language model `{model}` at {base_url}: {why}")]
+    Model {
+        /// Its name.
+        model: String,
+        /// Where it is.
+        base_url: String,
+        /// What is wrong, and the mend.
+        why: String,
+    },
+    /// A rating outside [−1, 1].
+    #[error("the oracle rated trajectory {trajectory} of its batch {value}; expected a number from -1 to 1")]
+    Rating {
+        /// Place in the batch.
+        trajectory: usize,
+        /// The rating.
+        value: f32,
     },
     /// The oracle's own reason.
     #[error("{0}")]

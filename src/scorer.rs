@@ -3,6 +3,7 @@
 //! - [`self_play`]: each trajectory's win proportion, by an oracle's answers. No model.
 //! - [`relabelled`]: the same against a queue, for trajectories in replay too.
 //! - [`reward_model`]: a reward learned from the same answers, as baseline.
+//! - [`llm_direct`]: what a language model rates each trajectory, without comparisons.
 //! - [`task_reward`]: the task's own reward, as skyline.
 //!
 //! All stand behind one trait, so methods differ in nothing else.
@@ -12,6 +13,7 @@ use crate::oracle::{OracleError, Queries};
 use crate::rollout::{Episode, Rollout};
 
 mod kinds;
+pub mod llm_direct;
 mod ranking;
 pub mod relabelled;
 pub mod reward_model;

@@ -19,7 +19,8 @@ use crate::policy::{Acting, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::{
-    Batch, ModelReport, Scorer, relabelled::Relabelled, self_play::SelfPlay, task_reward::TaskReward,
+    Batch, ModelReport, Scorer, llm_direct::LlmDirect, relabelled::Relabelled, self_play::SelfPlay,
+    task_reward::TaskReward,
 };
 use crate::snapshots::Snapshots;
 use crate::stats;
@@ -269,6 +270,7 @@ impl Trainer {
                 let model = config.reward_model();
                 Box::new(IteratedRewardModel::new(counted, &spec, model, queries, replay, config.seed))
             }
+            ScorerKind::LlmDirect => Box::new(LlmDirect::new(counted, config.placement)),
             ScorerKind::TaskReward => Box::new(TaskReward),
         };
         let snapshots = Snapshots::new(config.snapshots);

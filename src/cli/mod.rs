@@ -10,6 +10,7 @@ mod experiment;
 mod export;
 mod game;
 mod label;
+mod llm;
 mod mujoco;
 mod oracle;
 mod play;
@@ -42,6 +43,7 @@ Examples:
   spo tournament runs/point-*               trained policies play each other
   spo play runs/pendulum-s0                 watch an episode
   spo train point --oracle human            you compare, at a page in the browser
+  spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
   spo game votes.csv                        solve a preference matrix exactly";
 
 #[derive(Subcommand)]

@@ -28,6 +28,7 @@ Examples:
   spo oracle check 'bradley_terry=50 | mistake=0.1' pendulum
   spo oracle check 'exec:python3 judge.py' point
   spo oracle check 'exec(data=file):./judge' HalfCheetah-v5@200 --window 20 --json
+  spo oracle check llm point --trajectories 5 --base-url http://127.0.0.1:8000/v1 --model NAME
 
 Asked are all pairs of N trajectories of one state in both orders, one order twice more, and each trajectory against
 itself: 2 N (N - 1) + N comparisons. The exit code is 1 where the contract is broken: an answer outside [0, 1],
@@ -50,6 +51,8 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    model: super::llm::Model,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -63,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn list() -> anyhow::Result<ExitCode> {
     let mut text = String::from("Judges:\n");
     let entries = oracle::registry();
-    let line = |e: &oracle::parse::Entry| format!("  {:<22}{}\n", e.form, e.about);
+    let line = |e: &oracle::parse::Entry| format!("  {:<30}{}\n", e.form, e.about);
     text.extend(entries.iter().filter(|e| !e.decorator).map(line));
     text +=
         "\nDecorators of simulated teachers, each behind a `|`, from the inside out (B-Pref's defaults):\n";
@@ -73,14 +76,15 @@ pub fn list() -> anyhow::Result<ExitCode> {
              --oracle 'bradley_terry=50 | mistake=0.1 | labels'\n  \
              --oracle '0.7*return + 0.3*effort'\n  \
              --oracle game:cycle          (with the environment options-3)\n  \
-             --oracle 'exec:python3 examples/judges/return.py'\n\n\
+             --oracle 'exec:python3 examples/judges/return.py'\n  \
+             --oracle 'llm(base_url=http://127.0.0.1:8000/v1,model=NAME,cot=true)'\n\n\
              A program in any language is an oracle: docs/oracle-protocol.md says what it reads and writes, and\n\
-             `spo oracle check` tests it. So is any Rust closure: see examples/custom_oracle.rs.\n";
+             `spo oracle check` tests it. A language model is one: docs/llm.md. So is any Rust closure: see examples/custom_oracle.rs.\n";
     super::print(&text)
 }
 
 fn run_check(args: &Check) -> anyhow::Result<ExitCode> {
-    let mut oracle = oracle::parse(&args.oracle)?;
+    let mut oracle = oracle::parse(&args.model.join(args.oracle.clone())?)?;
     let factory = registered(&args.env)?;
     let notes = Notes::default();
     oracle.prepare(factory()?.spec(), &notes)?;

@@ -16,6 +16,7 @@ use spo::run::{Run, files};
 use spo::train::{Summary, TrainError, registered};
 
 use super::label::{self, People, Ready};
+use super::llm;
 use super::progress::Progress;
 
 #[derive(clap::Args, Default)]
@@ -28,6 +29,7 @@ Examples:
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
   spo train point --oracle human --question 'Which one gets further away?'
+  spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
 
 `spo train --show-config` prints every key with its value; --set and --config take the same keys.")]
 pub struct Args {
@@ -39,7 +41,8 @@ pub struct Args {
     /// ppo, or sac: off-policy, for continuous actions
     #[arg(long)]
     learner: Option<String>,
-    /// self_play; reward_model, fitted to the same answers, as baseline; or task_reward as skyline
+    /// self_play; reward_model, fitted to the same answers, as baseline; llm_direct, a language model's ratings; or
+    /// task_reward as skyline
     #[arg(long)]
     scorer: Option<String>,
     /// Whom a trajectory is compared with: group, sampled=M or queue=B
@@ -61,7 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was killed or stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "device", "seed", "config", "set", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "device", "seed", "config", "set", "out", "base_url", "model"])]
     resume: Option<PathBuf>,
     /// Print the configuration and train nothing
     #[arg(long)]
@@ -69,6 +72,8 @@ pub struct Args {
     /// Stop at a checkpoint once standard input ends: for a program that runs this one, and may die
     #[arg(long, hide = true)]
     stop_at_eof: bool,
+    #[command(flatten)]
+    model: llm::Model,
     #[command(flatten)]
     page: label::Page,
     /// Labels of an earlier run (`spo label RUN --export FILE`): where the same pairs come up, they are answered
@@ -184,12 +189,14 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
     }
     let mut config = Config::gather(args.config.as_deref(), &assignments)?;
     config.seed = args.seed.unwrap_or(config.seed);
+    config.oracle = args.model.join(config.oracle)?;
     Ok(config)
 }
 
 fn teacher(config: &Config) -> String {
     match config.scorer {
         ScorerKind::TaskReward => "the task reward (skyline)".into(),
+        ScorerKind::LlmDirect => format!("ratings by `{}`", config.oracle),
         ScorerKind::RewardModel => {
             format!("a reward model of comparisons by `{}`", config.oracle)
         }
@@ -245,7 +252,11 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
             model.rounds, model.unanswered, model.restarts
         );
     }
-    let notes = match s.notes.iter().map(|(kind, n)| format!("{n} {kind}")).collect::<Vec<_>>() {
+    let note = |(kind, n): (&String, &u64)| match kind.as_str() {
+        "microdollars" => format!("${:.4}", *n as f64 / 1e6),
+        _ => format!("{n} {kind}"),
+    };
+    let notes = match s.notes.iter().map(note).collect::<Vec<_>>() {
         none if none.is_empty() => String::new(),
         some => format!("oracle      {}\n", some.join(", ")),
     };

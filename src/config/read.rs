@@ -5,22 +5,25 @@ use std::path::Path;
 use super::{Config, ConfigError, LearnerKind};
 use crate::nearest::nearest;
 use crate::oracle::human::Human;
+use crate::oracle::llm;
 
 /// The defaults of a learner.
 type Defaults = fn(LearnerKind) -> Config;
 
 impl Config {
     /// A file's keys (if there is one), then `key=value` assignments in order; keys left out take the defaults of the
-    /// learner that these choose, wherever they name it, and those for people where they are the oracle.
+    /// learner that these choose, wherever they name it, and those for people or a language model where one is the oracle.
     ///
     /// # Errors
     /// [`ConfigError`] naming file, line, key and, for a misspelt key, the nearest right one.
     pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
         let config = Self::assemble(file, assignments, Self::of)?;
-        if Human::of(&config.oracle).is_none() {
-            Ok(config)
-        } else {
+        if Human::of(&config.oracle).is_some() {
             Self::assemble(file, assignments, Self::of_people)
+        } else if llm::is_asked_by(&config.oracle) {
+            Self::assemble(file, assignments, Self::of_llm)
+        } else {
+            Ok(config)
         }
     }
 

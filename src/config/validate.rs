@@ -7,6 +7,7 @@ use super::{
     TrainedResult,
 };
 use crate::oracle::human::Human;
+use crate::oracle::llm;
 
 /// Of a hidden layer; a square layer of it has a GiB of weights.
 pub(super) const WIDEST: usize = 1 << 14;
@@ -41,7 +42,27 @@ impl Config {
         {
             return Err(ConfigError::Range { key, value: value.to_string(), expected: "at most 2^63 - 1" });
         }
-        let checks: [(&'static str, bool, String, &'static str); 28] = [
+        let rated = self.scorer == ScorerKind::LlmDirect;
+        let checks: [(&'static str, bool, String, &'static str); 31] = [
+            (
+                "oracle",
+                !rated || llm::is_alone(&self.oracle),
+                format!("`{}`", self.oracle),
+                "a language model alone with the scorer `llm_direct`, which others cannot rate for: \
+                 llm(base_url=URL,model=NAME)",
+            ),
+            (
+                "window",
+                !rated || self.window == 0,
+                self.window.to_string(),
+                "0 with the scorer `llm_direct`, which rates whole trajectories",
+            ),
+            (
+                "log_comparisons",
+                !rated || !self.log_comparisons,
+                "true".into(),
+                "false with the scorer `llm_direct`, which compares nothing",
+            ),
             ("total_steps", self.total_steps > 0, self.total_steps.to_string(), positive),
             ("states", self.states > 0, self.states.to_string(), positive),
             (
@@ -137,6 +158,13 @@ impl Config {
         if people && self.result == TrainedResult::Best {
             let expected =
                 "`last` or `average` with people: they would compare every snapshot with every other";
+            return Err(ConfigError::Range { key: "result", value: "best".into(), expected });
+        }
+        let paid = llm::is_asked_by(&self.oracle)
+            && matches!(self.scorer, ScorerKind::SelfPlay | ScorerKind::LlmDirect);
+        if paid && self.result == TrainedResult::Best {
+            let expected =
+                "`last` or `average` with a language model, which would be asked about every snapshot";
             return Err(ConfigError::Range { key: "result", value: "best".into(), expected });
         }
         let (given, defaults) = (self.table(), Self::default().table());

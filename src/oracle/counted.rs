@@ -123,6 +123,31 @@ impl Counted {
         Ok(answers)
     }
 
+    /// Has trajectories rated one by one, each a query; a batch is asked whole or, where the budget does not cover it,
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Rating`], or the oracle's own.
+    pub fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
+        let asked = trajectories.len() as u64;
+        self.check_budget(asked)?;
+        let ratings = self.oracle.rate(trajectories)?;
+        if ratings.len() != trajectories.len() {
+            return Err(OracleError::Count { asked: trajectories.len(), got: ratings.len() });
+        }
+        for (trajectory, rating) in ratings.iter().enumerate() {
+            match *rating {
+                Some(value) if !(-1.0..=1.0).contains(&value) => {
+                    return Err(OracleError::Rating { trajectory, value });
+                }
+                Some(_) => self.queries.answered += 1,
+                None => self.queries.abstained += 1,
+            }
+        }
+        self.queries.asked += asked;
+        Ok(ratings)
+    }
+
     /// The numbers by which the oracle decides, where it declares them and no log wants every comparison.
     pub fn utilities<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<f64>> {
         if self.log.is_some() { None } else { of.map(|t| self.oracle.utility(t)).collect() }

@@ -23,7 +23,8 @@ mod trajectories;
 pub use options::{Data, Options};
 use program::{Heard, Program};
 use protocol::{Part, Reply, Request, Sheet, VERSION};
-use trajectories::{Shared, Table};
+use trajectories::Shared;
+pub(super) use trajectories::Table;
 
 /// The first wait before a restart; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);

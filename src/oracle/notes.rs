@@ -27,6 +27,16 @@ impl Notes {
         note.latest = what.into();
     }
 
+    /// Counts `n` of a kind without words, such as tokens: for the end of a run, and nothing is shown as it happens.
+    pub fn count(&self, kind: &'static str, n: u64) {
+        if n > 0 {
+            let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let note = notes.entry(kind).or_default();
+            // What a server counts may be anything.
+            note.count = note.count.saturating_add(n);
+        }
+    }
+
     /// Takes over what another's has counted, unless it is the same.
     pub fn take_over(&self, other: &Self) {
         if Arc::ptr_eq(&self.0, &other.0) {
@@ -36,7 +46,7 @@ impl Notes {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, note) in theirs {
             let own = notes.entry(kind).or_default();
-            *own = Note { count: own.count + note.count, latest: note.latest };
+            *own = Note { count: own.count.saturating_add(note.count), latest: note.latest };
         }
     }
 

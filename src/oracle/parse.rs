@@ -3,8 +3,9 @@
 //! What stands in quotes is one piece, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
 
 use super::{
-    Oracle, OracleError, equal::Equal, exec, human, judges, labels::Labels, matrix::Matrix, mistake::Mistake,
-    mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, text::split, time_share::TimeShare,
+    Oracle, OracleError, equal::Equal, exec, human, judges, labels::Labels, llm, matrix::Matrix,
+    mistake::Mistake, mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, text::split,
+    time_share::TimeShare,
 };
 use crate::game::{self, PreferenceMatrix};
 
@@ -42,6 +43,10 @@ pub fn registry() -> &'static [Entry] {
         judge(
             "exec:COMMAND",
             "a program in any language; exec(timeout=60,batch=1000):COMMAND sets its limits",
+        ),
+        judge(
+            llm::FORM,
+            "a language model behind an OpenAI-compatible interface; docs/llm.md has the other options",
         ),
         judge("W*JUDGE + W*JUDGE", "a population of raters: the weighted mean of their probabilities"),
         decorator("mistake=E", "flips an answer with probability E, 0.1 if left out"),
@@ -81,8 +86,8 @@ fn population_of(text: &str) -> Result<Box<dyn Oracle>, String> {
     let mut raters = Vec::new();
     for term in split(text, " + ")?.into_iter().map(str::trim) {
         let (weight, name) = match term.split_once('*') {
-            // A weight stands before the judge's name, not within a command.
-            Some((weight, name)) if !weight.contains(':') => {
+            // A weight stands before the judge's name, not within a command or options.
+            Some((weight, name)) if !weight.contains([':', '(']) => {
                 (number("weight", weight.trim(), 0.0, f64::INFINITY)?, name.trim())
             }
             _ => (1.0, term),
@@ -124,6 +129,9 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
     if let Some(program) = text.strip_prefix("exec").filter(|rest| rest.starts_with([':', '('])) {
         return Ok(Box::new(exec::Exec::new(exec::Options::parse(program)?)));
     }
+    if let Some(model) = llm::behind_name(text) {
+        return language_model(llm::Options::parse(model)?);
+    }
     if text.starts_with("human") {
         return Err(
             "people are asked alone, and by a run with a directory: `spo train --oracle human`".into()
@@ -145,6 +153,16 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
         _ => return Err(unknown(text, false)),
     };
     Ok(oracle)
+}
+
+#[cfg(feature = "llm")]
+fn language_model(options: llm::Options) -> Result<Box<dyn Oracle>, String> {
+    Ok(Box::new(llm::Llm::new(options)))
+}
+
+#[cfg(not(feature = "llm"))]
+fn language_model(_: llm::Options) -> Result<Box<dyn Oracle>, String> {
+    Err("this program was built without language models; build it with the feature `llm`".into())
 }
 
 /// `LOW-HIGH`, two shares.
