@@ -6,13 +6,12 @@
 //! - [`answers`]: the annotator's side: take a pair, answer it, take the answer back.
 //! - [`progress`]: how far the work is, and how far people agree.
 //! - [`picture`]: a pair as two replays of one scale, for the page to draw.
-//! - [`server`]: the page over HTTP; [`access`] says who may speak to it.
+//! - [`server`]: the [`page`](crate::page) over HTTP; [`access`] says who may speak to it.
 //! - [`table`]: labels as CSV, out and in.
 //!
 //! A trajectory is kept as what makes it again, its start and its actions, and known by a checksum of these. So a run
 //! that goes on after a kill meets its own pairs, and a label counts for whoever asks of the same two trajectories.
 
-pub mod access;
 pub mod answers;
 mod api;
 pub mod pairs;
@@ -23,6 +22,7 @@ pub mod server;
 pub mod store;
 pub mod table;
 
+pub use crate::page::access;
 pub use person::Person;
 pub use server::Server;
 pub use store::{LabelError, Store};

@@ -48,12 +48,15 @@ pub mod normalizer;
 pub mod opponents;
 pub mod oracle;
 #[cfg(feature = "cli")]
+pub mod page;
+#[cfg(feature = "cli")]
 pub mod play;
 #[cfg(feature = "cli")]
 pub mod plot;
 pub mod policy;
 pub mod policy_file;
 pub mod random;
+pub mod recipe;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod reward_model;

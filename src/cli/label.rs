@@ -1,6 +1,5 @@
 //! `spo label`, and what `spo train --oracle human` shares with it.
 
-use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,14 +8,15 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use spo::config::Config;
-use spo::label::access::Access;
 use spo::label::person::Tell;
 use spo::label::store::About;
 use spo::label::table::Label;
-use spo::label::{Person, Server, Store, server, table};
+use spo::label::{Person, Server, Store, table};
 use spo::oracle::human::Human;
 use spo::run::{Run, files};
 use spo::train::registered;
+
+use super::site;
 
 /// The variable that may hold the token of a server beyond loopback.
 const TOKEN: &str = "SPO_LABEL_TOKEN";
@@ -82,13 +82,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(server) = serve(&args.run, &config.env, Ready::new(&args.page, None)?.socket)? else {
         bail!("--listen off leaves nothing to do; leave it out");
     };
-    // The first Ctrl-C ends it: every label is in the database already.
-    let (sender, signal) = std::sync::mpsc::channel();
-    ctrlc::set_handler(move || {
-        let _ = sender.send(());
-    })
-    .context("cannot listen for Ctrl-C")?;
-    let _ = signal.recv();
+    // The first one ends it: every label is in the database already.
+    site::until_ctrl_c()?;
     drop(server);
     eprintln!("\nall labels are in {}", args.run.join(spo::label::store::FILE).display());
     Ok(ExitCode::SUCCESS)
@@ -107,13 +102,7 @@ impl Ready {
         if page.listen.as_deref() == Some("off") {
             return Ok(Self { socket: None, labels });
         }
-        let socket = server::listen(page.listen.as_deref()).with_context(|| match &page.listen {
-            Some(address) => {
-                format!("cannot listen on `{address}`; expected a free HOST:PORT such as 127.0.0.1:7878")
-            }
-            None => "ports 7878 to 7897 of loopback are taken; choose another by --listen".into(),
-        })?;
-        Ok(Self { socket: Some(socket), labels })
+        Ok(Self { socket: Some(site::listen(page.listen.as_deref())?), labels })
     }
 }
 
@@ -125,33 +114,13 @@ fn serve(
 ) -> anyhow::Result<Option<Server>> {
     let Some((listener, name)) = socket else { return Ok(None) };
     let make = registered(env)?;
-    let address = listener.local_addr()?;
-    let token = if address.ip().is_loopback() { None } else { Some(token()?) };
-    let access = Access::new(address, name, token);
-    let url = access.url();
+    let (access, url) = site::access(listener.local_addr()?, name, TOKEN)?;
     let base = env.split('@').next().unwrap_or(env);
     let about = spo_envs::registry().iter().find(|e| e.id == base).map_or("", |e| e.about);
     let server = Server::start(listener, access, Store::open(dir)?, make, about.into())
         .context("cannot serve the page")?;
     eprintln!("label at {url}");
     Ok(Some(server))
-}
-
-/// From the environment, or drawn.
-fn token() -> anyhow::Result<String> {
-    if let Ok(token) = std::env::var(TOKEN) {
-        if token.len() < 16 || !token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) {
-            bail!(
-                "{TOKEN} is too weak or cannot stand in an address; expected 16 or more letters, digits, - . _ ~"
-            );
-        }
-        return Ok(token);
-    }
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| io::Error::other(e.to_string()))
-        .context("cannot draw a token")?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 /// What is said of a run in its database.

@@ -17,6 +17,7 @@ mod play;
 mod plot;
 mod progress;
 mod report;
+mod site;
 mod tournament;
 mod train;
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::answers::{Annotator, Choice, Refusal};
 use super::picture::Picture;
 use super::store::{LabelError, Store};
+use crate::play::PlayError;
 use crate::rollout::EnvFactory;
 
 /// What all requests share.
@@ -79,6 +80,12 @@ enum Problem {
 impl From<LabelError> for Problem {
     fn from(error: LabelError) -> Self {
         Self::Label(error)
+    }
+}
+
+impl From<PlayError> for Problem {
+    fn from(error: PlayError) -> Self {
+        Self::Label(LabelError::Picture(error.to_string()))
     }
 }
 

@@ -1,11 +1,8 @@
 // The page: a name, then pair after pair.
 
-import { Player } from "./player.js";
+import { Player, Transport } from "./player.js";
 import * as server from "./server.js";
 
-const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
-/** Seconds that a replay takes at most, unless somebody sets a speed. */
-const COMFORT = 8;
 /** Milliseconds between two looks for a pair, and between two at the numbers. */
 const LOOK = 400;
 const NUMBERS = 2500;
@@ -14,11 +11,11 @@ const $ = (id) => document.getElementById(id);
 const buttons = [...document.querySelectorAll("[data-answer]")];
 const captions = [...document.querySelectorAll("figcaption .end")];
 const player = new Player([$("left"), $("right")], moved);
+const transport = new Transport(player);
 
 let name = localStorage.getItem("name") ?? "";
 let task = null;
 let busy = false;
-let speed = Number(localStorage.getItem("speed")) || null;
 let progress = null;
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
@@ -43,11 +40,7 @@ async function insist(work) {
 
 // After every moment drawn: where the replay stands, and whether an answer is due.
 function moved() {
-  const share = player.duration ? Math.min(player.time / player.duration, 1) : 1;
-  $("time").value = Math.round(share * 1000);
-  $("clock").textContent = player.picture.seconds > 0 ? `${player.moment.toFixed(1)} s` : `step ${player.moment}`;
-  $("play").classList.toggle("playing", player.playing);
-  $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  transport.moved();
   captions.forEach((caption, i) => (caption.textContent = player.ended(i) ? "ended" : player.picture.scale));
   const ready = player.watched && !busy;
   if (task && ready && buttons[0].disabled) say("");
@@ -65,11 +58,8 @@ function show(found) {
   const [width, height] = found.picture.size;
   $("pair").classList.toggle("wide", width > 1.4 * height);
   player.load(found.picture);
-  player.rate = speed ?? SPEEDS.find((rate) => player.duration / rate <= COMFORT) ?? SPEEDS.at(-1);
-  if (!speed) player.rate = Math.max(player.rate, 1);
-  $("speed").textContent = `${player.rate}×`;
   say("Watch both to the end, then choose.");
-  player.play();
+  transport.begin();
   moved();
 }
 
@@ -229,24 +219,8 @@ $("hello").querySelector("form").addEventListener("submit", async (event) => {
   begin();
 });
 $("who").addEventListener("click", () => hello());
-$("play").addEventListener("click", toggle);
-$("time").addEventListener("input", () => player.picture && player.seek($("time").value / 1000));
-// Arrow keys answer, they do not wind.
-$("time").addEventListener("change", () => $("time").blur());
-$("speed").addEventListener("click", faster);
 $("undo").addEventListener("click", takeBack);
 buttons.forEach((button) => button.addEventListener("click", () => choose(button.dataset.answer)));
-
-function toggle() {
-  player.playing ? player.pause() : player.play();
-}
-
-function faster() {
-  speed = SPEEDS[(SPEEDS.indexOf(player.rate) + 1) % SPEEDS.length];
-  player.rate = speed;
-  localStorage.setItem("speed", speed);
-  $("speed").textContent = `${speed}×`;
-}
 
 const KEYS = {
   ArrowLeft: () => choose("left"),
@@ -255,8 +229,8 @@ const KEYS = {
   2: () => choose("right"),
   t: () => choose("tie"),
   c: () => choose("cant_tell"),
-  " ": toggle,
-  s: faster,
+  " ": () => transport.toggle(),
+  s: () => transport.faster(),
   z: takeBack,
 };
 document.addEventListener("keydown", (event) => {

@@ -1,4 +1,4 @@
-// Two replays in step, drawn from lines and circles.
+// Replays in step, drawn from lines and circles, and the bar that winds them.
 
 /** Parts of the time that must all have been seen. */
 const PARTS = 50;
@@ -6,15 +6,20 @@ const PARTS = 50;
 const HOLD = 0.8;
 /** Seconds that one frame may stand for. */
 const LONGEST_FRAME = 0.1;
+const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
+/** Seconds that a replay takes at most, unless somebody sets a speed. */
+const COMFORT = 8;
 
 export class Player {
-  /** `changed` is called whenever a moment has been drawn. */
-  constructor(canvases, changed) {
-    this.canvases = canvases;
+  /** `changed` is called whenever a moment has been drawn, `looped` when it begins anew. */
+  constructor(canvases, changed, looped = () => {}) {
+    this.canvases = [];
     this.changed = changed;
+    this.looped = looped;
     this.rate = 1;
+    this.sizes = new ResizeObserver(() => this.draw());
     this.clear();
-    new ResizeObserver(() => this.draw()).observe(canvases[0]);
+    this.drawOn(canvases);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
@@ -26,15 +31,23 @@ export class Player {
     this.seen = new Set();
   }
 
-  load(picture) {
+  /** One canvas a trajectory. */
+  drawOn(canvases) {
+    this.sizes.disconnect();
+    this.canvases = canvases;
+    if (canvases.length > 0) this.sizes.observe(canvases[0]);
+  }
+
+  load(picture, canvases = this.canvases) {
     this.clear();
+    this.drawOn(canvases);
     this.picture = picture;
     const stills = Math.max(...picture.sides.map((side) => side.stills));
     this.duration = (stills - 1) * picture.period;
     this.draw();
   }
 
-  /** Whether every part of both has been on the screen. */
+  /** Whether every part of all has been on the screen. */
   get watched() {
     return this.picture !== null && (this.duration === 0 || this.seen.size === PARTS + 1);
   }
@@ -53,7 +66,10 @@ export class Player {
       this.time += passed * this.rate;
       last = now;
       this.see(before, this.time);
-      if (this.time > this.duration + HOLD * this.rate) this.time = 0;
+      if (this.time > this.duration + HOLD * this.rate) {
+        this.time = 0;
+        this.looped();
+      }
       this.draw();
       this.frame = requestAnimationFrame(tick);
     };
@@ -172,6 +188,51 @@ export class Player {
     pen.lineTo(...between(figures[0].shapes, at).slice(0, 2));
     pen.stroke();
     pen.globalAlpha = 1;
+  }
+}
+
+/** The bar under replays: `#play`, `#time`, `#clock` and `#speed`. */
+export class Transport {
+  constructor(player) {
+    this.player = player;
+    this.speed = Number(localStorage.getItem("speed")) || null;
+    const [play, time, clock, speed] = ["play", "time", "clock", "speed"].map((id) => document.getElementById(id));
+    this.parts = { play, time, clock, speed };
+    play.addEventListener("click", () => this.toggle());
+    time.addEventListener("input", () => player.picture && player.seek(time.value / 1000));
+    // Arrow keys are the page's.
+    time.addEventListener("change", () => time.blur());
+    speed.addEventListener("click", () => this.faster());
+  }
+
+  /** Plays what was loaded, at the speed that somebody set or in comfortable time. */
+  begin() {
+    const { player } = this;
+    const comfortable = SPEEDS.find((rate) => rate >= 1 && player.duration / rate <= COMFORT) ?? SPEEDS.at(-1);
+    player.rate = this.speed ?? comfortable;
+    this.parts.speed.textContent = `${player.rate}×`;
+    player.play();
+  }
+
+  /** After every moment drawn. */
+  moved() {
+    const { player, parts } = this;
+    const share = player.duration ? Math.min(player.time / player.duration, 1) : 1;
+    parts.time.value = Math.round(share * 1000);
+    parts.clock.textContent = player.picture.seconds > 0 ? `${player.moment.toFixed(1)} s` : `step ${player.moment}`;
+    parts.play.classList.toggle("playing", player.playing);
+    parts.play.setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  }
+
+  toggle() {
+    this.player.playing ? this.player.pause() : this.player.play();
+  }
+
+  faster() {
+    this.speed = SPEEDS[(SPEEDS.indexOf(this.player.rate) + 1) % SPEEDS.length];
+    this.player.rate = this.speed;
+    localStorage.setItem("speed", this.speed);
+    this.parts.speed.textContent = `${this.speed}×`;
   }
 }
 
