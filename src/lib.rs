@@ -24,7 +24,7 @@
 //!    a [`reward_model`] fitted to the same answers, a language model's ratings, or the task's own.
 //! 5. [`advantage`]: against the group's mean and spread, or by a critic.
 //! 6. [`learner`]: an update of the policy: on-policy (PPO), on a [`device`] of choice, or from a replay (SAC).
-//! 7. [`run`]: a row of metrics, a checkpoint now and then.
+//! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
 //!
 //! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
 //! [`tournament`] lets trained policies play each other.
@@ -44,6 +44,7 @@ pub mod label;
 pub mod learner;
 pub mod mlp;
 mod nearest;
+pub mod newest;
 pub mod normalizer;
 pub mod opponents;
 pub mod oracle;
@@ -67,6 +68,7 @@ mod simd;
 pub mod snapshots;
 mod spo;
 pub mod stats;
+pub mod tensorboard;
 pub mod tensors;
 pub mod tournament;
 pub mod train;

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::oracle::{Notes, Oracle};
 use crate::policy_file;
 use crate::rollout::EnvFactory;
+use crate::tensorboard::{self, Events};
 use crate::tensors::{FileError, write_atomically};
 use crate::train::{Record, Summary, Timing, TrainError, Trainer};
 
@@ -31,9 +33,14 @@ pub mod files {
     pub const POLICY: &str = "policy.safetensors";
     /// The figures at the end.
     pub const SUMMARY: &str = "summary.json";
+    /// The newest trajectories, for those who watch.
+    pub const NEWEST: &str = "newest.safetensors";
     /// The last words of a run that failed in an experiment.
     pub const ERROR: &str = "error.txt";
 }
+
+/// Between two writings of the newest trajectories, at least: as often as anybody could see.
+const LEAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// The commit that this program was built from, `-dirty` where its sources differ from it; none outside a checkout.
 pub const COMMIT: Option<&str> = option_env!("SPO_COMMIT");
@@ -44,6 +51,11 @@ pub struct Run {
     trainer: Trainer,
     metrics: Table,
     timings: Table,
+    /// When the newest trajectories were last left, and whether they still are.
+    left: Option<Instant>,
+    leaves: bool,
+    events: Option<Events>,
+    warn: Box<dyn FnMut(&str) + Send>,
 }
 
 /// A CSV file that grows by whole rows.
@@ -57,8 +69,10 @@ impl Table {
     fn open(path: PathBuf, keep: u64) -> Result<Self, FileError> {
         let open = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-            // Held until the process ends; a file system without locks goes without.
-            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            // Held until the process ends; a file system without locks goes without. Who only looks whether it is held
+            // has it for microseconds, and not time after time.
+            let held = || matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+            if held() && (0..10).all(|_| (std::thread::sleep(Duration::from_millis(5)), held()).1) {
                 return Err(io::Error::other("another process trains this run"));
             }
             if file.metadata()?.len() < keep {
@@ -83,6 +97,15 @@ impl Table {
             self.file.write_all(&csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?)
         };
         write().map_err(|source| FileError::Write { path: self.path.clone(), source })
+    }
+
+    fn rows<T: serde::de::DeserializeOwned>(&self) -> Result<Vec<T>, FileError> {
+        let damaged = |e: csv::Error| FileError::Damaged { path: self.path.clone(), why: e.to_string() };
+        csv::Reader::from_path(&self.path)
+            .map_err(damaged)?
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .map_err(damaged)
     }
 
     fn sync(&mut self) -> Result<u64, FileError> {
@@ -142,6 +165,16 @@ impl Run {
         Config::from_file(&dir.join(files::CONFIG))
     }
 
+    /// Whether a process trains the run in `dir` now; `None` where the file system does not tell.
+    pub fn is_trained(dir: &Path) -> Option<bool> {
+        let Ok(metrics) = File::open(dir.join(files::METRICS)) else { return Some(false) };
+        match metrics.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+
     /// The run in `dir`, from its newest checkpoint; from its beginning where it was killed before the first.
     ///
     /// # Errors
@@ -178,7 +211,39 @@ impl Run {
             trainer,
             metrics: Table::open(dir.join(files::METRICS), metrics)?,
             timings: Table::open(dir.join(files::TIMINGS), timings)?,
+            left: None,
+            leaves: true,
+            events: None,
+            warn: Box::new(|what| eprintln!("{what}")),
         })
+    }
+
+    /// Writes TensorBoard's event files too, a new one from here on; a directory without any gets the rows so far.
+    ///
+    /// # Errors
+    /// [`TrainError::File`].
+    pub fn write_events(&mut self) -> Result<(), TrainError> {
+        let first = !Events::are_in(&self.dir);
+        if !first && self.dir.join(files::SUMMARY).exists() {
+            // All has been said.
+            return Ok(());
+        }
+        let mut events = Events::begin(&self.dir, self.trainer.env_steps())?;
+        if first {
+            let (records, timings) = (self.metrics.rows::<Record>()?, self.timings.rows::<Timing>()?);
+            let seconds = timings.last().map_or(0.0, |t| t.seconds);
+            for (r, t) in records.iter().zip(&timings) {
+                let at = tensorboard::now() - (seconds - t.seconds);
+                events.scalars(at, r.env_steps, &tensorboard::named(self.trainer.config(), r, t))?;
+            }
+        }
+        self.events = Some(events);
+        Ok(())
+    }
+
+    /// Says what goes wrong but ends no training, each once; without this it goes to standard error.
+    pub fn warn_by(&mut self, warn: impl FnMut(&str) + Send + 'static) {
+        self.warn = Box::new(warn);
     }
 
     /// The run's directory.
@@ -205,7 +270,9 @@ impl Run {
             let Some((record, timing)) = self.trainer.step()? else { break };
             self.metrics.push(record)?;
             self.timings.push(timing)?;
+            self.tell_events(record.env_steps, |config| tensorboard::named(config, &record, &timing));
             let broke = observe(&record, &timing).is_break();
+            self.leave_newest(broke);
             if broke || record.iteration % self.trainer.config().checkpoint_every == 0 {
                 self.save()?;
             }
@@ -213,6 +280,7 @@ impl Run {
                 return Ok(None);
             }
         }
+        self.leave_newest(true);
         self.save()?;
         let path = self.dir.join(files::POLICY);
         let result = self.trainer.result()?;
@@ -220,9 +288,34 @@ impl Run {
         // What is evaluated is what is in the file: its statistics are rounded to float32.
         let (_, result) = policy_file::load(&path)?;
         let summary = self.trainer.summary(&result)?;
+        self.tell_events(summary.env_steps, |_| tensorboard::named_at_the_end(&summary));
         let json = serde_json::to_string_pretty(&summary).expect("plain numbers") + "\n";
         write_atomically(&self.dir.join(files::SUMMARY), json.as_bytes())?;
         Ok(Some(summary))
+    }
+
+    /// Writes events, where they are asked for; one that cannot be written is the last.
+    fn tell_events(&mut self, step: u64, values: impl FnOnce(&Config) -> Vec<(&'static str, f64)>) {
+        let Some(events) = &mut self.events else { return };
+        let values = values(self.trainer.config());
+        if let Err(why) = events.scalars(tensorboard::now(), step, &values) {
+            (self.warn)(&format!("TensorBoard's events end here, and training goes on: {}", cause(&why)));
+            self.events = None;
+        }
+    }
+
+    /// Leaves the newest trajectories for those who watch, now and then, or `now`; where that fails, no more.
+    fn leave_newest(&mut self, now: bool) {
+        let due = now || self.left.is_none_or(|at| at.elapsed() >= LEAVE_EVERY);
+        let Some(newest) = self.trainer.newest().filter(|_| due && self.leaves) else { return };
+        if let Err(why) = newest.save(&self.dir.join(files::NEWEST)) {
+            (self.warn)(&format!(
+                "the newest replays are not left to watch, and training goes on: {}",
+                cause(&why)
+            ));
+            self.leaves = false;
+        }
+        self.left = Some(Instant::now());
     }
 
     /// Makes the tables durable, then writes the checkpoint that counts on them.
@@ -232,6 +325,14 @@ impl Run {
         let checkpoint = Checkpoint { metrics_bytes, timings_bytes, ..self.trainer.checkpoint()? };
         checkpoint.save(&self.dir.join(files::CHECKPOINT))?;
         Ok(())
+    }
+}
+
+/// What went wrong, without the mend of what ends a training.
+fn cause(error: &FileError) -> String {
+    match error {
+        FileError::Write { path, source } => format!("cannot write {}: {source}", path.display()),
+        other => other.to_string(),
     }
 }
 

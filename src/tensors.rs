@@ -85,7 +85,20 @@ impl TensorFile {
     ///
     /// # Errors
     /// [`FileError::Write`]; the old file is then untouched.
-    pub fn write(mut self, path: &Path) -> Result<(), FileError> {
+    pub fn write(self, path: &Path) -> Result<(), FileError> {
+        write_atomically(path, &self.bytes())
+    }
+
+    /// As [`write`](Self::write), but what is left after a power cut may be damaged: for what can be missed, and must
+    /// not wait for the disk.
+    ///
+    /// # Errors
+    /// [`FileError::Write`]; the old file is then untouched.
+    pub fn write_unsynced(self, path: &Path) -> Result<(), FileError> {
+        replace(path, &self.bytes(), false)
+    }
+
+    fn bytes(mut self) -> Vec<u8> {
         let checksum =
             checksum(self.tensors.iter().map(|(name, (_, bytes))| (name.as_str(), &bytes[..])), &self.meta);
         self.meta("crc32", &checksum);
@@ -93,9 +106,7 @@ impl TensorFile {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("shape and values agree");
             (name.as_str(), view)
         });
-        let bytes =
-            safetensors::serialize(views, Some(self.meta.clone())).expect("float32 tensors serialise");
-        write_atomically(path, &bytes)
+        safetensors::serialize(views, Some(self.meta.clone())).expect("float32 tensors serialise")
     }
 }
 
@@ -104,16 +115,22 @@ impl TensorFile {
 /// # Errors
 /// [`FileError::Write`].
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace(path, bytes, true)
+}
+
+fn replace(path: &Path, bytes: &[u8], sync: bool) -> Result<(), FileError> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
     let written = (|| {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if sync {
+            file.sync_all()?;
+        }
         fs::rename(&temporary, path)?;
         // The rename itself must survive a power cut.
-        match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        match path.parent().filter(|p| sync && !p.as_os_str().is_empty()) {
             Some(folder) => File::open(folder)?.sync_all(),
             None => Ok(()),
         }

@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError, LearnerKind, ScorerKind, TrainedResult}
 use crate::device::{self, DeviceError};
 use crate::game::PreferenceMatrix;
 use crate::learner::{Learner, Moment, Steps, ppo::Ppo, sac::Sac};
+use crate::newest::Newest;
 use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
 use crate::oracle::{Counted, Notes, Oracle, OracleError};
@@ -215,6 +216,7 @@ pub struct Trainer {
     env_steps: u64,
     seconds: f64,
     budget_spent: bool,
+    newest: Option<Newest>,
     notes: Notes,
 }
 
@@ -287,6 +289,7 @@ impl Trainer {
             env_steps: 0,
             seconds: 0.0,
             budget_spent: false,
+            newest: None,
             notes,
         })
     }
@@ -304,6 +307,11 @@ impl Trainer {
     /// What happens on the way to the oracle's answers, as it happens.
     pub fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    /// The last iteration's first group of trajectories, for those who watch; `None` before the first.
+    pub fn newest(&self) -> Option<&Newest> {
+        self.newest.as_ref()
     }
 
     /// Environment steps so far.
@@ -366,6 +374,7 @@ impl Trainer {
         }
         let losses = self.learner.update(&Steps::from(&rollout), own, moment);
         self.iteration += 1;
+        self.newest = Newest::of(self.iteration, &rollout, &scores);
         self.env_steps += rollout.steps() as u64;
         self.seconds += start.elapsed().as_secs_f64();
         for (what, value) in [

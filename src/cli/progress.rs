@@ -80,6 +80,15 @@ impl Progress {
         })
     }
 
+    /// For what went wrong and ends nothing: above the bar, or a line.
+    pub fn warning(&self) -> Notice {
+        let bar = self.bar.clone();
+        Box::new(move |text| match &bar {
+            Some(bar) => bar.println(format!("warning: {text}")),
+            None => eprintln!("warning: {text}"),
+        })
+    }
+
     /// After an iteration.
     pub fn show(&mut self, r: &Record, t: &Timing) {
         self.show_notes();

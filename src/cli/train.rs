@@ -13,6 +13,7 @@ use spo::oracle::human::Human;
 use spo::oracle::{self, Oracle, OracleError};
 use spo::plot;
 use spo::run::{Run, files};
+use spo::tensorboard::Events;
 use spo::train::{Summary, TrainError, registered};
 
 use super::label::{self, People, Ready};
@@ -30,7 +31,9 @@ Examples:
   spo train --resume runs/queue-2
   spo train point --oracle human --question 'Which one gets further away?'
   spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
+  spo train pendulum --tensorboard                then: tensorboard --logdir runs
 
+`spo watch RUN` shows a run as it goes on.
 `spo train --show-config` prints every key with its value; --set and --config take the same keys.")]
 pub struct Args {
     /// Environment (`spo envs` lists them)
@@ -66,6 +69,9 @@ pub struct Args {
     /// Go on with a run that was killed or stopped
     #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "device", "seed", "config", "set", "out", "base_url", "model"])]
     resume: Option<PathBuf>,
+    /// Write TensorBoard's event files into the run's directory too; a run that has them goes on with them when resumed
+    #[arg(long)]
+    tensorboard: bool,
     /// Print the configuration and train nothing
     #[arg(long)]
     show_config: bool,
@@ -133,6 +139,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             stop.store(true, Ordering::Relaxed);
         });
+    }
+    run.warn_by(progress.warning());
+    if args.tensorboard || (resumed && Events::are_in(&dir)) {
+        run.write_events()?;
     }
     progress.watch(run.trainer().notes());
     progress.start(run.trainer().env_steps());
