@@ -72,6 +72,8 @@ pub mod tensorboard;
 pub mod tensors;
 pub mod tournament;
 pub mod train;
+#[cfg(feature = "cli")]
+pub mod watch;
 mod weights;
 
 pub use config::Config;

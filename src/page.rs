@@ -1,4 +1,5 @@
-//! What a page in a browser is made of; people compare at one ([`label`](crate::label)).
+//! What the pages in a browser share: people compare at one ([`label`](crate::label)), a run is seen at the other
+//! ([`watch`](crate::watch)).
 //!
 //! - [`server`]: files and answers over HTTP/1.1, bounded in size and time; [`access`] says who may speak to it.
 //! - [`picture`]: trajectories as replays of one scale, drawn from lines and circles by `files/player.js`.

@@ -223,7 +223,7 @@ fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
 }
 
 /// The environment, and the keys in which the curves differ.
-fn label(config: &Config, all: &[Config], runs: usize) -> String {
+pub(crate) fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let table = |c: &Config| toml::Table::try_from(c).unwrap_or_default();
     let own = table(config);
     let tables: Vec<_> = all.iter().map(table).collect();

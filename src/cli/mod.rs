@@ -20,6 +20,7 @@ mod report;
 mod site;
 mod tournament;
 mod train;
+mod watch;
 
 /// Self-play preference optimization: learns policies from pairwise comparisons, without a reward model.
 ///
@@ -39,6 +40,7 @@ Examples:
   spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1' --opponents sampled=2
   spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
   spo plot runs/pendulum-s*                 curves over seeds
+  spo watch runs/pendulum-s*                the same live, with replays, at a page in the browser
   spo experiment experiments/pendulum.toml && spo report results/pendulum
   spo mujoco install && spo train HalfCheetah-v5@200
   spo tournament runs/point-*               trained policies play each other
@@ -65,6 +67,8 @@ enum Verb {
     Play(play::Args),
     /// Serve the page where people compare a run's trajectories; carry labels out and in
     Label(label::Args),
+    /// Serve a page of live curves and replays of runs
+    Watch(watch::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
     /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Plot(args)) => plot::run(&args),
         Some(Verb::Play(args)) => play::run(&args),
         Some(Verb::Label(args)) => label::run(&args),
+        Some(Verb::Watch(args)) => watch::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
         Some(Verb::Mujoco(args)) => mujoco::run(&args),
         Some(Verb::Oracles) => oracle::list(),

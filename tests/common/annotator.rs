@@ -126,7 +126,8 @@ pub fn address_of(child: &mut Process) -> (SocketAddr, String) {
     let mut heard = String::new();
     let url = loop {
         let line = lines.next().unwrap_or_else(|| panic!("it ended, saying {heard}")).unwrap();
-        if let Some(url) = line.strip_prefix("label at http://") {
+        let served = ["label at http://", "watch at http://"];
+        if let Some(url) = served.iter().find_map(|words| line.strip_prefix(words)) {
             break url.to_string();
         }
         heard += &line;
