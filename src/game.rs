@@ -7,13 +7,17 @@
 //! - [`PreferenceMatrix`]: read from CSV ([`read`](mod@read)) or counted from rankings.
 //! - [`solve`](mod@solve): minimax winner (linear program), Condorcet, Copeland, Borda, Bradley–Terry,
 //!   exploitability.
-//! - [`dynamics`]: Hedge and its optimistic form against themselves.
-//! - [`report`](mod@report): all of it as one table.
+//! - [`dynamics`]: Hedge against itself, its optimistic form, extragradient.
+//! - [`nash_md`]: self-play against an anchored opponent; [`regression`]: SPPO and REBEL.
+//! - [`report`](mod@report): the solutions as one table; [`methods`]: where each method ends, as another.
 
 use std::path::PathBuf;
 
 pub mod dynamics;
+pub mod methods;
+pub mod nash_md;
 pub mod read;
+pub mod regression;
 pub mod report;
 pub mod solve;
 
@@ -233,6 +237,11 @@ impl PreferenceMatrix {
         (0..self.len())
             .map(|i| mixture.iter().enumerate().map(|(j, q)| q * self.margin(i, j)).sum())
             .collect()
+    }
+
+    /// P p: each option's win rate against the mixture p, `[n]`.
+    pub fn win_rates_against(&self, mixture: &[f64]) -> Vec<f64> {
+        self.margins_against(mixture).into_iter().map(|margin| 0.5 + 0.5 * margin).collect()
     }
 
     /// max_i (A p)_i: what the best reply gains against p; 0 at a minimax winner and nowhere below.

@@ -62,13 +62,13 @@ fn hedge_keeps_its_bound_and_reproduces_the_figures() {
     for (t, measured) in cycle["hedge"]["measured"].as_object().unwrap() {
         let t: usize = t.parse().unwrap();
         let step = hedge_step(3, t);
-        let e = game(cycle).exploitability(&game(cycle).hedge(t, step).average);
+        let e = game(cycle).exploitability(&game(cycle).hedge(t, step, game(cycle).uniform()).average);
         assert!(e <= step, "{e} passes the bound {step}");
         assert!((e - measured.as_f64().unwrap()).abs() < 6e-5, "T = {t}: {e}");
     }
     let condorcet = &exact()[1];
     for (step, times) in condorcet["hedge_constant_step_exploitability_times_T"].as_object().unwrap() {
-        let run = game(condorcet).hedge(20_000, step.parse().unwrap());
+        let run = game(condorcet).hedge(20_000, step.parse().unwrap(), game(condorcet).uniform());
         let e = game(condorcet).exploitability(&run.average) * 20_000.0;
         assert!((e - times.as_f64().unwrap()).abs() < 0.01, "step {step}: {e}");
         assert!(run.last[0] > 1.0 - 1e-9, "the last iterate goes to the Condorcet winner");
@@ -78,7 +78,7 @@ fn hedge_keeps_its_bound_and_reproduces_the_figures() {
 #[test]
 fn the_last_iterate_of_a_cycle_converges_only_with_optimism() {
     let game = builtin("cycle").unwrap();
-    assert!(game.exploitability(&game.hedge(10_000, 0.1).last) > 0.05);
+    assert!(game.exploitability(&game.hedge(10_000, 0.1, game.uniform()).last) > 0.05);
     let optimistic = game.optimistic(100_000, 0.1, vec![0.5, 0.3, 0.2]);
     assert!(game.exploitability(&optimistic.last) < 1e-5);
 }
@@ -182,4 +182,69 @@ fn a_bad_file_names_its_place_and_the_mend() {
             .to_string()
             .contains("/no/such.csv")
     );
+}
+
+/// The claim of the theory, in one table: RLHF to the Borda winner, self-play to the minimax winner.
+#[test]
+fn rlhf_goes_to_the_borda_winner_and_self_play_to_the_minimax_winner() {
+    for name in ["cycle", "condorcet_is_not_borda"] {
+        let table = builtin(name).unwrap().methods().unwrap();
+        let row = |method: &str| table.methods.iter().find(|m| m.name == method).unwrap();
+        assert_eq!(row("RLHF, best response").mixture, Some(vec![0.0, 1.0, 0.0]));
+        assert!(row("RLHF, KL penalty 0.1").mixture.as_ref().unwrap()[1] > 0.9);
+        for method in ["RLHF, best response", "RLHF, KL penalty 0.1"] {
+            assert!(row(method).minimax_distance > Some(0.7) && row(method).exploitability > Some(0.15));
+        }
+        for method in ["Hedge, average", "SPPO, average", "REBEL, average"] {
+            // √(2 ln 3 / T) from a uniform start; this one costs log(6) for log(3).
+            assert!(
+                row(method).exploitability < Some(1.3 * hedge_step(3, table.iterations)),
+                "{name} {method}"
+            );
+        }
+        let near = |m: &str| row(m).mixture.clone().unwrap();
+        for (hedge, rebel) in near("Hedge, last").iter().zip(near("REBEL, last")) {
+            assert!((hedge - rebel).abs() < 1e-9, "REBEL's exact fit is a step of Hedge");
+        }
+    }
+}
+
+#[test]
+fn last_iterates_converge_with_optimism_extragradient_or_an_anchor_and_not_without() {
+    for name in BUILTIN {
+        let table = builtin(name).unwrap().methods().unwrap();
+        let row = |method: &str| table.methods.iter().find(|m| m.name.starts_with(method)).unwrap();
+        for method in ["optimistic, last", "extragradient, last"] {
+            assert!(row(method).exploitability < Some(1e-9), "{name}: {method}");
+            assert!(row(method).minimax_distance < Some(1e-9), "{name}: {method}");
+        }
+        assert!(row("Nash-MD").exploitability < Some(0.01), "{name}: {:?}", row("Nash-MD"));
+        // They circle where there is a cycle.
+        for method in ["Hedge, last", "SPPO, last", "REBEL, last"] {
+            let away = row(method).exploitability > Some(0.02);
+            assert_eq!(away, name != "condorcet_is_not_borda", "{name}: {:?}", row(method));
+        }
+    }
+}
+
+#[test]
+fn the_published_tables_are_what_the_command_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/results/games/README.md");
+    let published = std::fs::read_to_string(path).unwrap();
+    for name in ["cycle", "condorcet_is_not_borda"] {
+        let table = builtin(name).unwrap().methods().unwrap().to_string();
+        assert!(
+            published.contains(&table),
+            "results/games/README.md has another table for {name} than\n{table}"
+        );
+    }
+}
+
+#[test]
+fn infinite_bradley_terry_scores_are_a_row_without_a_mixture() {
+    let order = PreferenceMatrix::from_csv("a,b\n0.5,1\n0,0.5\n".as_bytes(), "order").unwrap();
+    let table = order.methods().unwrap();
+    assert_eq!(table.methods[0].mixture, Some(vec![1.0, 0.0]));
+    assert_eq!(table.methods[1].mixture, None);
+    assert!(table.to_string().contains("infinite scores"));
 }

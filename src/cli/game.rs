@@ -1,9 +1,11 @@
 //! `spo game`.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use serde::Serialize;
 use spo::game::PreferenceMatrix;
 
 #[derive(clap::Args)]
@@ -24,6 +26,10 @@ pub struct Args {
     /// A preference matrix or rankings, as CSV; or the name of a built-in game
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
+    /// Where RLHF, self-play and its successors end: each method's mixture, what a best reply gains against it, and how far
+    /// it is from the minimax winner
+    #[arg(long)]
+    dynamics: bool,
     /// Print JSON instead of the table
     #[arg(long)]
     json: bool,
@@ -35,9 +41,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(matrix) => matrix,
         None => PreferenceMatrix::from_csv_path(&args.file)?,
     };
-    let report = matrix.report().with_context(|| args.file.display().to_string())?;
-    if args.json {
-        return super::print(&(serde_json::to_string_pretty(&report)? + "\n"));
+    let file = || args.file.display().to_string();
+    if args.dynamics {
+        show(&matrix.methods().with_context(file)?, args.json)
+    } else {
+        show(&matrix.report().with_context(file)?, args.json)
     }
-    super::print(&format!("{report}"))
+}
+
+fn show(report: &(impl Serialize + Display), json: bool) -> anyhow::Result<ExitCode> {
+    let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() };
+    super::print(&text)
 }

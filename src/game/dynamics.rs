@@ -1,4 +1,7 @@
-//! Self-play in theory: Hedge against its own iterates (Swamy et al. 2024, section 3; Freund & Schapire 1997).
+//! Self-play in theory: Hedge against its own iterates (Swamy et al. 2024, section 3; Freund & Schapire 1997), and how
+//! any dynamic is run.
+//!
+//! Steps η are in units of margins A = 2P − 1; one of η here is one of 2η in win rates P.
 
 use super::PreferenceMatrix;
 
@@ -11,45 +14,72 @@ pub struct SelfPlayRun {
     pub last: Vec<f64>,
 }
 
+impl SelfPlayRun {
+    /// T iterates: π_1 is `start`, π_{t+1} is `next` of π_t.
+    pub(super) fn of(iterations: usize, start: Vec<f64>, mut next: impl FnMut(&[f64]) -> Vec<f64>) -> Self {
+        let mut average = vec![0.0; start.len()];
+        let mut last = start;
+        for t in 0..iterations {
+            if t > 0 {
+                last = next(&last);
+            }
+            average.iter_mut().zip(&last).for_each(|(a, p)| *a += p / iterations as f64);
+        }
+        Self { average, last }
+    }
+}
+
 /// √(2 ln n / T): with it the average of T iterates is exploitable by at most as much.
 pub fn hedge_step(options: usize, iterations: usize) -> f64 {
     (2.0 * (options as f64).ln() / iterations as f64).sqrt()
 }
 
+/// π exp(η r), normalised: a step of mirror ascent with the entropy as mirror map.
+pub(super) fn exponentiated(policy: &[f64], rewards: &[f64], step: f64) -> Vec<f64> {
+    normalized(policy.iter().zip(rewards).map(|(p, r)| p * (step * r).exp()).collect())
+}
+
+/// Weights, divided by their sum.
+pub(super) fn normalized(mut weights: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|w| *w /= sum);
+    weights
+}
+
 impl PreferenceMatrix {
-    /// Hedge: π_1 uniform, π_{t+1} ∝ π_t exp(η A π_t), in units of margins.
-    pub fn hedge(&self, iterations: usize, step: f64) -> SelfPlayRun {
-        self.multiplicative_weights(iterations, step, vec![1.0 / self.len() as f64; self.len()], 0.0)
+    /// π_1 uniform, where Hedge begins.
+    pub fn uniform(&self) -> Vec<f64> {
+        vec![1.0 / self.len() as f64; self.len()]
     }
 
-    /// Optimistic Hedge: π_{t+1} ∝ π_t exp(η (2 A π_t − A π_{t−1})) from `start`; its last iterate converges too
+    /// (1, 2, …, n) / Σ: a start off the uniform one, which can be an equilibrium or a fixed point already.
+    pub fn uneven(&self) -> Vec<f64> {
+        normalized((1..=self.len()).map(|k| k as f64).collect())
+    }
+
+    /// Hedge: π_{t+1} ∝ π_t exp(η A π_t).
+    pub fn hedge(&self, iterations: usize, step: f64, start: Vec<f64>) -> SelfPlayRun {
+        SelfPlayRun::of(iterations, start, |p| exponentiated(p, &self.margins_against(p), step))
+    }
+
+    /// Optimistic Hedge: π_{t+1} ∝ π_t exp(η (2 A π_t − A π_{t−1})); its last iterate converges too
     /// (Daskalakis & Panageas 2019).
     pub fn optimistic(&self, iterations: usize, step: f64, start: Vec<f64>) -> SelfPlayRun {
-        self.multiplicative_weights(iterations, step, start, 1.0)
+        let mut before = self.margins_against(&start);
+        SelfPlayRun::of(iterations, start, |p| {
+            let now = self.margins_against(p);
+            let ahead: Vec<f64> = now.iter().zip(&before).map(|(now, before)| 2.0 * now - before).collect();
+            before = now;
+            exponentiated(p, &ahead, step)
+        })
     }
 
-    fn multiplicative_weights(
-        &self,
-        iterations: usize,
-        step: f64,
-        start: Vec<f64>,
-        optimism: f64,
-    ) -> SelfPlayRun {
-        let mut policy = start;
-        let mut average = vec![0.0; self.len()];
-        let mut before = self.margins_against(&policy);
-        let mut last = policy.clone();
-        for _ in 0..iterations {
-            last.clone_from(&policy);
-            average.iter_mut().zip(&policy).for_each(|(a, p)| *a += p / iterations as f64);
-            let reward = self.margins_against(&policy);
-            for ((p, now), old) in policy.iter_mut().zip(&reward).zip(&before) {
-                *p *= (step * (now + optimism * (now - old))).exp();
-            }
-            let sum: f64 = policy.iter().sum();
-            policy.iter_mut().for_each(|p| *p /= sum);
-            before = reward;
-        }
-        SelfPlayRun { average, last }
+    /// Extragradient (mirror-prox, Nemirovski 2004; in preference games EGPO, Zhou et al. 2025): a step tried out, then
+    /// the step that its end calls for, π_{t+1} ∝ π_t exp(η A π̂) with π̂ ∝ π_t exp(η A π_t). The last iterate converges.
+    pub fn extragradient(&self, iterations: usize, step: f64, start: Vec<f64>) -> SelfPlayRun {
+        SelfPlayRun::of(iterations, start, |p| {
+            let tried = exponentiated(p, &self.margins_against(p), step);
+            exponentiated(p, &self.margins_against(&tried), step)
+        })
     }
 }

@@ -78,11 +78,8 @@ impl PreferenceMatrix {
         let mut borda_policy = vec![0.0; n];
         borda_winners.iter().for_each(|&i| borda_policy[i] = 1.0 / borda_winners.len() as f64);
         let minimax_winner = self.minimax_winner()?;
-        // Off the uniform start, which can be a fixed point that is no equilibrium's neighbour.
-        let total = (n * (n + 1) / 2) as f64;
-        let start = (1..=n).map(|k| k as f64 / total).collect();
         let iterations = iterations(n);
-        let hedge = self.hedge(iterations, hedge_step(n, iterations));
+        let hedge = self.hedge(iterations, hedge_step(n, iterations), self.uniform());
         Ok(GameReport {
             options: self.names().to_vec(),
             condorcet: self.condorcet().map(|i| self.names()[i].clone()),
@@ -95,7 +92,7 @@ impl PreferenceMatrix {
             exploitability_of_minimax_winner: self.exploitability(&minimax_winner),
             exploitability_of_hedge_average: self.exploitability(&hedge.average),
             exploitability_of_optimistic_last: self
-                .exploitability(&self.optimistic(iterations, 0.1, start).last),
+                .exploitability(&self.optimistic(iterations, 0.1, self.uneven()).last),
             iterations,
             minimax_winner,
         })
