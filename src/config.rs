@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::learner::ppo::{Baseline, PpoConfig};
+use crate::learner::ppo::{Baseline, PolicyLoss, PpoConfig};
 use crate::learner::sac::{SacConfig, Temperature};
 use crate::opponents::Opponents;
 use crate::policy::Head;
@@ -133,6 +133,9 @@ pub struct Config {
     pub seed: u64,
     /// Environment steps of training; never passed but by the first iteration.
     pub total_steps: u64,
+    /// The initial policy π₀: a run, whose newest policy is taken, or a policy file of one policy; empty for the learner's
+    /// own first weights.
+    pub init: String,
     /// Where the learner computes: `cpu`, or a Burn backend: `flex`, `ndarray`, `wgpu`.
     pub device: String,
 
@@ -144,6 +147,12 @@ pub struct Config {
     pub oracle: String,
     /// Whom a trajectory is compared with.
     pub opponents: Opponents,
+    /// Self-play: whether a win proportion is 2 w_t − w_{t−1}, w_{t−1} against all trajectories of the iteration before, for
+    /// a last policy that does not circle.
+    pub optimism: bool,
+    /// Self-play: β, the share of π₀ in the opponents, which are then rolled out apart, from the same states, by
+    /// π^{1−β} π₀^{β}; with `kl_penalty` as τ it is Nash-MD (Munos et al. 2024). At 0 opponents are `opponents`.
+    pub anchor: f32,
     /// Where in a trajectory its win proportion is paid out.
     pub placement: Placement,
     /// Steps a compared window; 0 compares whole trajectories. Self-play compares aligned windows; a reward model
@@ -152,6 +161,9 @@ pub struct Config {
     /// Most comparisons of the run; 0 sets no limit. Self-play ends before it would be passed; a reward model has it
     /// spread over the run, and training goes on with the model as it is once it is spent.
     pub budget: u64,
+    /// λ, the price of a nat of KL(π ‖ π₀) in units of the score: every step's is lowered by λ (log π − log π₀) of its action
+    /// (Bai et al. 2022: 0.001; section 4.1).
+    pub kl_penalty: f32,
     /// Whether every comparison is written to `comparisons.csv`.
     pub log_comparisons: bool,
 
@@ -181,13 +193,19 @@ pub struct Config {
     /// λ of the advantage estimate.
     pub gae_lambda: f32,
 
+    /// What an update of the policy minimises: `ppo`, the clipped surrogate of advantages; `sppo`, the squared error of
+    /// trajectories' log ratios against η (win proportion − ½); `rebel`, that of their differences against differences of
+    /// scores. The last two are of whole trajectories within their group, without a critic.
+    pub policy_loss: PolicyLoss,
+    /// SPPO, REBEL: η, how far a win proportion of 1 over one of 0 should move their log-probabilities apart.
+    pub eta: f32,
     /// Adam's step size.
     pub learning_rate: f64,
     /// Whether the step size falls linearly to 0.
     pub learning_rate_decay: bool,
     /// Passes over each iteration's steps.
     pub epochs: usize,
-    /// Rows a minibatch.
+    /// Rows a minibatch; SPPO and REBEL take whole groups, as many as reach it.
     pub minibatch: usize,
     /// The clip range ε of the ratio.
     pub clip: f32,
@@ -278,14 +296,18 @@ impl Default for Config {
             env: "pendulum".into(),
             seed: 0,
             total_steps: 500_000,
+            init: String::new(),
             device: "cpu".into(),
             learner: LearnerKind::Ppo,
             scorer: ScorerKind::SelfPlay,
             oracle: "return".into(),
             opponents: Opponents::Group,
+            optimism: false,
+            anchor: 0.0,
             placement: Placement::Spread,
             window: 10,
             budget: 0,
+            kl_penalty: 0.0,
             log_comparisons: false,
             states: 8,
             trajectories_per_state: 4,
@@ -298,6 +320,8 @@ impl Default for Config {
             normalize_advantage: true,
             discount: 0.99,
             gae_lambda: 0.95,
+            policy_loss: PolicyLoss::Ppo,
+            eta: 1.0,
             learning_rate: 5e-4,
             learning_rate_decay: true,
             epochs: 10,
@@ -395,6 +419,9 @@ const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
             "normalize_scores",
             "normalize_advantage",
             "gae_lambda",
+            "policy_loss",
+            "eta",
+            "kl_penalty",
             "learning_rate_decay",
             "epochs",
             "clip",
@@ -409,6 +436,9 @@ const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
         &["replay", "updates_per_step", "learning_starts", "tau", "temperature", "score_scale", "relabel"],
     ),
 ];
+
+/// Keys that PPO's own policy loss alone uses.
+const CLIPPED_KEYS: [&str; 5] = ["normalize_scores", "discount", "gae_lambda", "clip", "value_weight"];
 
 /// Keys that the reward model alone uses.
 const REWARD_KEYS: [&str; 20] = [
@@ -530,6 +560,8 @@ impl Config {
             learning_rate_decay: self.learning_rate_decay,
             epochs: self.epochs,
             minibatch: self.minibatch,
+            policy_loss: self.policy_loss,
+            eta: self.eta,
             clip: self.clip,
             target_kl: self.target_kl,
             entropy_bonus: self.entropy_bonus,

@@ -85,6 +85,12 @@ pub trait Learner: Send {
     /// A snapshot of the present policy.
     fn policy(&self) -> Policy;
 
+    /// Begins from a policy of the same shape instead of its own first weights.
+    ///
+    /// # Panics
+    /// Where its weights are more or fewer.
+    fn start_from(&mut self, policy: &Policy);
+
     /// How to act in the next iteration's rollout.
     fn acting(&self) -> Acting {
         Acting::Sample

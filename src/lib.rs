@@ -23,7 +23,8 @@
 //! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines stand in its place: the reward of
 //!    a [`reward_model`] fitted to the same answers, a language model's ratings, or the task's own.
 //! 5. [`advantage`]: against the group's mean and spread, or by a critic.
-//! 6. [`learner`]: an update of the policy: on-policy (PPO), on a [`device`] of choice, or from a replay (SAC).
+//! 6. [`learner`]: an update of the policy: on-policy (PPO, or the regressions of SPPO and REBEL), on a [`device`] of
+//!    choice, or from a replay (SAC); from its own first weights or an [`initial`] policy, and held to it at a price.
 //! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
 //!
 //! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
@@ -37,8 +38,11 @@ pub mod advantage;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
+mod divergence;
 pub mod experiment;
 pub mod game;
+mod geometric;
+pub mod initial;
 #[cfg(feature = "cli")]
 pub mod label;
 pub mod learner;

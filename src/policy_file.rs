@@ -8,6 +8,7 @@
 //! | `actor.{l}.bias` | `[M, out]` | |
 //! | `actor.log_std` | `[M, action_dim]` | heads `tanh_gaussian` and `clipped_gaussian` |
 //! | `obs.mean`, `obs.std` | `[M, obs_dim]` | x = clip((obs − mean) / std, −10, 10) |
+//! | `obs.count` | `[M]` | observations that these are of, where training goes on with them |
 //! | `action.low`, `action.high` | `[action_dim]` | continuous actions only |
 //!
 //! All are float32. The metadata holds `format` = `spo-policy`, `version`, `env`, `activation` (`tanh` or `relu`) and
@@ -62,6 +63,7 @@ pub fn save(path: &Path, env: &str, policies: &[Policy]) -> Result<(), FileError
     let mean = policies.iter().flat_map(|p| p.normalizer.mean.iter().map(|&m| m as f32)).collect();
     file.add("obs.mean", &[count, inputs], mean);
     file.add("obs.std", &[count, inputs], policies.iter().flat_map(|p| p.normalizer.std()).collect());
+    file.add("obs.count", &[count], policies.iter().map(|p| p.normalizer.count as f32).collect());
     file.write(path)
 }
 
@@ -102,6 +104,8 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
         layers[..layers.len() - 1].iter().map(|l| l.1.0.last().copied().unwrap_or(0)).collect();
     let mlp = Mlp::new(*inputs, &hidden, *outputs, activation);
     let (mean, std) = (get("obs.mean")?.1, get("obs.std")?.1);
+    // Older files do not say.
+    let seen = if tensors.names().contains(&"obs.count") { get("obs.count")?.1 } else { vec![1.0; *count] };
     let action = match head {
         Head::Categorical => ActionSpace::Discrete(*outputs),
         _ => ActionSpace::Continuous { low: get("action.low")?.1, high: get("action.high")?.1 },
@@ -115,8 +119,8 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
         ActionSpace::Discrete(options) => *options,
     };
     let stored = layers.iter().map(|(w, b)| w.1.len() + b.1.len()).sum::<usize>() + log_std.len();
-    if stored != expected || mean.len() != count * inputs || std.len() != count * inputs || heads != *outputs
-    {
+    let statistics = mean.len() == count * inputs && std.len() == count * inputs && seen.len() == *count;
+    if stored != expected || !statistics || heads != *outputs {
         return Err("its tensors do not fit together".into());
     }
     let part = |values: &[f32], m: usize| {
@@ -131,15 +135,25 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
                 .chain(part(&log_std, m))
                 .collect(),
             mlp: mlp.clone(),
-            normalizer: Normalizer {
-                count: 1.0,
-                mean: part(&mean, m).into_iter().map(f64::from).collect(),
-                var: part(&std, m).into_iter().map(|s| f64::from(s).powi(2) - MIN_VAR).collect(),
-            },
+            normalizer: rounded(seen[m], part(&mean, m), part(&std, m)),
             head,
             action: action.clone(),
         })
         .collect())
+}
+
+fn rounded(count: f32, mean: Vec<f32>, std: Vec<f32>) -> Normalizer {
+    Normalizer {
+        count: count.into(),
+        mean: mean.into_iter().map(f64::from).collect(),
+        var: std.into_iter().map(|s| f64::from(s).powi(2) - MIN_VAR).collect(),
+    }
+}
+
+/// Statistics as a file would give them back.
+pub(crate) fn stored(statistics: &Normalizer) -> Normalizer {
+    let mean = statistics.mean.iter().map(|&m| m as f32).collect();
+    rounded(statistics.count as f32, mean, statistics.std().collect())
 }
 
 const HEADS: [(&str, Head); 4] = [

@@ -193,6 +193,8 @@ impl Request {
 pub enum Phase {
     /// Learning.
     Train,
+    /// Whom learning's trajectories are compared with, from the same initial states.
+    Oppose,
     /// Picking among snapshots.
     Validate,
     /// The figures that are reported.
@@ -204,6 +206,7 @@ impl Phase {
     fn streams(self) -> [Stream; 3] {
         match self {
             Self::Train => [Stream("reset"), Stream("action"), Stream("mixture")],
+            Self::Oppose => [Stream("reset"), Stream("o.action"), Stream("o.mix")],
             Self::Validate => [Stream("v.reset"), Stream("v.action"), Stream("v.mix")],
             Self::Evaluate => [Stream("e.reset"), Stream("e.action"), Stream("e.mix")],
         }

@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError};
+use crate::initial;
 use crate::oracle::{Notes, Oracle};
 use crate::policy_file;
 use crate::rollout::EnvFactory;
 use crate::tensorboard::{self, Events};
 use crate::tensors::{FileError, write_atomically};
-use crate::train::{Record, Summary, Timing, TrainError, Trainer};
+use crate::train::{Record, Summary, Timing, TrainError, Trainer, registered};
 
 /// Names of the files in a run directory.
 pub mod files {
@@ -27,6 +28,8 @@ pub mod files {
     pub const TIMINGS: &str = "timings.csv";
     /// Every comparison, where asked for.
     pub const COMPARISONS: &str = "comparisons.csv";
+    /// The initial policy, where it is another run's.
+    pub const INITIAL: &str = "initial.safetensors";
     /// The newest checkpoint.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
     /// The trained result.
@@ -129,9 +132,29 @@ impl Run {
         config.validate_on(&spec)?;
         // An oracle that cannot judge says so before there is a directory.
         oracle.prepare(&spec, &Notes::default())?;
+        if !config.init.is_empty() {
+            // So does an initial policy that does not fit.
+            Trainer::new(config.clone(), factory.clone(), nobody(), None)?;
+        }
         Self::make_directory(dir)?;
+        let begun = Self::with_own_initial(dir, config.clone())?;
         Self::prepare(dir, &config)?;
-        Self::open(dir, config, factory, oracle, None)
+        Self::open(dir, begun, factory, oracle, None)
+    }
+
+    /// The configuration with the run's own copy of its initial policy, made on the first call: what it was taken from
+    /// may move on or go away.
+    fn with_own_initial(dir: &Path, config: Config) -> Result<Config, TrainError> {
+        if config.init.is_empty() {
+            return Ok(config);
+        }
+        let own = dir.join(files::INITIAL);
+        if !own.exists() {
+            let policy = initial::load(Path::new(&config.init), &config.env, config.normalize_obs)?;
+            fs::create_dir_all(dir).map_err(|source| FileError::Write { path: dir.into(), source })?;
+            policy_file::save(&own, &config.env, &[policy])?;
+        }
+        Ok(Config { init: own.display().to_string(), ..config })
     }
 
     /// A directory for a new run; one that holds a run already is refused.
@@ -175,12 +198,26 @@ impl Run {
         }
     }
 
+    /// The training in `dir` as its newest checkpoint has it, to be looked into: it has an oracle that judges nothing, and
+    /// writes no file.
+    ///
+    /// # Errors
+    /// [`TrainError`]: no run, no checkpoint, a damaged one, a task of one's own.
+    pub fn look_into(dir: &Path) -> Result<Trainer, TrainError> {
+        // What it began from is past, and may be gone.
+        let config = Config { init: String::new(), ..Self::config_of(dir)? };
+        let (factory, snapshots) = (registered(&config.env)?, config.snapshots);
+        let mut trainer = Trainer::new(config, factory, nobody(), None)?;
+        trainer.restore(Checkpoint::load(&dir.join(files::CHECKPOINT), &trainer.policy(), snapshots)?)?;
+        Ok(trainer)
+    }
+
     /// The run in `dir`, from its newest checkpoint; from its beginning where it was killed before the first.
     ///
     /// # Errors
     /// [`TrainError`]: a damaged or foreign checkpoint, a changed configuration, an unwritable directory.
     pub fn resume(dir: &Path, factory: EnvFactory, oracle: Box<dyn Oracle>) -> Result<Self, TrainError> {
-        let config = Self::config_of(dir)?;
+        let config = Self::with_own_initial(dir, Self::config_of(dir)?)?;
         let path = dir.join(files::CHECKPOINT);
         if !path.exists() {
             return Self::open(dir, config, factory, oracle, None);

@@ -45,6 +45,9 @@ pub trait Scorer: Send {
     /// The oracle's.
     fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError>;
 
+    /// Gives the next batch opponents of its own, K from each of its states; a scorer that compares nobody takes none.
+    fn meet(&mut self, _opponents: Rollout) {}
+
     /// After [`score`](Self::score), scores of today for all that a replay may still hold, oldest steps first, this
     /// iteration's last; `None` where scores stay what they were.
     ///

@@ -10,7 +10,9 @@ use spo_envs::{ActionSpace, EnvError};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, LearnerKind, ScorerKind, TrainedResult};
 use crate::device::{self, DeviceError};
+use crate::divergence;
 use crate::game::PreferenceMatrix;
+use crate::initial::{self, InitialError};
 use crate::learner::{Learner, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::newest::Newest;
 use crate::opponents::Opponents;
@@ -36,6 +38,9 @@ pub enum TrainError {
     /// The environment.
     #[error(transparent)]
     Env(#[from] EnvError),
+    /// The initial policy.
+    #[error(transparent)]
+    Initial(#[from] InitialError),
     /// The oracle.
     #[error(transparent)]
     Oracle(#[from] OracleError),
@@ -124,6 +129,9 @@ pub struct Record {
     /// The reward model's expected calibration error on held-out comparisons, likewise.
     #[serde(default)]
     pub reward_calibration: Option<f32>,
+    /// KL(π ‖ π₀) in nats a step, from the policy that acted to the initial one, at states that it visited.
+    #[serde(default)]
+    pub kl_to_init: f64,
 }
 
 /// Wall-clock seconds of an iteration's phases.
@@ -206,6 +214,8 @@ pub struct Trainer {
     factory: EnvFactory,
     horizon: usize,
     learner: Box<dyn Learner>,
+    /// π₀
+    initial: Policy,
     scorer: Box<dyn Scorer>,
     snapshots: Snapshots,
     /// What the oracle plays, where it is a game over options.
@@ -246,13 +256,19 @@ impl Trainer {
         let notes = Notes::default();
         oracle.prepare(&spec, &notes)?;
         let device = device::open(&config.device)?;
-        let learner: Box<dyn Learner> = match config.learner {
+        let mut learner: Box<dyn Learner> = match config.learner {
             LearnerKind::Ppo => {
                 let discrete = matches!(spec.action, ActionSpace::Discrete(_));
                 Box::new(Ppo::new(&spec, config.ppo(discrete), device, config.seed))
             }
             LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac(), config.seed)),
         };
+        if !config.init.is_empty() {
+            let source = std::path::Path::new(&config.init);
+            let policy = initial::load(source, &config.env, config.normalize_obs)?;
+            initial::fits(&policy, &learner.policy()).map_err(|why| InitialError::new(source, why))?;
+            learner.start_from(&policy);
+        }
         let (game, constraint) = (oracle.game(), oracle.constraint());
         let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
         if let Some((path, keep)) = log {
@@ -264,7 +280,9 @@ impl Trainer {
                 Opponents::Queue(size) if config.relabel => {
                     Box::new(Relabelled::new(counted, size, config.placement, window, config.replay))
                 }
-                opponents => Box::new(SelfPlay::new(counted, opponents, config.placement, window)),
+                opponents => Box::new(
+                    SelfPlay::new(counted, opponents, config.placement, window).optimistic(config.optimism),
+                ),
             },
             ScorerKind::RewardModel => {
                 let replay = (config.learner == LearnerKind::Sac).then_some(config.replay);
@@ -280,6 +298,7 @@ impl Trainer {
             config,
             factory,
             horizon: spec.horizon,
+            initial: learner.policy(),
             learner,
             scorer,
             snapshots,
@@ -323,7 +342,9 @@ impl Trainer {
     ///
     /// The first iteration is always made.
     pub fn done(&self) -> bool {
-        let most = (self.config.states * self.config.trajectories_per_state * self.horizon) as u64;
+        let sides = 1 + u64::from(self.config.anchor > 0.0);
+        let trajectories = self.config.states * self.config.trajectories_per_state;
+        let most = sides * (trajectories * self.horizon) as u64;
         self.budget_spent || (self.iteration > 0 && self.env_steps + most > self.config.total_steps)
     }
 
@@ -345,6 +366,15 @@ impl Trainer {
         };
         self.snapshots.offer(self.iteration, || policy.clone());
         let rollout = rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?;
+        let mut opposing = 0;
+        if config.anchor > 0.0 {
+            let anchored = policy.anchored(&self.initial, config.anchor);
+            let opponent = anchored.expect("a policy mixes with the one that it began as");
+            let request = Request { phase: Phase::Oppose, ..request };
+            let opponents = rollout::collect(&[opponent], &self.factory, &request)?;
+            opposing = opponents.steps() as u64;
+            self.scorer.meet(opponents);
+        }
         let rolled_out = start.elapsed().as_secs_f64();
 
         let batch = Batch { rollout: &rollout, seed: config.seed, iteration: self.iteration };
@@ -363,7 +393,9 @@ impl Trainer {
 
         let progress = self.env_steps as f64 / config.total_steps as f64;
         let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
-        let mut own = &scores[..];
+        let penalised = (config.kl_penalty > 0.0)
+            .then(|| divergence::penalised(&scores, &rollout, &self.initial, config.kl_penalty));
+        let mut own = penalised.as_ref().unwrap_or(&scores).as_slice();
         if let Some(renewed) = &renewed {
             let past;
             (past, own) = renewed.split_at(renewed.len() - scores.len());
@@ -373,9 +405,10 @@ impl Trainer {
             self.learner.forget_values(moment);
         }
         let losses = self.learner.update(&Steps::from(&rollout), own, moment);
+        let kl_to_init = divergence::on_visited(&policy, &self.initial, &rollout);
         self.iteration += 1;
         self.newest = Newest::of(self.iteration, &rollout, &scores);
-        self.env_steps += rollout.steps() as u64;
+        self.env_steps += rollout.steps() as u64 + opposing;
         self.seconds += start.elapsed().as_secs_f64();
         for (what, value) in [
             ("policy_loss", losses.policy_loss),
@@ -393,7 +426,7 @@ impl Trainer {
             update: start.elapsed().as_secs_f64() - scored,
             seconds: self.seconds,
         };
-        Ok(Some((self.record(&rollout, &scores, losses), timing)))
+        Ok(Some((Record { kl_to_init, ..self.record(&rollout, &scores, losses) }, timing)))
     }
 
     fn record(&self, rollout: &Rollout, scores: &[f32], losses: crate::learner::Losses) -> Record {
@@ -431,6 +464,7 @@ impl Trainer {
             reward_loss: model.loss,
             reward_accuracy: model.accuracy,
             reward_calibration: model.calibration,
+            kl_to_init: 0.0,
         }
     }
 
@@ -444,6 +478,22 @@ impl Trainer {
             TrainedResult::Average => Ok(self.snapshots.policies.clone()),
             TrainedResult::Best => self.best(),
         }
+    }
+
+    /// What the run's scorer makes of trajectories that nothing is learned from: the total score of each.
+    ///
+    /// # Errors
+    /// The oracle's, where the scorer asks it.
+    pub fn judge(&mut self, rollout: &Rollout) -> Result<Vec<f64>, TrainError> {
+        let batch = Batch { rollout, seed: self.config.seed, iteration: Batch::VALIDATION };
+        let scores = self.scorer.score(&batch)?;
+        let mut rest = &scores[..];
+        let totals = rollout.episodes.iter().map(|e| {
+            let (own, tail) = rest.split_at(e.len());
+            rest = tail;
+            own.iter().map(|&s| f64::from(s)).sum()
+        });
+        Ok(totals.collect())
     }
 
     /// The snapshot (or the last policy) with the highest mean score when all are scored as one group on the
@@ -465,15 +515,9 @@ impl Trainer {
             each.push(rollout::collect(std::slice::from_ref(policy), &self.factory, &request)?.episodes);
         }
         let episodes = (0..states).flat_map(|s| each.iter().map(move |e| e[s].clone())).collect();
-        let rollout = Rollout { episodes, per_state: count };
-        let batch = Batch { rollout: &rollout, seed: self.config.seed, iteration: Batch::VALIDATION };
-        let scores = self.scorer.score(&batch)?;
         let mut totals = vec![0.0; count];
-        let mut rest = &scores[..];
-        for (at, e) in rollout.episodes.iter().enumerate() {
-            let (own, tail) = rest.split_at(e.len());
-            totals[at % count] += own.iter().map(|&s| f64::from(s)).sum::<f64>();
-            rest = tail;
+        for (at, score) in self.judge(&Rollout { episodes, per_state: count })?.into_iter().enumerate() {
+            totals[at % count] += score;
         }
         let best = (1..count).fold(0, |best, i| if totals[i] >= totals[best] { i } else { best });
         Ok(vec![candidates.swap_remove(best)])

@@ -19,6 +19,11 @@ fn with_model<'a>(keys: &[&'a str]) -> Vec<&'a str> {
     ["train", "--scorer", "reward_model"].into_iter().chain(set).collect()
 }
 
+fn regressing<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+    let own = ["policy_loss=sppo", "baseline=group", "window=0", "normalize_advantage=false"];
+    ["train"].into_iter().chain(own.iter().chain(keys).flat_map(|key| ["--set", key])).collect()
+}
+
 #[test]
 fn a_run_from_training_to_export() {
     let home = tempfile::tempdir().unwrap();
@@ -84,6 +89,10 @@ fn other_scorers_opponents_and_results_train_too() {
         ("model", &["--scorer", "reward_model", "--set", "baseline=group", "--set", "window=5"]),
         ("explorer", &["--scorer", "reward_model", "--set", "pretrain_steps=640"]),
         ("model of a budget", &["--scorer", "reward_model", "--set", "budget=99", "--set", "learner=sac"]),
+        ("sppo", &regressing(&["eta=0.5"])[1..]),
+        ("rebel", &regressing(&["policy_loss=rebel", "scorer=reward_model", "kl_penalty=0.01"])[1..]),
+        ("optimistic", &["--set", "optimism=true", "--set", "window=5"]),
+        ("anchored", &["--set", "anchor=0.2", "--set", "kl_penalty=0.01"]),
         ("group", &["--set", "baseline=group", "--oracle", "0.5*return + 0.5*effort | labels"]),
     ] {
         let all = [with(&["train", "lqr", "--out", name]), args.to_vec()].concat();
@@ -111,6 +120,10 @@ fn games_tasks_and_oracles_are_listed_and_solved() {
     assert!((report["bradley_terry"][1].as_f64().unwrap() - 0.617).abs() < 1e-3);
     assert!((report["exploitability_of_borda"].as_f64().unwrap() - 0.2).abs() < 1e-9);
     assert!(ok(dir, &["game", "votes.csv"]).contains("Condorcet winner  a"));
+    let table: Value =
+        serde_json::from_str(&ok(dir, &["game", "votes.csv", "--dynamics", "--json"])).unwrap();
+    assert_eq!(table["methods"][0]["mixture"][1], 1.0);
+    assert!(ok(dir, &["game", "cycle", "--dynamics"]).contains("optimistic, last"));
 
     for entry in spo_envs::registry() {
         assert!(ok(dir, &["envs"]).contains(entry.id));
@@ -169,6 +182,19 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
         (&["train", "options-3", "--learner", "sac"], "SAC acts continuously only"),
         (&["train", "--learner", "sac", "--device", "flex"], "expected cpu with the learner `sac`"),
         (&["train", "--learner", "sac", "--set", "clip=0.1"], "the learner `sac` does not use `clip`"),
+        (&["train", "--set", "policy_loss=sppo"], "expected group with policy_loss sppo and rebel"),
+        (&["train", "--set", "policy_loss=dpo"], "policy_loss"),
+        (&["train", "--set", "eta=2"], "the policy_loss `ppo` does not use `eta`"),
+        (&regressing(&["window=10"]), "knows whole trajectories only"),
+        (&regressing(&["normalize_advantage=true"]), "which fit scores as they are"),
+        (&regressing(&["scorer=task_reward"]), "self_play with policy_loss sppo"),
+        (&regressing(&["clip=0.1"]), "the policy_loss `sppo` does not use `clip`"),
+        (&regressing(&["eta=0"]), "`eta` is 0"),
+        (&regressing(&["kl_penalty=0.1"]), "0 with policy_loss sppo"),
+        (&regressing(&["trajectories_per_state=1"]), "which compare within a group"),
+        (&["train", "--opponents", "queue=3", "--set", "optimism=true"], "holds the past already"),
+        (&["train", "--set", "anchor=2"], "`anchor` is 2; expected a number from 0 to 1"),
+        (&["train", "--opponents", "queue=3", "--set", "anchor=0.1"], "0 but for self-play with ppo"),
         (&["train", "--set", "tau=0.1"], "the learner `ppo` does not use `tau`"),
         (&["train", "--learner", "sac", "--set", "tau=0"], "above 0 and at most 1"),
         (&["train", "--learner", "sac", "--set", "temperature=warm"], "expected `auto` or a number"),

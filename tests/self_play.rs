@@ -257,3 +257,39 @@ fn counting_kinds_gives_what_all_pairs_give() {
     let batch = Batch { rollout: &choices, seed: 0, iteration: 0 };
     assert!(matches!(few.score(&batch), Err(OracleError::Budget { asked: 0, next: 380, .. })));
 }
+
+#[test]
+fn optimism_pays_twice_the_present_less_the_past() {
+    let mut scorer = scorer(Opponents::Group, Placement::Last, None).optimistic(true);
+    let mut play = |iteration: u64, rewards: &[&[f32]]| {
+        let rollout = Rollout { episodes: rewards.iter().map(|r| episode(r)).collect(), per_state: 2 };
+        totals(&score(&mut scorer, &rollout, iteration), &rollout)
+    };
+    // There is no past yet: 1 loses to 3, 5 to 7.
+    near(&play(0, &[&[1.0], &[3.0], &[5.0], &[7.0]]), &[0.0, 1.0, 0.0, 1.0]);
+    // Groups (2, 6) and (4, 4); of 1, 3, 5, 7 they beat ¼, ¾ and ½: 2·0 − ¼, 2·1 − ¾, 2·½ − ½.
+    near(&play(1, &[&[2.0], &[6.0], &[4.0], &[4.0]]), &[-0.25, 1.25, 0.5, 0.5]);
+    // A validation looks at nothing before it and leaves nothing behind.
+    near(&play(Batch::VALIDATION, &[&[9.0], &[8.0]]), &[1.0, 0.0]);
+    // Of 2, 6, 4, 4: 5 beats ¾ and 3 beats ¼.
+    near(&play(2, &[&[5.0], &[3.0]]), &[2.0 - 0.75, -0.25]);
+}
+
+#[test]
+fn opponents_that_are_given_are_met_by_the_trajectories_of_their_state_alone() {
+    let rollout =
+        |rewards: &[&[f32]]| Rollout { episodes: rewards.iter().map(|r| episode(r)).collect(), per_state: 2 };
+    // 1 and 3 meet 2 and 3; 9 and 5 meet 6 and 5, window by window where there are two.
+    for (window, expected) in [(None, [0.0, 0.75, 1.0, 0.25]), (Some(1), [0.0, 0.75, 1.0, 0.25])] {
+        let mut scorer = scorer(Opponents::Group, Placement::Last, window);
+        for iteration in 0..2 {
+            scorer.meet(rollout(&[&[2.0], &[3.0], &[6.0], &[5.0]]));
+            let own = rollout(&[&[1.0], &[3.0], &[9.0], &[5.0]]);
+            near(&totals(&score(&mut scorer, &own, iteration), &own), &expected);
+        }
+        assert_eq!(scorer.queries().asked, 2 * 4 * 2);
+        // They are of one iteration: the next meets its own group.
+        let own = rollout(&[&[1.0], &[3.0]]);
+        near(&totals(&score(&mut scorer, &own, 2), &own), &[0.0, 1.0]);
+    }
+}

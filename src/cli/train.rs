@@ -27,6 +27,7 @@ Examples:
   spo train lqr --oracle effort --set total_steps=100000
   spo train pendulum --opponents queue=128 --set window=0
   spo train pendulum --scorer reward_model --set budget=2000
+  spo train pendulum --scorer reward_model --init runs/pendulum-s0 --set kl_penalty=0.01
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
   spo train point --oracle human --question 'Which one gets further away?'
@@ -51,6 +52,9 @@ pub struct Args {
     /// Whom a trajectory is compared with: group, sampled=M or queue=B
     #[arg(long)]
     opponents: Option<String>,
+    /// Begin from the newest policy of a run, or from a policy file, instead of fresh weights
+    #[arg(long, value_name = "RUN")]
+    init: Option<String>,
     /// Where the learner computes: cpu, or a Burn backend: flex, ndarray, wgpu
     #[arg(long)]
     device: Option<String>,
@@ -67,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was killed or stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "device", "seed", "config", "set", "out", "base_url", "model"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "init", "device", "seed", "config", "set", "out", "base_url", "model"])]
     resume: Option<PathBuf>,
     /// Write TensorBoard's event files into the run's directory too; a run that has them goes on with them when resumed
     #[arg(long)]
@@ -193,6 +197,7 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
         ("oracle", &args.oracle),
         ("scorer", &args.scorer),
         ("opponents", &args.opponents),
+        ("init", &args.init),
         ("device", &args.device),
     ] {
         assignments.extend(value.as_ref().map(|value| format!("{key}={value}")));

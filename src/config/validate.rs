@@ -3,8 +3,8 @@
 use spo_envs::{ActionSpace, Spec};
 
 use super::{
-    Baseline, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, REWARD_KEYS, ScorerKind, Temperature,
-    TrainedResult,
+    Baseline, CLIPPED_KEYS, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, PolicyLoss, REWARD_KEYS,
+    ScorerKind, Temperature, TrainedResult,
 };
 use crate::oracle::human::Human;
 use crate::oracle::llm;
@@ -36,6 +36,9 @@ impl Config {
             Temperature::Auto => true,
             Temperature::Fixed(alpha) => above(f64::from(alpha)),
         };
+        let regresses = self.policy_loss != PolicyLoss::Ppo && !sac;
+        let sppo = self.policy_loss == PolicyLoss::Sppo && !sac;
+        let plays = self.scorer == ScorerKind::SelfPlay && !sac;
         let queue = self.scorer == ScorerKind::SelfPlay && matches!(self.opponents, Opponents::Queue(_));
         // TOML, in which a run's configuration is kept, has no larger.
         if let Some((key, value)) = self.whole_numbers().into_iter().find(|(_, n)| i64::try_from(*n).is_err())
@@ -43,7 +46,7 @@ impl Config {
             return Err(ConfigError::Range { key, value: value.to_string(), expected: "at most 2^63 - 1" });
         }
         let rated = self.scorer == ScorerKind::LlmDirect;
-        let checks: [(&'static str, bool, String, &'static str); 31] = [
+        let checks: [(&'static str, bool, String, &'static str); 39] = [
             (
                 "oracle",
                 !rated || llm::is_alone(&self.oracle),
@@ -86,6 +89,45 @@ impl Config {
             ("discount", in_unit(self.discount), self.discount.to_string(), unit),
             ("gae_lambda", in_unit(self.gae_lambda), self.gae_lambda.to_string(), unit),
             ("learning_rate", above(self.learning_rate), self.learning_rate.to_string(), rate),
+            (
+                "optimism",
+                !self.optimism || (plays && !queue),
+                self.optimism.to_string(),
+                "false but for self-play with ppo against opponents of the same iteration (opponents=group): a queue or a \
+                 replay holds the past already",
+            ),
+            ("anchor", in_unit(self.anchor), self.anchor.to_string(), unit),
+            (
+                "anchor",
+                self.anchor == 0.0 || (plays && self.opponents == Opponents::Group && !self.optimism),
+                self.anchor.to_string(),
+                "0 but for self-play with ppo, opponents=group and without optimism",
+            ),
+            (
+                "kl_penalty",
+                at_least(self.kl_penalty) && !(sppo && self.kl_penalty > 0.0),
+                self.kl_penalty.to_string(),
+                "a finite number of at least 0; 0 with policy_loss sppo, which fits win proportions as they are",
+            ),
+            ("eta", above(f64::from(self.eta)), self.eta.to_string(), rate),
+            (
+                "baseline",
+                !regresses || self.baseline == Baseline::Group,
+                "critic".into(),
+                "group with policy_loss sppo and rebel, which have no critic (baseline=group, window=0)",
+            ),
+            (
+                "normalize_advantage",
+                !regresses || !self.normalize_advantage,
+                "true".into(),
+                "false with policy_loss sppo and rebel, which fit scores as they are",
+            ),
+            (
+                "scorer",
+                !sppo || self.scorer == ScorerKind::SelfPlay,
+                self.scorer.to_string(),
+                "self_play with policy_loss sppo, which fits win proportions; rebel fits any score",
+            ),
             ("epochs", self.epochs > 0, self.epochs.to_string(), positive),
             ("minibatch", self.minibatch > 0, self.minibatch.to_string(), positive),
             ("clip", above(f64::from(self.clip)), self.clip.to_string(), rate),
@@ -175,11 +217,20 @@ impl Config {
                 return Err(ConfigError::Unused { key, user: format!("learner `{}`", self.learner) });
             }
         }
+        let foreign: &[&str] = if regresses { &CLIPPED_KEYS } else { &["eta"] };
+        if let Some(key) = foreign.iter().find(|&&key| given[key] != defaults[key]) {
+            let user = format!("policy_loss `{}`", given["policy_loss"].as_str().unwrap_or_default());
+            return Err(ConfigError::Unused { key, user });
+        }
         let own = self.scorer == ScorerKind::RewardModel;
         if let Some(key) = REWARD_KEYS.into_iter().find(|&key| !own && given[key] != defaults[key]) {
             return Err(ConfigError::Unused { key, user: format!("scorer `{}`", self.scorer) });
         }
         let lonely = self.trajectories_per_state < 2;
+        if lonely && regresses {
+            let expected = "at least 2 with policy_loss sppo and rebel, which compare within a group";
+            return Err(ConfigError::Range { key: "trajectories_per_state", value: "1".into(), expected });
+        }
         if lonely
             && (self.baseline == Baseline::Group || !matches!(self.opponents, Opponents::Queue(_)))
             && self.scorer == ScorerKind::SelfPlay

@@ -3,7 +3,6 @@
 //! Advantages, epochs and minibatches are here; the arithmetic of a gradient step is an `Engine`'s: `fused` on the
 //! host, or Burn tensors on a device, which the first is tested against.
 
-use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spo_envs::Spec;
@@ -14,10 +13,15 @@ use crate::device::Device;
 use crate::policy::{Activation, Head, Mlp, Normalizer, Policy, Tape};
 use crate::random::{Stream, stream};
 use fused::FusedEngine;
+use minibatches::Minibatches;
 use objective::{AdamMoments, Columns, Engine, FIGURES, Objective};
+pub use regression::PolicyLoss;
+use regression::Trajectories;
 
 mod fused;
+mod minibatches;
 mod objective;
+mod regression;
 #[cfg(feature = "burn")]
 mod tensor;
 
@@ -47,8 +51,12 @@ pub struct PpoConfig {
     pub learning_rate_decay: bool,
     /// Passes over each iteration's steps.
     pub epochs: usize,
-    /// Rows a minibatch.
+    /// Rows a minibatch; a regression takes whole groups, as many as reach it.
     pub minibatch: usize,
+    /// What the policy's update minimises.
+    pub policy_loss: PolicyLoss,
+    /// η of a regression.
+    pub eta: f32,
     /// The clip range ε of the ratio.
     pub clip: f32,
     /// Stops the epochs once KL(old ‖ new) passes it; 0 never stops.
@@ -108,6 +116,8 @@ impl Ppo {
             actor,
             head: config.head,
             critic,
+            policy_loss: config.policy_loss,
+            eta: config.eta,
             clip: config.clip,
             entropy_bonus: config.entropy_bonus,
             value_weight: config.value_weight,
@@ -188,7 +198,13 @@ impl Ppo {
             log_probs: Vec::with_capacity(rows),
             advantages: Vec::with_capacity(rows),
             targets: Vec::with_capacity(rows),
+            trajectories: Trajectories::default(),
         };
+        if self.config.policy_loss != PolicyLoss::Ppo {
+            let of_row = parts.iter().enumerate().flat_map(|(at, (e, _))| vec![at; e.log_probs.len()]);
+            columns.trajectories =
+                Trajectories { of_row: of_row.collect(), scores: totals, per_state: steps.per_state };
+        }
         for ((e, _), (obs, advantages, targets)) in parts.iter().zip(per_episode) {
             columns.obs.extend(obs);
             columns.latents.extend_from_slice(e.latents);
@@ -210,27 +226,38 @@ impl Learner for Ppo {
         Policy { params, ..self.template.clone() }
     }
 
+    fn start_from(&mut self, policy: &Policy) {
+        let mut params = self.engine.params();
+        params[..self.objective.actor_params()].copy_from_slice(&policy.params);
+        self.engine.load(&params, &AdamMoments::default());
+        self.template.normalizer = policy.normalizer.clone();
+    }
+
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
         if self.config.normalize_scores {
             self.score_stats.update(&self.discounted_sums(steps, scores));
         }
         let columns = self.columns(steps, scores);
-        let mut order: Vec<usize> = (0..scores.len()).collect();
+        let mut minibatches = match self.config.policy_loss {
+            PolicyLoss::Ppo => Minibatches::rows(scores.len()),
+            _ => Minibatches::groups(columns.trajectories.groups()),
+        };
         let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
         let decay = if self.config.learning_rate_decay { 1.0 - moment.progress } else { 1.0 };
         let learning_rate = self.config.learning_rate * decay;
 
-        let (mut sums, mut minibatches, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
+        let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
         for _ in 0..self.config.epochs {
-            order.shuffle(&mut rng);
-            let figures = self.engine.epoch(&columns, &order, self.config.minibatch, learning_rate);
+            minibatches.shuffle(&mut rng);
+            let cuts = minibatches.cut(self.config.minibatch);
+            let figures = self.engine.epoch(&columns, &cuts, learning_rate);
             let count = figures.len() as f32;
             let mut kl = 0.0;
             for row in figures {
                 sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
                 kl += row[3] / count;
             }
-            minibatches += count;
+            steps_made += count;
             epochs += 1.0;
             if self.config.target_kl > 0.0 && kl > self.config.target_kl {
                 break;
@@ -240,7 +267,7 @@ impl Learner for Ppo {
             steps.episodes.iter().for_each(|e| self.template.normalizer.update(e.obs));
         }
         let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] =
-            sums.map(|sum| sum / minibatches);
+            sums.map(|sum| sum / steps_made);
         let temperature = self.config.entropy_bonus;
         Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs, temperature }
     }

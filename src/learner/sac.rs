@@ -177,6 +177,11 @@ impl Learner for Sac {
         Policy { params: self.networks.actor.params.clone(), ..self.template.clone() }
     }
 
+    fn start_from(&mut self, policy: &Policy) {
+        self.networks.actor.params.copy_from_slice(&policy.params);
+        self.template.normalizer = policy.normalizer.clone();
+    }
+
     fn acting(&self) -> Acting {
         if self.replay.seen() < self.config.learning_starts { Acting::Uniform } else { Acting::Sample }
     }

@@ -48,12 +48,20 @@ impl Placement {
 /// a state have as many windows as the longest: those after a trajectory's end are empty, and are paid on its last
 /// step, so that an early end is judged by what it forgoes and not by its length. Two empty windows tie unasked.
 /// Where nobody answered, the win proportion is ½.
+///
+/// With optimism it is 2 w_t − w_{t−1}, w_{t−1} against all trajectories of the iteration before: what optimistic Hedge
+/// plays, whose last iterate converges where opponents move in cycles (Rakhlin & Sridharan 2013; Daskalakis & Panageas
+/// 2019).
 pub struct SelfPlay {
     oracle: Counted,
     opponents: Opponents,
     placement: Placement,
     /// Steps a window; `None` compares whole trajectories.
     window: Option<usize>,
+    optimistic: bool,
+    /// Whether the queue is this iteration's opponents, each for the trajectories of its own state.
+    given: bool,
+    /// Of the opponents; with optimism, the last iteration's trajectories.
     queue: VecDeque<Episode>,
 }
 
@@ -85,7 +93,14 @@ impl Wins {
 impl SelfPlay {
     /// Scores by `oracle`'s answers.
     pub fn new(oracle: Counted, opponents: Opponents, placement: Placement, window: Option<usize>) -> Self {
-        Self { oracle, opponents, placement, window, queue: VecDeque::new() }
+        Self { oracle, opponents, placement, window, optimistic: false, given: false, queue: VecDeque::new() }
+    }
+
+    /// With optimism or without; it is for opponents of the same iteration.
+    #[must_use]
+    pub fn optimistic(mut self, optimistic: bool) -> Self {
+        self.optimistic = optimistic;
+        self
     }
 
     /// How many windows `steps` steps have; a whole trajectory is one.
@@ -144,7 +159,7 @@ impl SelfPlay {
             .collect();
         let pairs: Vec<_> = met.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
         let mut wins = vec![Wins::default(); segments.len()];
-        for (&(i, j), answer) in met.iter().zip(self.ask(batch, &pairs)?) {
+        for (&(i, j), answer) in met.iter().zip(self.ask(batch, &pairs, 0)?) {
             if let Answer::Prefer(p) = answer {
                 wins[i].add(p);
                 wins[j].add(1.0 - p);
@@ -196,6 +211,13 @@ impl SelfPlay {
         Ok(proportions)
     }
 
+    /// Which of the queue a segment meets.
+    fn met(&self, s: &Segment, batch: &Batch<'_>, queue: &VecDeque<Episode>) -> Range<usize> {
+        let per_state = batch.rollout.per_state;
+        let state = s.episode / per_state;
+        if self.given { state * per_state..(state + 1) * per_state } else { 0..queue.len() }
+    }
+
     /// Win proportions against the queue as it was before this iteration.
     ///
     /// In the first iteration the queue is filled with its own trajectories, and none is compared with itself.
@@ -209,7 +231,7 @@ impl SelfPlay {
         let queue = std::mem::take(&mut self.queue);
         let views: Vec<_> =
             segments.iter().map(|s| self.view(&rollout.episodes[s.episode], s.window)).collect();
-        let proportions = match self.ranked_in_queue(segments, &views, &queue, first) {
+        let proportions = match self.ranked_in_queue(batch, segments, &views, &queue, first) {
             Some(ranked) => ranked,
             None => self.asked_in_queue(batch, segments, &views, &queue, first),
         };
@@ -220,16 +242,18 @@ impl SelfPlay {
     /// What all comparisons with the queue would give: its utilities are sorted, window by window.
     fn ranked_in_queue(
         &mut self,
+        batch: &Batch<'_>,
         segments: &[Segment],
         views: &[Trajectory<'_>],
         queue: &VecDeque<Episode>,
         first: bool,
     ) -> Option<Result<Vec<f64>, OracleError>> {
         let utilities = self.oracle.utilities(views.iter().copied())?;
-        let mut rankings: BTreeMap<usize, Ranking> = BTreeMap::new();
+        let mut rankings: BTreeMap<(usize, usize), Ranking> = BTreeMap::new();
         for s in segments {
-            if let Entry::Vacant(place) = rankings.entry(s.window) {
-                let there = || queue.iter().map(|opponent| self.view(opponent, s.window));
+            let met = self.met(s, batch, queue);
+            if let Entry::Vacant(place) = rankings.entry((s.window, met.start)) {
+                let there = || queue.range(met.clone()).map(|opponent| self.view(opponent, s.window));
                 let utilities = self.oracle.utilities(there())?;
                 place.insert(Ranking::new(utilities.into_iter().zip(there().map(|t| t.is_empty()))));
             }
@@ -239,7 +263,8 @@ impl SelfPlay {
             .map(|((s, view), utility)| {
                 // The first iteration's trajectories are the queue's.
                 let one_of_them = first && s.episode < queue.len();
-                rankings[&s.window].proportion((utility, view.is_empty()), one_of_them, &mut decided)
+                let ranking = &rankings[&(s.window, self.met(s, batch, queue).start)];
+                ranking.proportion((utility, view.is_empty()), one_of_them, &mut decided)
             })
             .collect();
         Some(self.oracle.count_decided(decided).map(|()| proportions))
@@ -255,15 +280,17 @@ impl SelfPlay {
     ) -> Result<Vec<f64>, OracleError> {
         let (mut met, mut pairs) = (Vec::new(), Vec::new());
         for (at, (s, &a)) in segments.iter().zip(views).enumerate() {
-            for (place, opponent) in queue.iter().enumerate() {
+            for place in self.met(s, batch, queue) {
                 if !(first && place == s.episode) {
                     met.push(at);
-                    pairs.push(Pair { a, b: self.view(opponent, s.window) });
+                    pairs.push(Pair { a, b: self.view(&queue[place], s.window) });
                 }
             }
         }
         let mut wins = vec![Wins::default(); segments.len()];
-        for (at, answer) in met.into_iter().zip(self.ask(batch, &pairs)?) {
+        // Optimism asks a second time in an iteration.
+        let round = u64::from(self.optimistic);
+        for (at, answer) in met.into_iter().zip(self.ask(batch, &pairs, round)?) {
             if let Answer::Prefer(p) = answer {
                 wins[at].add(p);
             }
@@ -272,8 +299,8 @@ impl SelfPlay {
     }
 
     /// The oracle's answers; what compares nothing with nothing is a tie, and no question.
-    fn ask(&mut self, batch: &Batch<'_>, pairs: &[Pair<'_>]) -> Result<Vec<Answer>, OracleError> {
-        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
+    fn ask(&mut self, batch: &Batch<'_>, pairs: &[Pair<'_>], round: u64) -> Result<Vec<Answer>, OracleError> {
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, round);
         let real = |p: &&Pair<'_>| !(p.a.is_empty() && p.b.is_empty());
         let asked: Vec<_> = pairs.iter().filter(real).copied().collect();
         let mut answers = self.oracle.ask(&asked, &mut rng)?.into_iter();
@@ -286,6 +313,13 @@ impl Scorer for SelfPlay {
     fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
         let rollout = batch.rollout;
         let (segments, proportions) = match self.opponents {
+            _ if self.given => {
+                let most = self.most(rollout.episodes.iter().chain(&self.queue));
+                let segments = Self::segments(rollout, |_| most);
+                let proportions = self.against_queue(batch, &segments, false);
+                (self.given, self.queue) = (false, VecDeque::new());
+                (segments, proportions?)
+            }
             Opponents::Queue(size) => {
                 let first = self.queue.is_empty();
                 if first {
@@ -302,10 +336,20 @@ impl Scorer for SelfPlay {
                 (segments, proportions)
             }
             Opponents::Group | Opponents::Sampled(_) => {
-                let most: Vec<usize> =
-                    rollout.episodes.chunks(rollout.per_state).map(|group| self.most(group)).collect();
+                // Nothing is learned from a validation, and it is of no iteration.
+                let looks_back = self.optimistic && batch.iteration != Batch::VALIDATION;
+                let before = if looks_back { self.most(&self.queue) } else { 0 };
+                let groups = rollout.episodes.chunks(rollout.per_state);
+                let most: Vec<usize> = groups.map(|group| self.most(group).max(before)).collect();
                 let segments = Self::segments(rollout, |episode| most[episode / rollout.per_state]);
-                let proportions = self.against_group(batch, &segments)?;
+                let mut proportions = self.against_group(batch, &segments)?;
+                if looks_back && !self.queue.is_empty() {
+                    let former = self.against_queue(batch, &segments, false)?;
+                    proportions.iter_mut().zip(former).for_each(|(now, before)| *now = 2.0 * *now - before);
+                }
+                if looks_back {
+                    self.queue = rollout.episodes.iter().cloned().collect();
+                }
                 (segments, proportions)
             }
         };
@@ -318,6 +362,10 @@ impl Scorer for SelfPlay {
             self.placement.pay(share, steps, &mut scores);
         }
         Ok(scores)
+    }
+
+    fn meet(&mut self, opponents: Rollout) {
+        (self.given, self.queue) = (true, opponents.episodes.into());
     }
 
     fn queries(&self) -> Queries {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::objective::{
     ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
 };
+use super::regression::{self, PolicyLoss};
 use crate::mlp::{Mlp, Tape};
 use crate::policy::Head;
 use crate::simd::{AdamStep, adam, sum_of_squares};
@@ -40,6 +41,12 @@ struct Task {
     d_output: Vec<f32>,
     /// 1 / σ
     inverse_std: Vec<f32>,
+    /// log π − log π_old of each row.
+    log_ratios: Vec<f32>,
+    /// ∂L/∂ of these.
+    slopes: Vec<f32>,
+    /// Of each row's options.
+    entropies: Vec<f32>,
     /// Of the task's own network.
     gradient: Vec<f32>,
     /// Sums over the rows.
@@ -63,11 +70,12 @@ impl FusedEngine {
             let from = at / networks * BLOCK;
             (task.critic, task.rows) = (at % networks == 1, from..(from + BLOCK).min(order.len()));
         }
-        if order.len() * params.len() < WORTH_SHARING {
-            tasks.iter_mut().for_each(|task| task.run(objective, params, columns, order));
-        } else {
-            tasks.par_iter_mut().with_max_len(1).for_each(|task| task.run(objective, params, columns, order));
-        }
+        let shared = order.len() * params.len() >= WORTH_SHARING;
+        let regression = (objective.policy_loss != PolicyLoss::Ppo).then(|| {
+            each(tasks, shared, |task| task.measure(objective, params, columns, order));
+            regress(objective, columns, order, tasks)
+        });
+        each(tasks, shared, |task| task.run(objective, params, columns, order));
         gradient.fill(0.0);
         let mut figures = [0.0; FIGURES];
         for task in tasks {
@@ -76,6 +84,9 @@ impl FusedEngine {
             figures.iter_mut().zip(task.figures).for_each(|(sum, f)| *sum += f);
         }
         figures.iter_mut().for_each(|f| *f /= order.len() as f32);
+        if let Some(loss) = regression {
+            figures[0] = loss;
+        }
         if objective.head != Head::Categorical {
             let log_std = &params[objective.actor.params()..objective.actor_params()];
             figures[2] = log_std.iter().sum::<f32>() + UNIT_ENTROPY * log_std.len() as f32;
@@ -96,14 +107,55 @@ impl FusedEngine {
     }
 }
 
+/// Does the same with every task, on all threads where it is worth it.
+fn each(tasks: &mut [Task], shared: bool, work: impl Fn(&mut Task) + Send + Sync) {
+    if shared {
+        tasks.par_iter_mut().with_max_len(1).for_each(work);
+    } else {
+        tasks.iter_mut().for_each(work);
+    }
+}
+
+/// The loss of a regression once its tasks have measured their log ratios; leaves every row's slope with its task.
+fn regress(objective: &Objective, columns: &Columns, order: &[usize], tasks: &mut [Task]) -> f32 {
+    let (members, places) = columns.trajectories.within(order);
+    let mut ratios = vec![0.0; members.len()];
+    let rows = || tasks.iter().flat_map(|task| &task.log_ratios);
+    places.iter().zip(rows()).for_each(|(&at, log_ratio)| ratios[at] += f64::from(*log_ratio));
+    let scores: Vec<f32> = members.iter().map(|&m| columns.trajectories.scores[m]).collect();
+    let (kind, eta) = (objective.policy_loss, f64::from(objective.eta));
+    let (loss, slopes) = regression::loss(kind, &ratios, &scores, columns.trajectories.per_state, eta);
+    for task in tasks {
+        task.slopes.clear();
+        task.slopes.extend(places[task.rows.clone()].iter().map(|&at| slopes[at] as f32));
+    }
+    loss as f32
+}
+
 impl Task {
+    /// What the policy makes of the rows: their log ratios, and its outputs as they are differentiated.
+    fn measure(&mut self, objective: &Objective, params: &[f32], columns: &Columns, order: &[usize]) {
+        self.gather(objective, columns, order);
+        self.log_ratios(objective, &params[..objective.actor_params()], columns, &order[self.rows.clone()]);
+    }
+
+    fn gather(&mut self, objective: &Objective, columns: &Columns, order: &[usize]) {
+        let width = objective.actor.inputs();
+        self.obs.clear();
+        for &i in &order[self.rows.clone()] {
+            self.obs.extend_from_slice(&columns.obs[i * width..(i + 1) * width]);
+        }
+        self.figures = [0.0; FIGURES];
+    }
+
+    /// The loss and its gradient on the rows; of a regression, after [`measure`](Self::measure).
     fn run(&mut self, objective: &Objective, params: &[f32], columns: &Columns, order: &[usize]) {
         let (actor, critic) = params.split_at(objective.actor_params());
         let rows = &order[self.rows.clone()];
-        let width = objective.actor.inputs();
-        self.obs.clear();
-        rows.iter().for_each(|&i| self.obs.extend_from_slice(&columns.obs[i * width..(i + 1) * width]));
-        self.figures = [0.0; FIGURES];
+        let measured = objective.policy_loss != PolicyLoss::Ppo;
+        if !measured {
+            self.gather(objective, columns, order);
+        }
         let own = if self.critic { critic } else { actor };
         self.gradient.clear();
         self.gradient.resize(own.len(), 0.0);
@@ -111,7 +163,14 @@ impl Task {
             Some(mlp) if self.critic => {
                 self.value_loss(mlp, own, objective.value_weight / order.len() as f32, columns, rows);
             }
-            _ => self.policy_loss(objective, own, 1.0 / order.len() as f32, columns, rows),
+            _ => {
+                let weight = 1.0 / order.len() as f32;
+                if !measured {
+                    self.log_ratios(objective, own, columns, rows);
+                    self.surrogate(objective.clip, weight, columns, rows);
+                }
+                self.policy_gradient(objective, own, objective.entropy_bonus * weight, columns, rows);
+            }
         }
     }
 
@@ -127,34 +186,63 @@ impl Task {
         mlp.backward(params, &self.obs, &self.d_output, &mut self.tape, Some(&mut self.gradient), false);
     }
 
-    /// The clipped surrogate and the entropy, `weight` = 1 / minibatch.
-    fn policy_loss(
-        &mut self,
-        objective: &Objective,
-        params: &[f32],
-        weight: f32,
-        columns: &Columns,
-        rows: &[usize],
-    ) {
+    /// Leaves log ratios, and in `d_output` the options' log-probabilities or z = (u − μ) / σ.
+    fn log_ratios(&mut self, objective: &Objective, params: &[f32], columns: &Columns, rows: &[usize]) {
         let mlp = &objective.actor;
-        let (outputs, mlp_params) = (mlp.outputs(), mlp.params());
-        let bonus = objective.entropy_bonus * weight;
-        let (params, log_std) = params.split_at(mlp_params);
+        let outputs = mlp.outputs();
+        let (params, log_std) = params.split_at(mlp.params());
         let out = mlp.forward(params, &self.obs, &mut self.tape);
         self.d_output.clear();
         self.d_output.extend_from_slice(out);
         self.inverse_std.clear();
         self.inverse_std.extend(log_std.iter().map(|l| (-l).exp()));
         let log_scale = log_std.iter().sum::<f32>() + LOG_SQRT_2PI * outputs as f32;
-        let (d_params, d_log_std) = self.gradient.split_at_mut(mlp_params);
+        self.log_ratios.clear();
+        self.entropies.clear();
         for (d, &i) in self.d_output.chunks_exact_mut(outputs).zip(rows) {
-            let (old, advantage) = (columns.log_probs[i], columns.advantages[i]);
-            if objective.head == Head::Categorical {
+            let log_prob = if objective.head == Head::Categorical {
                 log_softmax(d);
-                let choice = columns.latents[i] as usize;
-                let entropy = -d.iter().map(|l| l.exp() * l).sum::<f32>();
+                self.entropies.push(-d.iter().map(|l| l.exp() * l).sum::<f32>());
+                d[columns.latents[i] as usize]
+            } else {
+                let latents = &columns.latents[i * outputs..(i + 1) * outputs];
+                for ((d, u), inverse) in d.iter_mut().zip(latents).zip(&self.inverse_std) {
+                    *d = (u - *d) * inverse;
+                }
+                -0.5 * d.iter().map(|z| z * z).sum::<f32>() - log_scale
+            };
+            self.log_ratios.push(log_prob - columns.log_probs[i]);
+        }
+    }
+
+    /// The slopes of the clipped surrogate, `weight` = 1 / minibatch.
+    fn surrogate(&mut self, clip: f32, weight: f32, columns: &Columns, rows: &[usize]) {
+        self.slopes.clear();
+        for (log_ratio, &i) in self.log_ratios.iter().zip(rows) {
+            self.slopes.push(clipped(clip, *log_ratio, columns.advantages[i], &mut self.figures) * weight);
+        }
+    }
+
+    /// From the slopes to the gradient, with the entropy `bonus` of one row.
+    fn policy_gradient(
+        &mut self,
+        objective: &Objective,
+        params: &[f32],
+        bonus: f32,
+        columns: &Columns,
+        rows: &[usize],
+    ) {
+        let mlp = &objective.actor;
+        let (outputs, mlp_params) = (mlp.outputs(), mlp.params());
+        let (d_params, d_log_std) = self.gradient.split_at_mut(mlp_params);
+        let per_row = self.d_output.chunks_exact_mut(outputs).zip(&self.slopes).zip(&self.log_ratios);
+        for (at, ((d, &slope), &log_ratio)) in per_row.enumerate() {
+            let ratio = log_ratio.exp();
+            self.figures[3] += ratio - 1.0 - log_ratio;
+            self.figures[4] += f32::from(u8::from((ratio - 1.0).abs() > objective.clip));
+            if objective.head == Head::Categorical {
+                let (choice, entropy) = (columns.latents[rows[at]] as usize, self.entropies[at]);
                 self.figures[2] += entropy;
-                let slope = clipped(objective.clip, d[choice] - old, advantage, &mut self.figures) * weight;
                 // ∂ log π(choice) / ∂ logit = [j = choice] − p,  ∂ H / ∂ logit = −p (log p + H)
                 for (j, d) in d.iter_mut().enumerate() {
                     let p = d.exp();
@@ -162,13 +250,6 @@ impl Task {
                     *d = slope * (f32::from(u8::from(j == choice)) - p) - bonus * d_entropy;
                 }
             } else {
-                let latents = &columns.latents[i * outputs..(i + 1) * outputs];
-                // From means to z = (u − μ) / σ.
-                for ((d, u), inverse) in d.iter_mut().zip(latents).zip(&self.inverse_std) {
-                    *d = (u - *d) * inverse;
-                }
-                let log_prob = -0.5 * d.iter().map(|z| z * z).sum::<f32>() - log_scale;
-                let slope = clipped(objective.clip, log_prob - old, advantage, &mut self.figures) * weight;
                 // ∂ log π / ∂ μ = z / σ,  ∂ log π / ∂ log σ = z² − 1
                 for ((d, inverse), d_log_std) in d.iter_mut().zip(&self.inverse_std).zip(&mut *d_log_std) {
                     *d_log_std += slope * (*d * *d - 1.0) - bonus;
@@ -176,6 +257,7 @@ impl Task {
                 }
             }
         }
+        let params = &params[..mlp_params];
         mlp.backward(params, &self.obs, &self.d_output, &mut self.tape, Some(d_params), false);
     }
 }
@@ -187,13 +269,11 @@ fn log_softmax(x: &mut [f32]) {
     x.iter_mut().for_each(|l| *l -= log_sum);
 }
 
-/// Adds one row's figures and returns ∂(−min(ρ A, clip(ρ) A)) / ∂ log ρ.
+/// Adds one row's loss and returns ∂(−min(ρ A, clip(ρ) A)) / ∂ log ρ.
 fn clipped(clip: f32, log_ratio: f32, advantage: f32, figures: &mut Figures) -> f32 {
     let ratio = log_ratio.exp();
     let (free, bound) = (ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage);
     figures[0] -= free.min(bound);
-    figures[3] += ratio - 1.0 - log_ratio;
-    figures[4] += f32::from(u8::from((ratio - 1.0).abs() > clip));
     if free <= bound { -free } else { 0.0 }
 }
 
@@ -202,9 +282,9 @@ impl Engine for FusedEngine {
         self.params.clone()
     }
 
-    fn epoch(&mut self, columns: &Columns, order: &[usize], minibatch: usize, rate: f64) -> Vec<Figures> {
+    fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
         // Once within the pool, a minibatch's tasks are shared without waking it anew.
-        rayon::scope(|_| order.chunks(minibatch).map(|chunk| self.step(columns, chunk, rate)).collect())
+        rayon::scope(|_| minibatches.iter().map(|rows| self.step(columns, rows, rate)).collect())
     }
 
     fn moments(&self) -> AdamMoments {

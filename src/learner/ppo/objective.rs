@@ -1,5 +1,6 @@
 //! What an update minimises, and who does the arithmetic.
 
+use super::regression::{PolicyLoss, Trajectories};
 use crate::mlp::Mlp;
 use crate::policy::{Head, Policy};
 
@@ -11,7 +12,8 @@ pub(super) const UNIT_ENTROPY: f32 = 1.418_938_5;
 pub(super) const LOG_SQRT_2PI: f32 = 0.918_938_5;
 
 /// The networks, and the constants of
-/// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9).
+/// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9), or with one
+/// of the other policy losses in place of its first term.
 ///
 /// Weights are one flat vector `[actor | log_std | critic]`.
 #[derive(Clone, Debug)]
@@ -19,6 +21,9 @@ pub(super) struct Objective {
     pub actor: Mlp,
     pub head: Head,
     pub critic: Option<Mlp>,
+    pub policy_loss: PolicyLoss,
+    /// η, of a regression.
+    pub eta: f32,
     /// ε
     pub clip: f32,
     /// c_e
@@ -59,6 +64,8 @@ pub(super) struct Columns {
     pub advantages: Vec<f32>,
     /// The critic's targets, `[N]`.
     pub targets: Vec<f32>,
+    /// Of a regression; empty without one.
+    pub trajectories: Trajectories,
 }
 
 /// How many [`Figures`] there are.
@@ -81,8 +88,8 @@ pub(super) trait Engine: Send {
     /// The weights, on the host.
     fn params(&self) -> Vec<f32>;
 
-    /// One pass over the rows of `order`, a gradient step a minibatch, each clipped to the global norm.
-    fn epoch(&mut self, columns: &Columns, order: &[usize], minibatch: usize, rate: f64) -> Vec<Figures>;
+    /// A gradient step a minibatch, each on its rows and clipped to the global norm.
+    fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures>;
 
     /// Adam's moments, for a checkpoint.
     fn moments(&self) -> AdamMoments;

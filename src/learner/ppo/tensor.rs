@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use super::objective::{
     ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
 };
+use super::regression::PolicyLoss;
 use crate::mlp::{Activation, Mlp};
 use crate::policy::Head;
 
@@ -29,6 +30,18 @@ struct Rows {
     log_probs: Tensor<1>,
     advantages: Tensor<1>,
     targets: Tensor<1>,
+    /// Of a regression.
+    trajectories: Option<Totals>,
+}
+
+/// How rows add up to a minibatch's M trajectories, and what these scored.
+struct Totals {
+    /// 1 where a row is of a trajectory, `[M, rows]`.
+    sums: Tensor<2>,
+    /// `[M]`
+    scores: Tensor<1>,
+    /// K
+    per_state: usize,
 }
 
 impl TensorEngine {
@@ -63,7 +76,7 @@ impl TensorEngine {
         Tensor::cat(vec![figures, norm], 0)
     }
 
-    /// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9).
+    /// The [`Objective`] of a minibatch.
     fn loss(&self, params: &Tensor<1>, rows: Rows) -> (Tensor<1>, Tensor<1>) {
         let config = &self.objective;
         let out = forward(&config.actor, params, 0, rows.obs.clone());
@@ -77,9 +90,14 @@ impl TensorEngine {
         };
         let log_ratio = log_probs - rows.log_probs;
         let ratio = log_ratio.clone().exp();
-        let clipped = ratio.clone().clamp(1.0 - config.clip, 1.0 + config.clip);
-        let surrogate = (ratio.clone() * rows.advantages.clone()).min_pair(clipped * rows.advantages).mean();
-        let policy_loss = surrogate.neg();
+        let policy_loss = match &rows.trajectories {
+            Some(trajectories) => regression(config, log_ratio.clone(), trajectories),
+            None => {
+                let clipped = ratio.clone().clamp(1.0 - config.clip, 1.0 + config.clip);
+                let free = ratio.clone() * rows.advantages.clone();
+                free.min_pair(clipped * rows.advantages).mean().neg()
+            }
+        };
         let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_bonus);
         let value_loss = match &config.critic {
             None => policy_loss.clone().detach().mul_scalar(0.0),
@@ -119,8 +137,33 @@ impl TensorEngine {
             log_probs: vector(&columns.log_probs),
             advantages: vector(&columns.advantages),
             targets: vector(&columns.targets),
+            trajectories: (self.objective.policy_loss != PolicyLoss::Ppo).then(|| {
+                let (members, places) = columns.trajectories.within(order);
+                let mut sums = vec![0.0; members.len() * order.len()];
+                places.iter().enumerate().for_each(|(row, &at)| sums[at * order.len() + row] = 1.0);
+                let scores: Vec<f32> = members.iter().map(|&m| columns.trajectories.scores[m]).collect();
+                Totals {
+                    sums: Tensor::from_data(TensorData::new(sums, [members.len(), order.len()]), &device),
+                    scores: Tensor::from_data(TensorData::new(scores, [members.len()]), &device),
+                    per_state: columns.trajectories.per_state,
+                }
+            }),
         }
     }
+}
+
+/// [`regression::loss`](super::regression::loss) of the rows' log ratios `[rows]`.
+fn regression(objective: &Objective, log_ratios: Tensor<1>, trajectories: &Totals) -> Tensor<1> {
+    let ratios: Tensor<1> = trajectories.sums.clone().matmul(log_ratios.unsqueeze_dim(1)).squeeze_dim(1);
+    let scores = trajectories.scores.clone();
+    if objective.policy_loss == PolicyLoss::Sppo {
+        let targets = scores.sub_scalar(0.5).mul_scalar(objective.eta);
+        return (ratios - targets).square().mean();
+    }
+    let (count, group) = (scores.dims()[0], trajectories.per_state);
+    let gaps = (ratios.div_scalar(objective.eta) - scores).reshape([count / group, group]);
+    let errors = gaps.clone() - gaps.mean_dim(1);
+    errors.square().mean().mul_scalar(2.0 * group as f32 / (group - 1) as f32)
 }
 
 impl Engine for TensorEngine {
@@ -128,9 +171,8 @@ impl Engine for TensorEngine {
         to_vec(self.params.clone())
     }
 
-    fn epoch(&mut self, columns: &Columns, order: &[usize], minibatch: usize, rate: f64) -> Vec<Figures> {
-        let figures: Vec<Tensor<1>> =
-            order.chunks(minibatch).map(|chunk| self.step(columns, chunk, rate)).collect();
+    fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
+        let figures: Vec<Tensor<1>> = minibatches.iter().map(|rows| self.step(columns, rows, rate)).collect();
         // One read from the device an epoch.
         let host = to_vec(Tensor::cat(figures, 0));
         host.as_chunks::<FIGURES>().0.to_vec()

@@ -6,11 +6,23 @@ use spo_envs::ActionSpace;
 
 const HEADS: [Head; 2] = [Head::ClippedGaussian, Head::Categorical];
 
+/// Every head with every loss.
+fn cases() -> impl Iterator<Item = (Head, PolicyLoss)> {
+    let losses = [PolicyLoss::Ppo, PolicyLoss::Sppo, PolicyLoss::Rebel];
+    HEADS.into_iter().flat_map(move |head| losses.map(|loss| (head, loss)))
+}
+
 fn config(head: Head) -> PpoConfig {
     let mut config = crate::Config { hidden: vec![5, 4], ..crate::Config::default() }.ppo(false);
     config.head = head;
     config.entropy_bonus = 0.03;
     config
+}
+
+/// PPO's with a critic, the others' without.
+fn with_loss(head: Head, policy_loss: PolicyLoss) -> PpoConfig {
+    let baseline = if policy_loss == PolicyLoss::Ppo { Baseline::Critic } else { Baseline::Group };
+    PpoConfig { policy_loss, baseline, eta: 0.7, ..config(head) }
 }
 
 /// Every engine that is built in and runs on the host.
@@ -23,10 +35,15 @@ fn devices() -> Vec<Device> {
 }
 
 fn learner(head: Head, device: Device) -> Ppo {
+    learner_of(config(head), device)
+}
+
+fn learner_of(config: PpoConfig, device: Device) -> Ppo {
+    let head = config.head;
     let action =
         if head == Head::Categorical { ActionSpace::Discrete(3) } else { ActionSpace::uniform(2, -1.0, 1.0) };
     let spec = Spec { id: "test".into(), obs_dim: 3, action, horizon: 9, dt: 0.0 };
-    let mut ppo = Ppo::new(&spec, config(head), device, 1);
+    let mut ppo = Ppo::new(&spec, config, device, 1);
     // Away from the near-zero last layer, where gradients would vanish.
     let mut rng = stream(2, Stream("test"), 0, 0);
     let params: Vec<f32> = ppo.engine.params().iter().map(|p| p + rng.random_range(-0.3..0.3)).collect();
@@ -44,7 +61,12 @@ fn columns(head: Head, rows: usize) -> Columns {
     // Ratios on both sides of the clip range.
     let log_probs =
         draw(rows).iter().map(|x| x * 0.5 - if head == Head::Categorical { 1.1 } else { 2.5 }).collect();
-    Columns { obs: draw(3 * rows), latents, log_probs, advantages: draw(rows), targets: draw(rows) }
+    let (obs, advantages, targets) = (draw(3 * rows), draw(rows), draw(rows));
+    // Trajectories of 3 and 1 steps in turn, two from each state; their win proportions are of either sign about ½.
+    let of_row: Vec<usize> = (0..rows).map(|row| row / 4 * 2 + usize::from(row % 4 == 3)).collect();
+    let scores = draw(rows / 2).iter().map(|x| 0.5 + 0.5 * x).collect();
+    let trajectories = Trajectories { of_row, scores, per_state: 2 };
+    Columns { obs, latents, log_probs, advantages, targets, trajectories }
 }
 
 fn order(rows: usize) -> Vec<usize> {
@@ -53,8 +75,8 @@ fn order(rows: usize) -> Vec<usize> {
 
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
-    for (head, device) in HEADS.into_iter().flat_map(|head| devices().into_iter().map(move |d| (head, d))) {
-        let mut ppo = learner(head, device);
+    for ((head, loss), device) in cases().flat_map(|case| devices().into_iter().map(move |d| (case, d))) {
+        let mut ppo = learner_of(with_loss(head, loss), device);
         let columns = columns(head, 16);
         let at = ppo.engine.params();
         let gradient = ppo.engine.loss_and_gradient(&columns, &order(16)).1;
@@ -77,7 +99,7 @@ fn the_gradient_is_that_of_finite_differences() {
             let error = (difference - f64::from(gradient[i])).abs();
             assert!(
                 error < 2e-3 * f64::from(norm).max(1.0),
-                "{head:?}, weight {i}: {difference} against {}",
+                "{head:?}, {loss:?}, weight {i}: {difference} against {}",
                 gradient[i]
             );
         }
@@ -88,20 +110,20 @@ fn the_gradient_is_that_of_finite_differences() {
 #[test]
 fn the_host_loops_and_burn_give_one_loss_and_one_gradient() {
     // 700 rows are three blocks of the host's.
-    for head in HEADS {
+    for (head, loss) in cases() {
         let columns = columns(head, 700);
-        let mut learners = devices().into_iter().map(|device| learner(head, device));
+        let mut learners = devices().into_iter().map(|device| learner_of(with_loss(head, loss), device));
         let (mut ours, mut burn) = (learners.next().unwrap(), learners.next().unwrap());
         let ((a, x), (b, y)) = (
             ours.engine.loss_and_gradient(&columns, &order(700)),
             burn.engine.loss_and_gradient(&columns, &order(700)),
         );
-        assert!((a - b).abs() < 1e-5, "{head:?}: {a} against {b}");
+        assert!((a - b).abs() < 1e-5 * a.abs().max(1.0), "{head:?}, {loss:?}: {a} against {b}");
         for (x, y) in x.iter().zip(&y) {
-            assert!((x - y).abs() < 1e-5, "{head:?}: {x} against {y}");
+            assert!((x - y).abs() < 1e-5, "{head:?}, {loss:?}: {x} against {y}");
         }
         for (a, b) in [ours.engine, burn.engine]
-            .map(|mut e| e.epoch(&columns, &order(700), 100, 1e-3))
+            .map(|mut e| e.epoch(&columns, &order(700).chunks(100).collect::<Vec<_>>(), 1e-3))
             .windows(2)
             .flat_map(|w| w[0].iter().zip(&w[1]))
         {
@@ -124,7 +146,7 @@ fn the_global_norm_is_clipped_over_all_weights_at_once() {
             #[cfg(feature = "burn")]
             Device::Burn(d) => Box::new(tensor::TensorEngine::new(objective, d, &fresh.engine.params())),
         };
-        let figures = engine.epoch(&columns(Head::ClippedGaussian, 16), &order(16), 16, 1e-3);
+        let figures = engine.epoch(&columns(Head::ClippedGaussian, 16), &[&order(16)], 1e-3);
         assert!(figures[0][5] > 1e-2, "the norm before clipping is reported");
         let norm = engine.moments().first.iter().map(|m| m * m).sum::<f32>().sqrt();
         assert!((norm - 0.1 * 1e-3).abs() < 1e-7, "{norm}");
@@ -136,11 +158,11 @@ fn a_saved_learner_goes_on_bit_for_bit_and_a_foreign_state_is_refused() {
     for device in devices() {
         let columns = columns(Head::ClippedGaussian, 32);
         let mut ppo = learner(Head::ClippedGaussian, device.clone());
-        ppo.engine.epoch(&columns, &order(32), 32, 1e-3);
+        ppo.engine.epoch(&columns, &[&order(32)], 1e-3);
         let mut copy = learner(Head::ClippedGaussian, device);
         copy.load(&ppo.save()).unwrap();
         for learner in [&mut ppo, &mut copy] {
-            learner.engine.epoch(&columns, &order(32), 32, 1e-3);
+            learner.engine.epoch(&columns, &[&order(32)], 1e-3);
         }
         assert_eq!(ppo.save(), copy.save());
         let mut foreign = ppo.save();
@@ -157,7 +179,7 @@ fn the_number_of_threads_changes_no_bit() {
     let with = |threads: usize| {
         let mut ppo = learner(Head::ClippedGaussian, Device::Cpu);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| ppo.engine.epoch(&columns, &order(2000), 1000, 1e-3));
+        pool.install(|| ppo.engine.epoch(&columns, &order(2000).chunks(1000).collect::<Vec<_>>(), 1e-3));
         ppo.engine.params()
     };
     assert_eq!(with(1), with(3));
