@@ -35,6 +35,7 @@
 #![warn(missing_docs)]
 
 pub mod advantage;
+pub mod best_of;
 pub mod checkpoint;
 pub mod config;
 pub mod device;

@@ -100,6 +100,19 @@ fn other_scorers_opponents_and_results_train_too() {
         assert!(printed.contains("return "), "{name}: {printed}");
         assert_eq!(printed.contains("queries     0"), name == "skyline", "{printed}");
     }
+    // Rejection sampling, by the model that there is or by the truth.
+    for (run, by) in [("model", "reward_model"), ("skyline", "true_return"), ("group", "true_return")] {
+        let eval = ["eval", run, "--best-of", "16", "--episodes", "50", "--json"];
+        let all: Value = serde_json::from_str(&ok(dir, &eval)).unwrap();
+        let picked = &all["rejection_sampling"];
+        assert_eq!((&picked["ranked_by"], &picked["best_of"]), (&by.into(), &16.into()));
+        let [best, any] =
+            ["best_return_mean", "sampled_return_mean"].map(|key| picked[key].as_f64().unwrap());
+        assert!(best > any, "{run}: {picked}");
+    }
+    assert!(
+        ok(dir, &["eval", "model", "--best-of", "4"]).contains("best of 4 by the run's reward model: return")
+    );
     // A budget of 8 · 6 comparisons an iteration, for three of them.
     let printed = ok(dir, &with(&["train", "lqr", "--out", "budget", "--set", "budget=150"]));
     assert!(printed.contains("the budget of comparisons ended the training after 960"), "{printed}");

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use spo::best_of::{BestOf, RankedBy, best_of};
+use spo::config::ScorerKind;
 use spo::policy::{Acting, Policy};
 use spo::rollout::EnvFactory;
-use spo::run::files;
+use spo::run::{Run, files};
 use spo::{policy_file, stats, train};
 
 #[derive(clap::Args)]
@@ -22,6 +24,10 @@ pub struct Args {
     /// Draw actions from the policy instead of taking its mode
     #[arg(long)]
     sample: bool,
+    /// Rejection sampling: the best of N sampled trajectories from each state, by the run's reward model where it has one,
+    /// else by the true return
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    best_of: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -56,16 +62,42 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let acting = if args.sample { Acting::Sample } else { Acting::Mode };
     let returns = train::evaluate(&policies, &factory, args.seed, args.episodes as usize, acting)?;
     let (mean, ci95) = (stats::mean(&returns), stats::ci95(&returns));
+    let picked = args.best_of.map(|count| rejected(args, count, &policies, &factory)).transpose()?;
     if args.json {
-        let json = serde_json::json!({
+        let mut json = serde_json::json!({
             "env": env, "eval_return_mean": mean, "eval_return_ci95": ci95,
             "eval_episodes": returns.len(), "seed": args.seed,
         });
+        if let (Some(all), Some(picked)) = (json.as_object_mut(), picked) {
+            all.insert("rejection_sampling".into(), serde_json::to_value(picked)?);
+        }
         return super::print(&format!("{json}\n"));
     }
-    super::print(&format!(
+    let mut text = format!(
         "{env}: return {mean:.1} ± {ci95:.1} (95 % interval over {} episodes, seed {})\n",
         returns.len(),
         args.seed
-    ))
+    );
+    if let Some(BestOf { best_of, ranked_by, best_return_mean, best_return_ci95, sampled_return_mean }) =
+        picked
+    {
+        let by = match ranked_by {
+            RankedBy::RewardModel => "by the run's reward model",
+            RankedBy::TrueReturn => "by the true return",
+        };
+        text += &format!(
+            "best of {best_of} {by}: return {best_return_mean:.1} ± {best_return_ci95:.1} (95 % interval over {} states); \
+             all that were sampled {sampled_return_mean:.1}\n",
+            args.episodes
+        );
+    }
+    super::print(&text)
+}
+
+/// The best of `count`, by the reward model of a run that has one.
+fn rejected(args: &Args, count: u32, policies: &[Policy], factory: &EnvFactory) -> anyhow::Result<BestOf> {
+    let has_model = args.run.is_dir() && Run::config_of(&args.run)?.scorer == ScorerKind::RewardModel;
+    let mut judge = has_model.then(|| Run::look_into(&args.run)).transpose()?;
+    let size = (args.seed, args.episodes as usize, count as usize);
+    Ok(best_of(policies, factory, judge.as_mut(), size)?)
 }
