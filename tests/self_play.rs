@@ -244,6 +244,22 @@ fn counting_kinds_gives_what_all_pairs_give() {
         near(&score(&mut counted, &choices, 0), &score(&mut asked, &choices, 0));
         assert_eq!(counted.queries(), asked.queries(), "{text}");
         assert_eq!(counted.queries().asked, 2 * 190);
+        // Against a queue, the last iteration's trajectories, and given opponents as well.
+        let plain = || Counted::new(Box::new(Plain(oracle())), None);
+        for opponents in [Opponents::Queue(30), Opponents::Group] {
+            let of = |oracle| {
+                let optimistic = opponents == Opponents::Group;
+                SelfPlay::new(oracle, opponents, Placement::Last, None).optimistic(optimistic)
+            };
+            let (mut counted, mut asked) = (of(Counted::new(oracle(), None)), of(plain()));
+            for iteration in 0..3 {
+                near(&score(&mut counted, &choices, iteration), &score(&mut asked, &choices, iteration));
+            }
+            counted.meet(choices.clone());
+            asked.meet(choices.clone());
+            near(&score(&mut counted, &choices, 3), &score(&mut asked, &choices, 3));
+            assert_eq!(counted.queries(), asked.queries(), "{text}");
+        }
     }
     // Options that the game has not, and a population that tells other kinds apart, are asked pair by pair.
     let mut oracle = spo::oracle::parse("0.5*game:cycle + 0.5*return").unwrap();

@@ -72,6 +72,14 @@ struct Segment {
     window: usize,
 }
 
+/// Which of the oracle's kinds segments and their opponents are.
+struct Kinds {
+    /// Of the segments.
+    own: Vec<usize>,
+    /// Of the queue, by window.
+    theirs: BTreeMap<usize, Vec<usize>>,
+}
+
 /// A running win proportion.
 #[derive(Clone, Copy, Default)]
 struct Wins {
@@ -233,7 +241,10 @@ impl SelfPlay {
             segments.iter().map(|s| self.view(&rollout.episodes[s.episode], s.window)).collect();
         let proportions = match self.ranked_in_queue(batch, segments, &views, &queue, first) {
             Some(ranked) => ranked,
-            None => self.asked_in_queue(batch, segments, &views, &queue, first),
+            None => match self.kinds_in_queue(segments, &views, &queue) {
+                Some(kinds) if !first => self.counted_in_queue(batch, segments, &views, &queue, kinds),
+                _ => self.asked_in_queue(batch, segments, &views, &queue, first),
+            },
         };
         self.queue = queue;
         proportions
@@ -268,6 +279,65 @@ impl SelfPlay {
             })
             .collect();
         Some(self.oracle.count_decided(decided).map(|()| proportions))
+    }
+
+    /// The kinds of the segments and of the queue, where the oracle has kinds.
+    fn kinds_in_queue(
+        &self,
+        segments: &[Segment],
+        views: &[Trajectory<'_>],
+        queue: &VecDeque<Episode>,
+    ) -> Option<Kinds> {
+        let own = self.oracle.kinds(views.iter().copied())?;
+        let mut theirs = BTreeMap::new();
+        for s in segments {
+            if let Entry::Vacant(window) = theirs.entry(s.window) {
+                window.insert(self.oracle.kinds(queue.iter().map(|e| self.view(e, s.window)))?);
+            }
+        }
+        Some(Kinds { own, theirs })
+    }
+
+    /// What all comparisons with the queue would give: every kind is asked about each once.
+    fn counted_in_queue(
+        &mut self,
+        batch: &Batch<'_>,
+        segments: &[Segment],
+        views: &[Trajectory<'_>],
+        queue: &VecDeque<Episode>,
+        Kinds { own, theirs }: Kinds,
+    ) -> Result<Vec<f64>, OracleError> {
+        // By window, own kind and the place of those who are met: the win proportion, and how many of them tie.
+        let mut known: BTreeMap<(usize, usize, usize), (f64, u64)> = BTreeMap::new();
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, u64::from(self.optimistic));
+        let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), Decided::default());
+        for ((s, view), kind) in segments.iter().zip(views).zip(own) {
+            let met = self.met(s, batch, queue);
+            let count = met.len() as u64;
+            let place = match known.entry((s.window, kind, met.start)) {
+                Entry::Occupied(place) => place.into_mut(),
+                Entry::Vacant(place) => {
+                    let mut kinds: BTreeMap<usize, (usize, u64)> = BTreeMap::new();
+                    let there = theirs[&s.window][met.clone()].iter().zip(met);
+                    there.for_each(|(&kind, at)| kinds.entry(kind).or_insert((at, 0)).1 += 1);
+                    let pairs: Vec<_> = (kinds.values())
+                        .map(|&(at, _)| Pair { a: *view, b: self.view(&queue[at], s.window) })
+                        .collect();
+                    let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+                    let (mut won, mut tied) = (0.0, 0);
+                    for (p, &(_, of_kind)) in answers.into_iter().zip(kinds.values()) {
+                        won += f64::from(p) * of_kind as f64 / count as f64;
+                        tied += if p == 0.5 { of_kind } else { 0 };
+                    }
+                    place.insert((won, tied))
+                }
+            };
+            proportions.push(place.0);
+            decided.asked += count;
+            decided.tied += place.1;
+        }
+        self.oracle.count_decided(decided)?;
+        Ok(proportions)
     }
 
     fn asked_in_queue(
