@@ -576,6 +576,8 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
         401,
         "in a header and nowhere else"
     );
+    // The page is up before the run's directory is whole.
+    wait_for(|| dir.join("run/config.toml").exists());
     trainer.end();
 
     ok(dir, &["train", "lqr", "--out", "by-return", "--set", "total_steps=400", "--set", "eval_episodes=2"]);
