@@ -1,6 +1,5 @@
 //! A run's configuration: one flat table, every key with its default.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -13,112 +12,14 @@ use crate::reward_model::Output;
 use crate::scorer::reward_model::{queries::Sampling, schedule::Shape};
 use crate::scorer::self_play::Placement;
 
+mod defaults;
+mod keys;
+mod kinds;
 pub(crate) mod read;
 mod reward;
 mod validate;
 
-/// Which learner a run uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LearnerKind {
-    /// Proximal policy optimisation: on-policy.
-    #[default]
-    Ppo,
-    /// Soft actor-critic: off-policy, continuous actions only.
-    Sac,
-}
-
-impl fmt::Display for LearnerKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", if *self == Self::Ppo { "ppo" } else { "sac" })
-    }
-}
-
-/// Which scorer a run uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScorerKind {
-    /// Win proportions by the oracle.
-    #[default]
-    SelfPlay,
-    /// A reward model fitted to the oracle's answers, round by round: the baseline.
-    RewardModel,
-    /// A language model's rating of each trajectory.
-    LlmDirect,
-    /// The task's reward: the skyline.
-    TaskReward,
-}
-
-impl fmt::Display for ScorerKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::SelfPlay => "self_play",
-            Self::RewardModel => "reward_model",
-            Self::LlmDirect => "llm_direct",
-            Self::TaskReward => "task_reward",
-        };
-        write!(f, "{name}")
-    }
-}
-
-/// Which policy of the run is its result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrainedResult {
-    /// The policy of the last iteration.
-    #[default]
-    Last,
-    /// The snapshot that wins most comparisons against the other snapshots, on validation states.
-    Best,
-    /// The uniform mixture of snapshots: what converges under intransitive preferences.
-    Average,
-}
-
-/// The action head for bounded actions; options always have a categorical one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HeadKind {
-    /// Gaussian clipped to the bounds.
-    #[default]
-    ClippedGaussian,
-    /// tanh-squashed Gaussian.
-    TanhGaussian,
-}
-
-/// Whether the scores that a critic learns from are brought to unit spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "toml::Value", into = "toml::Value")]
-pub enum NormalizeScores {
-    /// By the scorer: a win proportion or a rating has a known scale, a reward has not.
-    #[default]
-    Auto,
-    /// Always.
-    On,
-    /// Never.
-    Off,
-}
-
-impl TryFrom<toml::Value> for NormalizeScores {
-    type Error = String;
-
-    fn try_from(value: toml::Value) -> Result<Self, String> {
-        match value.as_str().map_or_else(|| value.to_string(), str::to_string).as_str() {
-            "auto" => Ok(Self::Auto),
-            "true" => Ok(Self::On),
-            "false" => Ok(Self::Off),
-            other => Err(format!("normalize_scores is `{other}`; expected `auto`, `true` or `false`")),
-        }
-    }
-}
-
-impl From<NormalizeScores> for toml::Value {
-    fn from(choice: NormalizeScores) -> Self {
-        match choice {
-            NormalizeScores::Auto => Self::String("auto".into()),
-            chosen => Self::Boolean(chosen == NormalizeScores::On),
-        }
-    }
-}
+pub use kinds::{HeadKind, LearnerKind, NormalizeScores, ScorerKind, TrainedResult};
 
 /// Everything that decides a run, but for the machine it runs on.
 ///
@@ -290,85 +191,6 @@ pub struct Config {
     pub checkpoint_every: u64,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            env: "pendulum".into(),
-            seed: 0,
-            total_steps: 500_000,
-            init: String::new(),
-            device: "cpu".into(),
-            learner: LearnerKind::Ppo,
-            scorer: ScorerKind::SelfPlay,
-            oracle: "return".into(),
-            opponents: Opponents::Group,
-            optimism: false,
-            anchor: 0.0,
-            placement: Placement::Spread,
-            window: 10,
-            budget: 0,
-            kl_penalty: 0.0,
-            log_comparisons: false,
-            states: 8,
-            trajectories_per_state: 4,
-            head: HeadKind::ClippedGaussian,
-            hidden: vec![64, 64],
-            initial_log_std: 0.0,
-            normalize_obs: true,
-            normalize_scores: NormalizeScores::Auto,
-            baseline: Baseline::Critic,
-            normalize_advantage: true,
-            discount: 0.99,
-            gae_lambda: 0.95,
-            policy_loss: PolicyLoss::Ppo,
-            eta: 1.0,
-            learning_rate: 5e-4,
-            learning_rate_decay: true,
-            epochs: 10,
-            minibatch: 256,
-            clip: 0.2,
-            target_kl: 0.0,
-            entropy_bonus: 0.0,
-            value_weight: 0.5,
-            max_grad_norm: 0.5,
-            // Haarnoja et al. 2018, table 1: replay, one update a step, τ. SB3 waits 100 steps, CleanRL 5,000.
-            replay: 1_000_000,
-            updates_per_step: 1.0,
-            learning_starts: 1_000,
-            tau: 0.005,
-            temperature: Temperature::Auto,
-            score_scale: 1.0,
-            relabel: false,
-            // Chosen on Pendulum; the models of B-Pref and imitation are experiments/reward_*.toml.
-            reward_hidden: vec![64, 64],
-            reward_ensemble: 1,
-            reward_output: Output::Linear,
-            reward_clip: 0.0,
-            reward_normalize: true,
-            reward_standardize: true,
-            reward_learning_rate: 1e-3,
-            reward_minibatch: 64,
-            reward_epochs: 10,
-            reward_first_epochs: 0,
-            reward_stop_accuracy: 0.97,
-            reward_restart: false,
-            reward_dataset: 5_000,
-            reward_held_out: 0.1,
-            reward_every: 1,
-            query_sampling: Sampling::Uniform,
-            queries_per_round: 0,
-            query_schedule: Shape::Constant,
-            query_first_share: 0.0,
-            pretrain_steps: 0,
-            result: TrainedResult::Last,
-            snapshots: 64,
-            validation_episodes: 16,
-            eval_episodes: 100,
-            checkpoint_every: 5,
-        }
-    }
-}
-
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -408,111 +230,7 @@ pub enum ConfigError {
     },
 }
 
-/// Keys that one learner alone uses.
-const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
-    (
-        LearnerKind::Ppo,
-        &[
-            "head",
-            "initial_log_std",
-            "baseline",
-            "normalize_scores",
-            "normalize_advantage",
-            "gae_lambda",
-            "policy_loss",
-            "eta",
-            "kl_penalty",
-            "learning_rate_decay",
-            "epochs",
-            "clip",
-            "target_kl",
-            "entropy_bonus",
-            "value_weight",
-            "max_grad_norm",
-        ],
-    ),
-    (
-        LearnerKind::Sac,
-        &["replay", "updates_per_step", "learning_starts", "tau", "temperature", "score_scale", "relabel"],
-    ),
-];
-
-/// Keys that PPO's own policy loss alone uses.
-const CLIPPED_KEYS: [&str; 5] = ["normalize_scores", "discount", "gae_lambda", "clip", "value_weight"];
-
-/// Keys that the reward model alone uses.
-const REWARD_KEYS: [&str; 20] = [
-    "reward_hidden",
-    "reward_ensemble",
-    "reward_output",
-    "reward_clip",
-    "reward_normalize",
-    "reward_standardize",
-    "reward_learning_rate",
-    "reward_minibatch",
-    "reward_epochs",
-    "reward_first_epochs",
-    "reward_stop_accuracy",
-    "reward_restart",
-    "reward_dataset",
-    "reward_held_out",
-    "reward_every",
-    "query_sampling",
-    "queries_per_round",
-    "query_schedule",
-    "query_first_share",
-    "pretrain_steps",
-];
-
 impl Config {
-    /// The defaults of a learner.
-    ///
-    /// SAC's are those of Stable-Baselines3's and CleanRL's SAC (networks, learning rate, γ, τ and replay of Haarnoja et
-    /// al. 2018, table 1), the steps of RL Baselines3 Zoo for Pendulum, and the paper's form of self-play: whole
-    /// trajectories against a queue of ten, one trajectory an iteration.
-    pub fn of(learner: LearnerKind) -> Self {
-        let ppo = Self::default();
-        match learner {
-            LearnerKind::Ppo => ppo,
-            LearnerKind::Sac => Self {
-                learner,
-                total_steps: 20_000,
-                opponents: Opponents::Queue(10),
-                window: 0,
-                states: 1,
-                trajectories_per_state: 1,
-                hidden: vec![256, 256],
-                normalize_obs: false,
-                learning_rate: 3e-4,
-                minibatch: 256,
-                checkpoint_every: 20,
-                ..ppo
-            },
-        }
-    }
-
-    /// The defaults of a learner where people are the oracle: five or six pairs of whole trajectories an iteration, a
-    /// long step from each since they are dear, a budget of half an hour, and a checkpoint every time.
-    pub fn of_people(learner: LearnerKind) -> Self {
-        let others = Self::of(learner);
-        Self {
-            opponents: Opponents::Sampled(1),
-            window: 0,
-            budget: 300,
-            states: 2,
-            trajectories_per_state: 4,
-            learning_rate: if learner == LearnerKind::Ppo { 2e-3 } else { others.learning_rate },
-            checkpoint_every: 1,
-            ..others
-        }
-    }
-
-    /// The defaults of a learner where a language model is asked: as for people, with a budget of more comparisons, two
-    /// requests each.
-    pub fn of_llm(learner: LearnerKind) -> Self {
-        Self { budget: 1000, ..Self::of_people(learner) }
-    }
-
     /// The configuration as TOML, every key written out.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a flat table of plain values")

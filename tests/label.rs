@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{fails, ok, spo};
-use people::{Http, Process, address_of, answer_one, shown, wait_for};
+use people::{Http, Process, address_of, answer_one, demands_token, shown, wait_for};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -558,24 +558,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let mut trainer = spawn(dir, &[&train("human", "run")[..], &["--listen", "0.0.0.0:0"]].concat());
-    let (mut address, url) = address_of(&mut trainer);
-    address.set_ip([127, 0, 0, 1].into());
-    let token = url.split("#token=").nth(1).unwrap();
-    assert_eq!(token.len(), 32);
-    let http = Http(address);
-    assert_eq!(http.get("/").unwrap().0, 200);
-    for (header, status) in [
-        (String::new(), 401),
-        (format!("authorization: Bearer {}\r\n", "0".repeat(32)), 401),
-        (format!("authorization: Bearer {token}\r\n"), 200),
-    ] {
-        assert_eq!(http.request("GET /api/state", &header, b"").unwrap().0, status, "{header}");
-    }
-    assert_eq!(
-        http.get(&format!("/api/state?token={token}")).unwrap().0,
-        401,
-        "in a header and nowhere else"
-    );
+    demands_token(&mut trainer, "/api/state");
     // The page is up before the run's directory is whole.
     wait_for(|| dir.join("run/config.toml").exists());
     trainer.end();

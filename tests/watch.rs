@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use common::{fails, ok, spo};
-use people::{Http, Process, address_of};
+use people::{Http, Process, address_of, demands_token};
 use proptest::prelude::*;
 use serde_json::Value;
 use spo::newest::{Newest, Take};
@@ -458,19 +458,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
     let dir = home.path();
     let mut server = spo(dir, &["watch", "later", "--listen", "0.0.0.0:0"]);
     let mut server = Process(server.stderr(Stdio::piped()).spawn().unwrap());
-    let (mut address, url) = address_of(&mut server);
-    address.set_ip([127, 0, 0, 1].into());
-    let token = url.split("#token=").nth(1).unwrap();
-    assert_eq!(token.len(), 32);
-    let http = Http(address);
-    assert_eq!(http.get("/").unwrap().0, 200);
-    for (header, status) in [
-        (String::new(), 401),
-        (format!("authorization: Bearer {}\r\n", "0".repeat(32)), 401),
-        (format!("authorization: Bearer {token}\r\n"), 200),
-    ] {
-        assert_eq!(http.request("GET /api/news", &header, b"").unwrap().0, status, "{header}");
-    }
+    demands_token(&mut server, "/api/news");
 
     fs::write(dir.join("file"), "").unwrap();
     let many = vec!["later"; 51];

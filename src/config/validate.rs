@@ -2,9 +2,9 @@
 
 use spo_envs::{ActionSpace, Spec};
 
+use super::keys::{CLIPPED_KEYS, OWN_KEYS, REWARD_KEYS};
 use super::{
-    Baseline, CLIPPED_KEYS, Config, ConfigError, LearnerKind, OWN_KEYS, Opponents, PolicyLoss, REWARD_KEYS,
-    ScorerKind, Temperature, TrainedResult,
+    Baseline, Config, ConfigError, LearnerKind, Opponents, PolicyLoss, ScorerKind, Temperature, TrainedResult,
 };
 use crate::oracle::human::Human;
 use crate::oracle::llm;

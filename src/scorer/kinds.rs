@@ -15,9 +15,9 @@ pub(super) struct Census {
 
 impl Census {
     /// Of `members`, whose kinds `kind_of` knows.
-    pub fn new(members: &[usize], kind_of: impl Fn(usize) -> usize) -> Self {
+    pub fn new(members: impl IntoIterator<Item = usize>, kind_of: impl Fn(usize) -> usize) -> Self {
         let (mut kinds, mut seen) = (Vec::new(), BTreeMap::new());
-        let place = |&member: &usize| {
+        let place = |member: usize| {
             let place = *seen.entry(kind_of(member)).or_insert_with(|| {
                 kinds.push((member, 0));
                 kinds.len() - 1
@@ -25,8 +25,24 @@ impl Census {
             kinds[place].1 += 1;
             place
         };
-        let places = members.iter().map(place).collect();
+        let places = members.into_iter().map(place).collect();
         Self { kinds, places }
+    }
+
+    /// A member of each kind.
+    pub fn kinds(&self) -> impl Iterator<Item = usize> + '_ {
+        self.kinds.iter().map(|&(first, _)| first)
+    }
+
+    /// The win proportion of one who meets all members, from P(one ≻ kind) of the [`kinds`](Self::kinds), and how many of
+    /// these comparisons tie.
+    pub fn against(&self, answers: &[f32]) -> (f64, u64) {
+        let (mut won, mut tied) = (0.0, 0);
+        for (&p, &(_, of_kind)) in answers.iter().zip(&self.kinds) {
+            won += f64::from(p) * of_kind as f64 / self.places.len() as f64;
+            tied += if p == 0.5 { of_kind } else { 0 };
+        }
+        (won, tied)
     }
 
     /// A member of each of two kinds, for every pair of kinds i ≤ j, row by row.
@@ -69,7 +85,7 @@ mod tests {
     #[test]
     fn proportions_by_hand() {
         // Members 5, 6, 7, 8 of kinds 1, 0, 1, 2.
-        let census = Census::new(&[5, 6, 7, 8], |member| [1, 0, 1, 2][member - 5]);
+        let census = Census::new([5, 6, 7, 8], |member| [1, 0, 1, 2][member - 5]);
         let pairs: Vec<_> = census.pairs().collect();
         assert_eq!(pairs, [(5, 5), (5, 6), (5, 8), (6, 6), (6, 8), (8, 8)]);
         // Kind 1 beats kind 0 by 0.75 and ties with kind 2, which kind 0 beats.
@@ -80,7 +96,10 @@ mod tests {
         assert!(won.iter().zip(expected).all(|(w, e)| (w - e).abs() < 1e-12), "{won:?}");
         // 6 pairs: one of kind 1 with itself and two with kind 2 are ties.
         assert_eq!(decided, Decided { asked: 6, tied: 3 });
-        assert_eq!(Census::new(&[3], |_| 0).proportions(&[0.5], &mut decided), [0.5]);
+        // One who beats kind 1 by 0.75 and kind 2 surely, and ties with kind 0: (2 · ¾ + ½ + 1) / 4.
+        assert_eq!(census.kinds().collect::<Vec<_>>(), [5, 6, 8]);
+        assert_eq!(census.against(&[0.75, 0.5, 1.0]), (0.75, 1));
+        assert_eq!(Census::new([3], |_| 0).proportions(&[0.5], &mut decided), [0.5]);
         assert_eq!(decided.asked, 6);
     }
 }

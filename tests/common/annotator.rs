@@ -136,3 +136,23 @@ pub fn address_of(child: &mut Process) -> (SocketAddr, String) {
     let host = url.split('/').next().unwrap();
     (host.parse().unwrap(), url)
 }
+
+/// Holds a server that listens beyond loopback to its token: the page itself needs none, the rest of it at `path` does, in
+/// a header and nowhere else.
+#[track_caller]
+pub fn demands_token(server: &mut Process, path: &str) {
+    let (mut address, url) = address_of(server);
+    address.set_ip([127, 0, 0, 1].into());
+    let token = url.split("#token=").nth(1).unwrap();
+    assert_eq!(token.len(), 32);
+    let http = Http(address);
+    assert_eq!(http.get("/").unwrap().0, 200);
+    for (header, status) in [
+        (String::new(), 401),
+        (format!("authorization: Bearer {}\r\n", "0".repeat(32)), 401),
+        (format!("authorization: Bearer {token}\r\n"), 200),
+    ] {
+        assert_eq!(http.request(&format!("GET {path}"), &header, b"").unwrap().0, status, "{header}");
+    }
+    assert_eq!(http.get(&format!("{path}?token={token}")).unwrap().0, 401);
+}

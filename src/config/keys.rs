@@ -1,0 +1,60 @@
+//! Which keys are a single learner's or scorer's.
+
+use super::LearnerKind;
+
+/// Keys that one learner alone uses.
+pub(super) const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
+    (
+        LearnerKind::Ppo,
+        &[
+            "head",
+            "initial_log_std",
+            "baseline",
+            "normalize_scores",
+            "normalize_advantage",
+            "gae_lambda",
+            "policy_loss",
+            "eta",
+            "kl_penalty",
+            "learning_rate_decay",
+            "epochs",
+            "clip",
+            "target_kl",
+            "entropy_bonus",
+            "value_weight",
+            "max_grad_norm",
+        ],
+    ),
+    (
+        LearnerKind::Sac,
+        &["replay", "updates_per_step", "learning_starts", "tau", "temperature", "score_scale", "relabel"],
+    ),
+];
+
+/// Keys that PPO's own policy loss alone uses.
+pub(super) const CLIPPED_KEYS: [&str; 5] =
+    ["normalize_scores", "discount", "gae_lambda", "clip", "value_weight"];
+
+/// Keys that the reward model alone uses.
+pub(super) const REWARD_KEYS: [&str; 20] = [
+    "reward_hidden",
+    "reward_ensemble",
+    "reward_output",
+    "reward_clip",
+    "reward_normalize",
+    "reward_standardize",
+    "reward_learning_rate",
+    "reward_minibatch",
+    "reward_epochs",
+    "reward_first_epochs",
+    "reward_stop_accuracy",
+    "reward_restart",
+    "reward_dataset",
+    "reward_held_out",
+    "reward_every",
+    "query_sampling",
+    "queries_per_round",
+    "query_schedule",
+    "query_first_share",
+    "pretrain_steps",
+];

@@ -1,0 +1,100 @@
+//! Win proportions within each state's group of trajectories.
+
+use std::collections::BTreeMap;
+
+use super::{Segment, SelfPlay, Wins};
+use crate::opponents::{Opponents, all_pairs, sampled_pairs};
+use crate::oracle::counted::Decided;
+use crate::oracle::{Answer, OracleError, Pair};
+use crate::random::{Stream, stream};
+use crate::rollout::Trajectory;
+use crate::scorer::Batch;
+use crate::scorer::kinds::Census;
+use crate::scorer::ranking::Ranking;
+
+impl SelfPlay {
+    /// Win proportions within each group, window by window; every answer counts for both sides.
+    pub(super) fn against_group(
+        &mut self,
+        batch: &Batch<'_>,
+        segments: &[Segment],
+    ) -> Result<Vec<f64>, OracleError> {
+        let rollout = batch.rollout;
+        let mut groups: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (at, s) in segments.iter().enumerate() {
+            groups.entry((s.episode / rollout.per_state, s.window)).or_default().push(at);
+        }
+        let views: Vec<_> =
+            segments.iter().map(|s| self.view(&rollout.episodes[s.episode], s.window)).collect();
+        if self.opponents == Opponents::Group
+            && let Some(utilities) = self.oracle.utilities(views.iter().copied())
+        {
+            return self.ranked_in_groups(groups.into_values(), &views, &utilities);
+        }
+        if self.opponents == Opponents::Group
+            && let Some(kinds) = self.oracle.kinds(views.iter().copied())
+        {
+            return self.counted_in_groups(batch, groups.into_values(), &views, &kinds);
+        }
+        let mut rng = stream(batch.seed, Stream("opponent"), batch.iteration, 0);
+        let met: Vec<(usize, usize)> = groups
+            .values()
+            .flat_map(|members| match self.opponents {
+                Opponents::Sampled(m) => sampled_pairs(members, m, &mut rng),
+                _ => all_pairs(members),
+            })
+            .collect();
+        let pairs: Vec<_> = met.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
+        let mut wins = vec![Wins::default(); segments.len()];
+        for (&(i, j), answer) in met.iter().zip(self.ask(batch, &pairs, 0)?) {
+            if let Answer::Prefer(p) = answer {
+                wins[i].add(p);
+                wins[j].add(1.0 - p);
+            }
+        }
+        Ok(wins.into_iter().map(Wins::proportion).collect())
+    }
+
+    /// What all pairs would give: a group's utilities are sorted.
+    fn ranked_in_groups(
+        &mut self,
+        groups: impl Iterator<Item = Vec<usize>>,
+        views: &[Trajectory<'_>],
+        utilities: &[f64],
+    ) -> Result<Vec<f64>, OracleError> {
+        let mut proportions = vec![0.5; utilities.len()];
+        let mut decided = Decided::default();
+        for members in groups {
+            let ranking = Ranking::new(members.iter().map(|&at| (utilities[at], views[at].is_empty())));
+            for &at in &members {
+                let contestant = (utilities[at], views[at].is_empty());
+                proportions[at] = ranking.proportion(contestant, true, &mut decided);
+            }
+        }
+        // Each pair was met from both of its sides.
+        self.oracle.count_decided(Decided { asked: decided.asked / 2, tied: decided.tied / 2 })?;
+        Ok(proportions)
+    }
+
+    /// What all pairs would give: a group is counted by kind.
+    fn counted_in_groups(
+        &mut self,
+        batch: &Batch<'_>,
+        groups: impl Iterator<Item = Vec<usize>>,
+        views: &[Trajectory<'_>],
+        kinds: &[usize],
+    ) -> Result<Vec<f64>, OracleError> {
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
+        let mut proportions = vec![0.5; kinds.len()];
+        let mut decided = Decided::default();
+        for members in groups {
+            let census = Census::new(members.iter().copied(), |member| kinds[member]);
+            let pairs: Vec<_> = census.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
+            let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+            let won = census.proportions(&answers, &mut decided);
+            members.iter().zip(won).for_each(|(&member, w)| proportions[member] = w);
+        }
+        self.oracle.count_decided(decided)?;
+        Ok(proportions)
+    }
+}

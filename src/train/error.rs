@@ -1,0 +1,58 @@
+//! What can end a training.
+
+use spo_envs::EnvError;
+
+use crate::config::ConfigError;
+use crate::device::DeviceError;
+use crate::initial::InitialError;
+use crate::oracle::OracleError;
+use crate::tensors::FileError;
+
+/// What can end a training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The environment.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+    /// The initial policy.
+    #[error(transparent)]
+    Initial(#[from] InitialError),
+    /// The oracle.
+    #[error(transparent)]
+    Oracle(#[from] OracleError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A file of the run directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A checkpoint of another configuration.
+    #[error("the checkpoint does not fit this run: {0}")]
+    Checkpoint(String),
+    /// A score is not finite.
+    #[error(
+        "the scores diverged at iteration {iteration}: the first is {value}; with a reward model, lower \
+         reward_learning_rate or set reward_normalize=true"
+    )]
+    Score {
+        /// The iteration.
+        iteration: u64,
+        /// The first score that is not.
+        value: f32,
+    },
+    /// The weights or losses are no longer finite.
+    #[error(
+        "training diverged at iteration {iteration}: {what} is {value}; lower learning_rate or clip, or raise minibatch"
+    )]
+    Diverged {
+        /// The iteration.
+        iteration: u64,
+        /// Which figure.
+        what: &'static str,
+        /// Its value.
+        value: f32,
+    },
+}

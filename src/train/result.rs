@@ -1,0 +1,143 @@
+//! The trained result of a run: which policy it is, and how well it does.
+
+use spo_envs::EnvError;
+
+use super::{ModelCounts, Summary, TrainError, Trainer};
+use crate::config::TrainedResult;
+use crate::game::PreferenceMatrix;
+use crate::policy::{Acting, Head, Policy};
+use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use crate::scorer::{Batch, ModelReport};
+use crate::stats;
+
+impl Trainer {
+    /// The trained result, as a mixture of policies.
+    ///
+    /// # Errors
+    /// [`TrainError`] of the validation episodes that `best` asks for.
+    pub fn result(&mut self) -> Result<Vec<Policy>, TrainError> {
+        match self.config.result {
+            TrainedResult::Last => Ok(vec![self.learner.policy()]),
+            TrainedResult::Average => Ok(self.snapshots.policies.clone()),
+            TrainedResult::Best => self.best(),
+        }
+    }
+
+    /// What the run's scorer makes of trajectories that nothing is learned from: the total score of each.
+    ///
+    /// # Errors
+    /// The oracle's, where the scorer asks it.
+    pub fn judge(&mut self, rollout: &Rollout) -> Result<Vec<f64>, TrainError> {
+        let batch = Batch { rollout, seed: self.config.seed, iteration: Batch::VALIDATION };
+        let scores = self.scorer.score(&batch)?;
+        let mut rest = &scores[..];
+        let totals = rollout.episodes.iter().map(|e| {
+            let (own, tail) = rest.split_at(e.len());
+            rest = tail;
+            own.iter().map(|&s| f64::from(s)).sum()
+        });
+        Ok(totals.collect())
+    }
+
+    /// The snapshot (or the last policy) with the highest mean score when all are scored as one group on the
+    /// same validation states.
+    fn best(&mut self) -> Result<Vec<Policy>, TrainError> {
+        let mut candidates = self.snapshots.policies.clone();
+        candidates.push(self.learner.policy());
+        let (states, count) = (self.config.validation_episodes, candidates.len());
+        let request = Request {
+            seed: self.config.seed,
+            phase: Phase::Validate,
+            iteration: self.iteration,
+            states,
+            per_state: 1,
+            acting: Acting::Sample,
+        };
+        let mut each = Vec::with_capacity(count);
+        for policy in &candidates {
+            each.push(rollout::collect(std::slice::from_ref(policy), &self.factory, &request)?.episodes);
+        }
+        let episodes = (0..states).flat_map(|s| each.iter().map(move |e| e[s].clone())).collect();
+        let mut totals = vec![0.0; count];
+        for (at, score) in self.judge(&Rollout { episodes, per_state: count })?.into_iter().enumerate() {
+            totals[at % count] += score;
+        }
+        let best = (1..count).fold(0, |best, i| if totals[i] >= totals[best] { i } else { best });
+        Ok(vec![candidates.swap_remove(best)])
+    }
+
+    /// Evaluates a result and sums the run up.
+    ///
+    /// # Errors
+    /// [`TrainError::Env`].
+    pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
+        let request = evaluation(result, self.config.seed, self.config.eval_episodes, Acting::Mode);
+        let evaluated = rollout::collect(result, &self.factory, &request)?;
+        let returns = evaluated.returns();
+        let kept = self.constraint.map(|constraint| {
+            let kept = evaluated.episodes.iter().filter(|e| constraint.keeps(e.trajectory())).count();
+            kept as f64 / evaluated.episodes.len() as f64
+        });
+        let solved = self.game.as_ref().and_then(|game| against_the_game(game, result));
+        Ok(Summary {
+            eval_return_mean: stats::mean(&returns),
+            eval_return_ci95: stats::ci95(&returns),
+            eval_episodes: returns.len(),
+            env_steps: self.env_steps,
+            queries: self.scorer.queries().asked,
+            seconds: self.seconds,
+            steps_per_second: self.env_steps as f64 / self.seconds.max(1e-9),
+            seed: self.config.seed,
+            device: self.config.device.clone(),
+            env: self.config.env.clone(),
+            result: self.config.result,
+            budget_spent: self.budget_spent,
+            reward_model: self.scorer.model_report().map(|r| {
+                let ModelReport { rounds, unanswered, restarts, .. } = r;
+                ModelCounts { rounds, unanswered, restarts }
+            }),
+            minimax_distance: solved.map(|(distance, _)| distance),
+            exploitability: solved.map(|(_, exploitability)| exploitability),
+            constraint_kept: kept,
+            commit: crate::run::COMMIT.map(String::from),
+            notes: self.notes.counts(),
+        })
+    }
+}
+
+/// Distance of a mixture of policies to the game's minimax winner, and its exploitability; none where they are of
+/// other options.
+fn against_the_game(game: &PreferenceMatrix, result: &[Policy]) -> Option<(f64, f64)> {
+    let mut mixture = vec![0.0; game.len()];
+    for policy in result {
+        // The one state of a choice among options.
+        let probabilities = || policy.probabilities(&[1.0]).filter(|p| p.len() == mixture.len());
+        let chosen = if policy.mlp.inputs() == 1 { probabilities()? } else { return None };
+        mixture.iter_mut().zip(chosen).for_each(|(m, p)| *m += f64::from(p) / result.len() as f64);
+    }
+    Some((game.minimax_distance(&mixture).ok()?, game.exploitability(&mixture)))
+}
+
+/// Task returns of the episodes of an [`evaluation`].
+///
+/// # Errors
+/// What the task reports.
+pub fn evaluate(
+    policies: &[Policy],
+    factory: &EnvFactory,
+    seed: u64,
+    episodes: usize,
+    acting: Acting,
+) -> Result<Vec<f64>, EnvError> {
+    let request = evaluation(policies, seed, episodes, acting);
+    Ok(rollout::collect(policies, factory, &request)?.returns())
+}
+
+/// The rollout of `episodes` that evaluates a mixture of policies; states and draws depend on `seed` alone.
+///
+/// A categorical policy is always sampled: its mode is another policy.
+pub fn evaluation(policies: &[Policy], seed: u64, episodes: usize, acting: Acting) -> Request {
+    let discrete = policies.iter().any(|p| p.head == Head::Categorical);
+    let acting = if discrete { Acting::Sample } else { acting };
+    Request { seed, phase: Phase::Evaluate, iteration: 0, states: episodes, per_state: 1, acting }
+}
