@@ -56,6 +56,8 @@ pub mod oracle;
 #[cfg(feature = "cli")]
 pub mod page;
 #[cfg(feature = "cli")]
+mod pixels;
+#[cfg(feature = "cli")]
 pub mod play;
 #[cfg(feature = "cli")]
 pub mod plot;

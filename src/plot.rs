@@ -179,9 +179,22 @@ pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
             draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), sheet).map_err(write)?;
             std::fs::write(out, text).map_err(|e| write(e.to_string()))
         }
-        Some("png") => draw(&BitMapBackend::new(out, size).into_drawing_area(), sheet).map_err(write),
+        Some("png") => {
+            let picture = png(size, |area| draw(area, sheet)).map_err(write)?;
+            std::fs::write(out, picture).map_err(|e| write(e.to_string()))
+        }
         _ => Err(PlotError::Ending(out.into())),
     }
+}
+
+/// A PNG file of what `draw` draws.
+pub(crate) fn png(
+    size: (u32, u32),
+    draw: impl FnOnce(&DrawingArea<BitMapBackend<'_>, Shift>) -> Result<(), String>,
+) -> Result<Vec<u8>, String> {
+    let mut pixels = vec![0; (size.0 * size.1) as usize * 3];
+    draw(&BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area())?;
+    crate::pixels::png(size.0, size.1, &pixels)
 }
 
 /// Makes the font of all pictures known.

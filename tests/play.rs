@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::BufReader;
 use std::path::Path;
 
 use common::{fails, ok};
@@ -38,8 +39,8 @@ fn gif(path: &Path) -> (u16, u16, Vec<u16>) {
 
 #[track_caller]
 fn png(path: &Path) -> (u32, u32) {
-    let mut reader = png::Decoder::new(fs::File::open(path).unwrap()).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size()];
+    let mut reader = png::Decoder::new(BufReader::new(fs::File::open(path).unwrap())).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     assert!(pixels.iter().any(|p| *p != pixels[0]), "{} is blank", path.display());
     (info.width, info.height)

@@ -151,16 +151,6 @@ impl Canvas {
 
     /// The picture as a PNG file.
     pub fn png(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        // Flat colours repeat as they are: differences between pixels would hide that.
-        encoder.set_filter(png::FilterType::NoFilter);
-        encoder.set_compression(png::Compression::Default);
-        let mut writer = encoder.write_header().map_err(|e| e.to_string())?;
-        writer.write_image_data(self.pixels.as_flattened()).map_err(|e| e.to_string())?;
-        writer.finish().map_err(|e| e.to_string())?;
-        Ok(bytes)
+        crate::pixels::png(self.width as u32, self.height as u32, self.pixels.as_flattened())
     }
 }
