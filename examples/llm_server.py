@@ -6,9 +6,13 @@ likelier, the larger the number. So a training by a language model can be seen w
 
     python3 examples/llm_server.py --port 8000
     spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model simulated
+
+What stands after -- is run while it serves, and ends it:
+
+    python3 examples/llm_server.py --port 8000 -- spo experiment experiments/rlaif.toml
 """
 
-import argparse, json, math, os, re
+import argparse, json, math, os, re, subprocess, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -17,8 +21,9 @@ parser.add_argument("--number", default="distance from the origin at the end", h
 parser.add_argument("--temperature", type=float, default=0.2, help="P = sigmoid(difference / temperature); small is sharp")
 parser.add_argument("--worst", type=float, default=0.0, help="the number that is scored 1")
 parser.add_argument("--best", type=float, default=11.6, help="the number that is scored 10")
-parser.add_argument("--bias", type=float, default=1.0, help="how many nats likelier the first place is made")
+parser.add_argument("--bias", type=float, default=1.0, help="how many nats likelier the first place is made; of a model named NAME-bias-X, X")
 parser.add_argument("--text", action="store_true", help="answer in text alone, without log-probabilities")
+parser.add_argument("command", nargs="*", help="a command to run meanwhile")
 args = parser.parse_args()
 key = os.environ.get("LLM_SERVER_KEY")  # if set, the key that it demands
 
@@ -27,14 +32,16 @@ def log_sigmoid(x):
     return -math.log1p(math.exp(-x)) if x > -30 else x
 
 
-def judge(prompt):
+def judge(prompt, model):
     """Tokens and their log-probabilities."""
+    named = re.search(r"-bias-(-?\d+(?:\.\d+)?)$", model)
+    bias = float(named[1]) if named else args.bias
     # What stands last is what is asked; examples stand before it.
     numbers = re.findall(re.escape(args.number) + r": (-?[\d.]+)", prompt)
     if prompt.rstrip().endswith("Rationale:"):
         return {"The number that decides is " + ", then ".join(numbers[-2:]) + ".": 0.0}
     if prompt.rstrip().endswith("Preferred trajectory=") and len(numbers) >= 2:
-        gap = (float(numbers[-2]) - float(numbers[-1])) / args.temperature + args.bias
+        gap = (float(numbers[-2]) - float(numbers[-1])) / args.temperature + bias
         return {"1": log_sigmoid(gap), "2": log_sigmoid(-gap)}
     if prompt.rstrip().endswith("Score=") and numbers:
         share = (float(numbers[-1]) - args.worst) / (args.best - args.worst)
@@ -59,7 +66,7 @@ class Interface(BaseHTTPRequestHandler):
             prompt = "\n".join(m["content"] for m in request["messages"]) if chat else request["prompt"]
         except (ValueError, KeyError, TypeError) as problem:
             return self.reply(400, {"error": {"message": f"no request: {problem!r}"}})
-        tokens = judge(prompt)
+        tokens = judge(prompt, str(request.get("model", "")))
         said = max(tokens, key=tokens.get)
         choice = {"index": 0, "finish_reason": "stop"}
         if chat:
@@ -89,4 +96,7 @@ class Interface(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", args.port), Interface)
 print(f"listening at http://127.0.0.1:{server.server_address[1]}/v1", flush=True)
+if args.command:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.exit(subprocess.run(args.command).returncode)
 server.serve_forever()

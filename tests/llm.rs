@@ -97,6 +97,18 @@ fn a_soft_label_is_the_mean_of_both_orders() {
 }
 
 #[test]
+fn without_both_orders_a_pair_is_one_question_and_its_place_counts() {
+    let model = Model::start(by_distance(1.0));
+    let (answers, _) =
+        asked(&text(&model, ",both_orders=false"), &[(2.0, 1.0), (1.0, 2.0), (2.0, 1.0), (2.0, 2.0)]);
+    let answers = answers.unwrap();
+    // σ(2 − 1 + 1), σ(1 − 2 + 1)
+    let expected = [1.0 / (1.0 + (-2.0f64).exp()), 0.5, 1.0 / (1.0 + (-2.0f64).exp()), 0.5];
+    answers.into_iter().zip(expected).for_each(|(answer, p)| prefers(answer, p));
+    assert_eq!(model.take(), 2);
+}
+
+#[test]
 fn what_a_model_makes_of_a_place_cancels_out() {
     for bias in [0.0, 3.0, 50.0] {
         let model = Model::start(by_distance(bias));

@@ -186,25 +186,31 @@ impl Oracle for Llm {
     }
 
     /// P(a ≻ b) = ½ (P₁(a, b) + 1 − P₁(b, a)), with P₁ the probability of the first place: a bias towards a place
-    /// counts for both alike. Trajectories that read the same tie unasked, as both orders would have it.
+    /// counts for both alike. Without both orders P(a ≻ b) = P₁(a, b). Trajectories that read the same tie unasked, as both
+    /// orders would have it.
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let table = Table::new(pairs.iter().copied());
         let texts = self.described(&table.trajectories)?;
         let mut asked = Asked::default();
-        let places: Vec<Option<[usize; 2]>> = (table.pairs.iter())
+        let both = self.options.both_orders;
+        let places: Vec<Option<(usize, Option<usize>)>> = (table.pairs.iter())
             .map(|&(a, b)| {
                 let (a, b) = (texts[a].as_str(), texts[b].as_str());
-                let orders = [Question::Compare(a, b), Question::Compare(b, a)];
-                (a != b).then(|| orders.map(|question| asked.place(question)))
+                let mut place = |first, second| asked.place(Question::Compare(first, second));
+                (a != b).then(|| (place(a, b), both.then(|| place(b, a))))
             })
             .collect();
         let answers = self.ask(&asked.questions)?;
         let first = |place: usize| answers[place].as_ref().map(|p| p[0]);
+        let preference = |(ab, ba): (usize, Option<usize>)| match ba {
+            Some(ba) => Some(0.5 * (first(ab)? + 1.0 - first(ba)?)),
+            None => first(ab),
+        };
         Ok(places
             .into_iter()
-            .map(|orders| match orders.map(|[ab, ba]| first(ab).zip(first(ba))) {
+            .map(|orders| match orders.map(preference) {
                 None => Answer::Prefer(0.5),
-                Some(Some((ab, ba))) => Answer::Prefer((0.5 * (ab + 1.0 - ba)) as f32),
+                Some(Some(p)) => Answer::Prefer(p as f32),
                 Some(None) => Answer::Abstain,
             })
             .collect())

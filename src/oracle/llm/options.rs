@@ -50,6 +50,8 @@ pub struct Options {
     pub template: Option<PathBuf>,
     /// Whether a rationale is asked for first.
     pub cot: bool,
+    /// Whether every pair is asked in both orders; else in the order that it comes in.
+    pub both_orders: bool,
     /// Whether log-probabilities are asked for; else the text of the answer counts.
     pub logprobs: bool,
     /// Requests under way at once.
@@ -66,13 +68,14 @@ pub struct Options {
     pub prices: [f64; 2],
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "base_url",
     "model",
     "api",
     "key_env",
     "template",
     "cot",
+    "both_orders",
     "logprobs",
     "concurrency",
     "rpm",
@@ -97,6 +100,7 @@ impl Options {
             key_needed: false,
             template: None,
             cot: false,
+            both_orders: true,
             logprobs: true,
             concurrency: 8,
             interval: Duration::ZERO,
@@ -153,6 +157,7 @@ impl Options {
             }
             "template" => self.template = Some(value.into()),
             "cot" => self.cot = boolean()?,
+            "both_orders" => self.both_orders = boolean()?,
             "logprobs" => self.logprobs = boolean()?,
             "concurrency" => self.concurrency = whole(1.0, 256.0)? as usize,
             "rpm" => self.interval = Duration::from_secs_f64(60.0 / number(key, value, 0.1, 1e6)?),
@@ -319,13 +324,13 @@ mod tests {
         assert_eq!((o.base_url.as_str(), o.model.as_str()), ("https://api.example/v1", "a, b"));
         assert_eq!((o.api, o.key_env.as_deref(), o.key_needed), (Api::Chat, Some("OPENAI_API_KEY"), false));
         let o = Options::parse(&format!(
-            "({LEAST},api=completions,key_env=MY_KEY,template='my file.toml',cot=true,logprobs=false,concurrency=3,\
+            "({LEAST},api=completions,key_env=MY_KEY,template='my file.toml',cot=true,both_orders=false,logprobs=false,concurrency=3,\
              rpm=30,retries=0,timeout=1.5,cache=x.sqlite,price_in=0.15,price_out=0.6)"
         ))
         .unwrap();
         assert_eq!((o.api, o.key_env.as_deref(), o.key_needed), (Api::Completions, Some("MY_KEY"), true));
         assert_eq!(o.template, Some("my file.toml".into()));
-        assert_eq!((o.cot, o.logprobs, o.concurrency, o.retries), (true, false, 3, 0));
+        assert_eq!((o.cot, o.both_orders, o.logprobs, o.concurrency, o.retries), (true, false, false, 3, 0));
         assert_eq!((o.interval, o.timeout), (Duration::from_secs(2), Duration::from_millis(1500)));
         assert_eq!((o.cache, o.prices), (Keep::File("x.sqlite".into()), [0.15, 0.6]));
         let o = Options::parse(&format!("({LEAST},key_env=none,cache=none)")).unwrap();
