@@ -51,6 +51,9 @@ pub struct Config {
     /// Self-play: whether a win proportion is 2 w_t − w_{t−1}, w_{t−1} against all trajectories of the iteration before, for
     /// a last policy that does not circle.
     pub optimism: bool,
+    /// Self-play: whether opponents are rolled out apart, from the same states, by the policy that an update on this
+    /// iteration would give, for a last policy that does not circle (extragradient: Korpelevich 1976).
+    pub extragradient: bool,
     /// Self-play: β, the share of π₀ in the opponents, which are then rolled out apart, from the same states, by
     /// π^{1−β} π₀^{β}; with `kl_penalty` as τ it is Nash-MD (Munos et al. 2024). At 0 opponents are `opponents`.
     pub anchor: f32,

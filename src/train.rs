@@ -28,6 +28,7 @@ use crate::snapshots::Snapshots;
 use crate::stats;
 
 mod error;
+mod opposition;
 mod record;
 mod result;
 
@@ -169,7 +170,7 @@ impl Trainer {
     ///
     /// The first iteration is always made.
     pub fn done(&self) -> bool {
-        let sides = 1 + u64::from(self.config.anchor > 0.0);
+        let sides = 1 + u64::from(self.config.anchor > 0.0 || self.config.extragradient);
         let trajectories = self.config.states * self.config.trajectories_per_state;
         let most = sides * (trajectories * self.horizon) as u64;
         self.budget_spent || (self.iteration > 0 && self.env_steps + most > self.config.total_steps)
@@ -193,15 +194,20 @@ impl Trainer {
         };
         self.snapshots.offer(self.iteration, || policy.clone());
         let rollout = rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?;
-        let mut opposing = 0;
-        if config.anchor > 0.0 {
-            let anchored = policy.anchored(&self.initial, config.anchor);
-            let opponent = anchored.expect("a policy mixes with the one that it began as");
-            let request = Request { phase: Phase::Oppose, ..request };
-            let opponents = rollout::collect(&[opponent], &self.factory, &request)?;
-            opposing = opponents.steps() as u64;
+        let progress = self.env_steps as f64 / config.total_steps as f64;
+        let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
+        let opponents = match self.opposition(&policy, &rollout, request, moment) {
+            Err(TrainError::Oracle(OracleError::Budget { .. })) => {
+                self.budget_spent = true;
+                return Ok(None);
+            }
+            other => other?,
+        };
+        let opposing = opponents.as_ref().map_or(0, |opponents| opponents.steps() as u64);
+        if let Some(opponents) = opponents {
             self.scorer.meet(opponents);
         }
+        let config = &self.config;
         let rolled_out = start.elapsed().as_secs_f64();
 
         let batch = Batch { rollout: &rollout, seed: config.seed, iteration: self.iteration };
@@ -218,8 +224,6 @@ impl Trainer {
         }
         let scored = start.elapsed().as_secs_f64();
 
-        let progress = self.env_steps as f64 / config.total_steps as f64;
-        let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
         let penalised = (config.kl_penalty > 0.0)
             .then(|| divergence::penalised(&scores, &rollout, &self.initial, config.kl_penalty));
         let mut own = penalised.as_ref().unwrap_or(&scores).as_slice();

@@ -92,6 +92,7 @@ fn other_scorers_opponents_and_results_train_too() {
         ("sppo", &regressing(&["eta=0.5"])[1..]),
         ("rebel", &regressing(&["policy_loss=rebel", "scorer=reward_model", "kl_penalty=0.01"])[1..]),
         ("optimistic", &["--set", "optimism=true", "--set", "window=5"]),
+        ("extragradient", &["--set", "extragradient=true", "--oracle", "return | labels"]),
         ("anchored", &["--set", "anchor=0.2", "--set", "kl_penalty=0.01"]),
         ("group", &["--set", "baseline=group", "--oracle", "0.5*return + 0.5*effort | labels"]),
     ] {
@@ -206,6 +207,11 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
         (&regressing(&["kl_penalty=0.1"]), "0 with policy_loss sppo"),
         (&regressing(&["trajectories_per_state=1"]), "which compare within a group"),
         (&["train", "--opponents", "queue=3", "--set", "optimism=true"], "holds the past already"),
+        (
+            &["train", "--set", "anchor=0.1", "--set", "extragradient=true"],
+            "without optimism or extragradient",
+        ),
+        (&["train", "--learner", "sac", "--set", "extragradient=true"], "false but for self-play with ppo"),
         (&["train", "--set", "anchor=2"], "`anchor` is 2; expected a number from 0 to 1"),
         (&["train", "--opponents", "queue=3", "--set", "anchor=0.1"], "0 but for self-play with ppo"),
         (&["train", "--set", "tau=0.1"], "the learner `ppo` does not use `tau`"),

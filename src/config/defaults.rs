@@ -18,6 +18,7 @@ impl Default for Config {
             oracle: "return".into(),
             opponents: Opponents::Group,
             optimism: false,
+            extragradient: false,
             anchor: 0.0,
             placement: Placement::Spread,
             window: 10,

@@ -46,7 +46,7 @@ impl Config {
             return Err(ConfigError::Range { key, value: value.to_string(), expected: "at most 2^63 - 1" });
         }
         let rated = self.scorer == ScorerKind::LlmDirect;
-        let checks: [(&'static str, bool, String, &'static str); 39] = [
+        let checks: [(&'static str, bool, String, &'static str); 40] = [
             (
                 "oracle",
                 !rated || llm::is_alone(&self.oracle),
@@ -96,12 +96,19 @@ impl Config {
                 "false but for self-play with ppo against opponents of the same iteration (opponents=group): a queue or a \
                  replay holds the past already",
             ),
+            (
+                "extragradient",
+                !self.extragradient || (plays && self.opponents == Opponents::Group && !self.optimism),
+                self.extragradient.to_string(),
+                "false but for self-play with ppo, opponents=group and without optimism",
+            ),
             ("anchor", in_unit(self.anchor), self.anchor.to_string(), unit),
             (
                 "anchor",
-                self.anchor == 0.0 || (plays && self.opponents == Opponents::Group && !self.optimism),
+                self.anchor == 0.0
+                    || (plays && self.opponents == Opponents::Group && !self.optimism && !self.extragradient),
                 self.anchor.to_string(),
-                "0 but for self-play with ppo, opponents=group and without optimism",
+                "0 but for self-play with ppo, opponents=group and without optimism or extragradient",
             ),
             (
                 "kl_penalty",

@@ -112,7 +112,7 @@ impl SelfPlay {
     ) -> Result<Vec<f64>, OracleError> {
         // By window, own kind and the place of those who are met: the win proportion, and how many of them tie.
         let mut known: BTreeMap<(usize, usize, usize), (f64, u64)> = BTreeMap::new();
-        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, u64::from(self.optimistic));
+        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, self.round());
         let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), Decided::default());
         for ((s, view), kind) in segments.iter().zip(views).zip(own) {
             let met = self.met(s, batch, queue);
@@ -136,6 +136,11 @@ impl SelfPlay {
         Ok(proportions)
     }
 
+    /// Which asking of the iteration it is: optimism asks about the group too, and so may who was given opponents.
+    fn round(&self) -> u64 {
+        u64::from(self.optimistic || self.given)
+    }
+
     /// Every opponent of the queue, one question each.
     fn asked_in_queue(
         &mut self,
@@ -155,9 +160,7 @@ impl SelfPlay {
             }
         }
         let mut wins = vec![Wins::default(); segments.len()];
-        // Optimism asks a second time in an iteration.
-        let round = u64::from(self.optimistic);
-        for (at, answer) in met.into_iter().zip(self.ask(batch, &pairs, round)?) {
+        for (at, answer) in met.into_iter().zip(self.ask(batch, &pairs, self.round())?) {
             if let Answer::Prefer(p) = answer {
                 wins[at].add(p);
             }
