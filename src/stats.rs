@@ -2,11 +2,13 @@
 //!
 //! What a comparison of methods over several seeds and tasks reports (Agarwal, Schwarzer, Castro, Courville & Bellemare
 //! 2021, "Deep RL at the Edge of the Statistical Precipice"): [`iqm`], [`bootstrap`](mod@bootstrap) intervals and
-//! [`probability_of_improvement`].
+//! [`probability_of_improvement`]. What says how far one thing follows another: [`spearman`], [`wilson`].
 
 pub mod bootstrap;
+pub mod rank;
 
 pub use bootstrap::{Interval, Resampling, probability_of_improvement};
+pub use rank::{spearman, wilson};
 
 /// The mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {

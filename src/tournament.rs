@@ -43,6 +43,9 @@ impl Default for Setting {
 pub struct Tournament {
     /// Mean P(i ≻ j) over the comparisons of player i with player j.
     pub game: PreferenceMatrix,
+    /// Half width of the 95 % interval of each P(i ≻ j), `[n, n]`: Student's t over initial states, whose comparisons are
+    /// not independent; infinite where fewer than two states have answers.
+    pub half_widths: Vec<f64>,
     /// Each player's trajectories.
     pub rollouts: Vec<Rollout>,
     /// What was asked.
@@ -125,7 +128,7 @@ pub fn play(
         progress(done, of);
     }
     let mut counted = Counted::new(oracle, None);
-    let mut p = vec![0.5; n * n];
+    let (mut p, mut half_widths) = (vec![0.5; n * n], vec![0.0; n * n]);
     for i in 0..n {
         for j in i + 1..n {
             let met = meet(&rollouts[i], &rollouts[j]);
@@ -143,12 +146,29 @@ pub fn play(
             }
             p[i * n + j] = crate::stats::mean(&won);
             p[j * n + i] = 1.0 - p[i * n + j];
+            half_widths[i * n + j] = half_width(&answers, met.len() / setting.states);
+            half_widths[j * n + i] = half_widths[i * n + j];
             done += 1;
             progress(done, of);
         }
     }
     let game = PreferenceMatrix::new(names, p, "tournament")?;
-    Ok(Tournament { game, rollouts, queries: counted.queries() })
+    Ok(Tournament { game, half_widths, rollouts, queries: counted.queries() })
+}
+
+/// Of the mean of answers, `per_state` of each state in turn.
+fn half_width(answers: &[Answer], per_state: usize) -> f64 {
+    let of_state = |answers: &[Answer]| {
+        let (mut sum, mut given) = (0.0, 0);
+        for answer in answers {
+            if let Answer::Prefer(p) = answer {
+                (sum, given) = (sum + f64::from(*p), given + 1);
+            }
+        }
+        (given > 0).then(|| sum / f64::from(given))
+    };
+    let means: Vec<f64> = answers.chunks(per_state.max(1)).filter_map(of_state).collect();
+    if means.len() < 2 { f64::INFINITY } else { crate::stats::ci95(&means) }
 }
 
 /// The k-th of one against the l-th of the other, k ≠ l, state by state: the k-th of both draw the same numbers.

@@ -17,7 +17,7 @@ use crate::opponents::all_pairs;
 use crate::rollout::Trajectory;
 use crate::stats;
 
-mod cycle;
+pub mod cycle;
 
 /// Largest |P(a, b) + P(b, a) − 1| that is put down to rounding.
 const ROUNDING: f64 = 1e-4;
@@ -36,6 +36,8 @@ pub struct Report {
     pub repeatable: bool,
     /// Whether answers depend on the draws.
     pub random: bool,
+    /// Pairs that were answered twice, with other draws, and of them those with the same winner (or a tie) both times.
+    pub repeated: (u64, u64),
     /// Smallest and largest answer; `None` where there is none.
     pub range: Option<(f32, f32)>,
     /// Answers that are no probability.
@@ -52,6 +54,8 @@ pub struct Report {
     pub cyclic_trios: usize,
     /// Trios.
     pub trios: usize,
+    /// Kendall's coefficient of consistence: 1 without a cyclic trio, 0 where there are as many as there can be.
+    pub consistence: Option<f64>,
     /// A shortest cycle: each beats the next, the last the first.
     pub cycle: Option<Vec<usize>>,
     /// Share of pairs that it abstained on.
@@ -126,6 +130,8 @@ pub fn check(
         (None, Some(q)) => Some(1.0 - f64::from(q)),
         (None, None) => None,
     };
+    let twice = first.answers.iter().zip(&other.answers).filter_map(|(p, q)| Some(((*p)?, (*q)?)));
+    let winner = |p: f32| (p > 0.5) as i8 - (p < 0.5) as i8;
     let mut beats = vec![vec![false; n]; n];
     for (at, &(i, j)) in met.iter().enumerate() {
         if let Some(p) = prefer(at) {
@@ -133,11 +139,13 @@ pub fn check(
             beats[j][i] = p < 0.5 - ROUNDING;
         }
     }
+    let cyclic_trios = cycle::trios(&beats);
     let mut report = Report {
         trajectories: n,
         comparisons: asked,
         repeatable,
         random,
+        repeated: twice.fold((0, 0), |(n, same), (p, q)| (n + 1, same + u64::from(winner(p) == winner(q)))),
         range: (given.iter().copied().reduce(f32::min)).zip(given.iter().copied().reduce(f32::max)),
         out_of_range: all.iter().map(|round| round.wild.len() as u64).sum(),
         asymmetry: largest(&mut sums.iter().copied()),
@@ -146,8 +154,9 @@ pub fn check(
             .filter(|(p, q)| p.is_some() != q.is_some())
             .count(),
         self_preference: largest(&mut own.answers.iter().flatten().map(|&p| f64::from(p) - 0.5)),
-        cyclic_trios: cycle::trios(&beats),
+        cyclic_trios,
         trios: n * (n - 1) * n.saturating_sub(2) / 6,
+        consistence: cycle::consistence(n, cyclic_trios),
         cycle: cycle::shortest(&beats),
         abstained: 1.0 - given.len() as f64 / asked.max(1) as f64,
         tied: given.iter().filter(|p| **p == 0.5).count() as f64 / given.len().max(1) as f64,
@@ -254,6 +263,14 @@ impl fmt::Display for Report {
         };
         writeln!(f, "asked          {} comparisons of {} trajectories", self.comparisons, self.trajectories)?;
         writeln!(f, "deterministic  {kind}")?;
+        let (pairs, same) = self.repeated;
+        if pairs > 0 {
+            writeln!(
+                f,
+                "repeats        {} of {pairs} pairs asked twice get the same winner",
+                percent(same as f64 / pairs as f64)
+            )?;
+        }
         writeln!(f, "range          {range}")?;
         let (bias, error) = self.position_bias;
         match self.repeatable && !self.random {

@@ -39,6 +39,7 @@ fn pure_players_play_the_game_itself() {
     for (i, j, p) in [(0, 1, 0.6), (1, 2, 0.8), (2, 0, 0.6)] {
         assert!((t.game.p(i, j) - p).abs() < 1e-6);
     }
+    assert!(t.half_widths.iter().all(|half| *half < 1e-6), "alike in every state");
     assert_eq!(heard, (1..=6).map(|done| (done, 6)).collect::<Vec<_>>(), "rollouts and pairs");
     // 3 pairs of players, 2 states, 3 · 2 pairs of trajectories.
     assert_eq!(t.queries.asked, 3 * 2 * 6);
@@ -116,4 +117,15 @@ fn concentration_by_hand() {
     assert!(of(&[0.0, half]) < 1e-6);
     assert!((of(&[0.0, quarter]) - 0.5f64.sqrt()).abs() < 1e-6, "|(1, 1)| / 2");
     assert!(of(&[0.0, quarter, half, -quarter]) < 1e-6);
+}
+
+#[test]
+fn an_interval_is_over_states_and_not_over_comparisons() {
+    let (won, lost, none) = (Answer::Prefer(1.0), Answer::Prefer(0.0), Answer::Abstain);
+    // Means of three states: 1, ½ and 0; s = ½, and t of two degrees of freedom 4.302653.
+    let answers = [won, none, won, lost, lost, lost];
+    assert!((half_width(&answers, 2) - 4.302_653 * 0.5 / 3f64.sqrt()).abs() < 1e-6);
+    // A state that nobody answered says nothing, and one state alone neither.
+    assert_eq!(half_width(&[won, won, none, none], 2), f64::INFINITY);
+    assert_eq!(half_width(&[won, lost], 2), f64::INFINITY);
 }
