@@ -28,13 +28,15 @@
 //! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
 //!
 //! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
-//! [`tournament`] lets trained policies play each other.
+//! [`tournament`] lets trained policies play each other, and an audit says on one page what a run should disclose.
 //!
 //! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
 //! preferences; [`game`] solves small cases exactly.
 #![warn(missing_docs)]
 
 pub mod advantage;
+#[cfg(feature = "cli")]
+pub mod audit;
 pub mod best_of;
 pub mod checkpoint;
 pub mod config;

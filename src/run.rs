@@ -204,11 +204,28 @@ impl Run {
     /// # Errors
     /// [`TrainError`]: no run, no checkpoint, a damaged one, a task of one's own.
     pub fn look_into(dir: &Path) -> Result<Trainer, TrainError> {
-        // What it began from is past, and may be gone.
-        let config = Config { init: String::new(), ..Self::config_of(dir)? };
-        let (factory, snapshots) = (registered(&config.env)?, config.snapshots);
-        let mut trainer = Trainer::new(config, factory, nobody(), None)?;
-        trainer.restore(Checkpoint::load(&dir.join(files::CHECKPOINT), &trainer.policy(), snapshots)?)?;
+        let factory = registered(&Self::config_of(dir)?.env)?;
+        Self::look_into_with(dir, factory, (nobody(), 0))
+    }
+
+    /// As [`look_into`](Self::look_into), with an oracle that may be asked so many comparisons more; on the host, wherever
+    /// it was trained.
+    ///
+    /// # Errors
+    /// [`TrainError`].
+    pub fn look_into_with(
+        dir: &Path,
+        factory: EnvFactory,
+        (oracle, most): (Box<dyn Oracle>, u64),
+    ) -> Result<Trainer, TrainError> {
+        // What it began from is past, and may be gone; what it cost is paid.
+        let (init, device) = (String::new(), crate::device::NAMES[0].into());
+        let config = Config { init, device, budget: 0, log_comparisons: false, ..Self::config_of(dir)? };
+        let template = Trainer::new(config.clone(), factory.clone(), nobody(), None)?.policy();
+        let checkpoint = Checkpoint::load(&dir.join(files::CHECKPOINT), &template, config.snapshots)?;
+        let budget = checkpoint.scorer.queries.asked.saturating_add(most);
+        let mut trainer = Trainer::new(Config { budget, ..config }, factory, oracle, None)?;
+        trainer.restore(checkpoint)?;
         Ok(trainer)
     }
 

@@ -16,7 +16,7 @@ use crate::learner::{Learner, Losses, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::newest::Newest;
 use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
-use crate::oracle::{Counted, Notes, Oracle, OracleError};
+use crate::oracle::{Counted, Notes, Oracle, OracleError, Queries};
 use crate::policy::Policy;
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use crate::scorer::reward_model::IteratedRewardModel;
@@ -149,6 +149,16 @@ impl Trainer {
     /// A snapshot of the present policy.
     pub fn policy(&self) -> Policy {
         self.learner.policy()
+    }
+
+    /// What has been asked of the oracle so far.
+    pub fn queries(&self) -> Queries {
+        self.scorer.queries()
+    }
+
+    /// The policies kept so far.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
     }
 
     /// What happens on the way to the oracle's answers, as it happens.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+mod audit;
 mod envs;
 mod eval;
 mod experiment;
@@ -45,6 +46,7 @@ Examples:
   spo mujoco install && spo train HalfCheetah-v5@200
   spo tournament runs/point-*               trained policies play each other
   spo play runs/pendulum-s0                 watch an episode
+  spo audit runs/pendulum-s0                what it should disclose, on one page
   spo train point --oracle human            you compare, at a page in the browser
   spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
   spo game votes.csv                        solve a preference matrix exactly";
@@ -59,6 +61,8 @@ enum Verb {
     Report(report::Args),
     /// Evaluate a run's trained policy
     Eval(eval::Args),
+    /// Write a page of what a run should disclose, with flags by stated rules
+    Audit(audit::Args),
     /// Let trained runs play each other: win rates, exploitability, Elo
     Tournament(tournament::Args),
     /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Experiment(args)) => experiment::run(&args),
         Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::Eval(args)) => eval::run(&args),
+        Some(Verb::Audit(args)) => audit::run(&args),
         Some(Verb::Tournament(args)) => tournament::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
         Some(Verb::Play(args)) => play::run(&args),

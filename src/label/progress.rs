@@ -52,6 +52,19 @@ pub struct Agreement {
 }
 
 impl Store {
+    /// Labels that prefer what stood on the left, and those that prefer what stood on the right.
+    ///
+    /// # Errors
+    /// [`LabelError::Database`].
+    pub fn sides(&self) -> Result<(u64, u64), LabelError> {
+        self.read(|t| {
+            let of = |side: &str| {
+                t.query_row("SELECT count(*) FROM labels WHERE answer = ?1", [side], |r| r.get::<_, i64>(0))
+            };
+            Ok((of("left")? as u64, of("right")? as u64))
+        })
+    }
+
     /// How far the labelling is, for `who` to see.
     ///
     /// # Errors

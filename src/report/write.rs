@@ -328,7 +328,7 @@ fn shown(e: &Estimate) -> String {
 }
 
 /// About four digits.
-fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     let decimals = match x.abs() {
         a if a >= 1000.0 => 0,
         a if a >= 10.0 => 1,
@@ -339,7 +339,7 @@ fn number(x: f64) -> String {
 }
 
 /// 1234567.8 as "1,234,568".
-fn whole(x: f64) -> String {
+pub(crate) fn whole(x: f64) -> String {
     let digits = format!("{x:.0}");
     let from = digits.len() % 3;
     let mut text = String::new();

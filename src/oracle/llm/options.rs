@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::parse::number;
-use super::super::text::split;
+use super::super::text::{judges, split};
 use crate::nearest::nearest;
 
 /// The form of the whole, as help shows it.
@@ -257,14 +257,7 @@ fn variable(text: &str) -> Result<&str, String> {
 
 /// Whether a description asks a language model, alone or among others.
 pub fn is_asked_by(text: &str) -> bool {
-    let judges = split(text, "|").ok().and_then(|parts| split(parts.first()?, " + ").ok());
-    judges.unwrap_or_default().into_iter().any(|term| {
-        let name = match term.split_once('*') {
-            Some((weight, name)) if weight.trim().parse::<f64>().is_ok() => name,
-            _ => term,
-        };
-        behind_name(name.trim()).is_some()
-    })
+    judges(text).into_iter().any(|judge| behind_name(judge).is_some())
 }
 
 /// Whether a description is a language model and nothing else: not mixed, not decorated.
