@@ -5,9 +5,11 @@
 //! [`probability_of_improvement`]. What says how far one thing follows another: [`spearman`], [`wilson`].
 
 pub mod bootstrap;
+mod line;
 pub mod rank;
 
 pub use bootstrap::{Interval, Resampling, probability_of_improvement};
+pub use line::Line;
 pub use rank::{spearman, wilson};
 
 /// The mean; 0 of nothing.
@@ -41,6 +43,9 @@ pub fn ci95(values: &[f64]) -> f64 {
     t975(values.len() - 1) * sample_std / n.sqrt()
 }
 
+/// The 0.975 quantile of the standard normal distribution.
+const Z975: f64 = 1.959_963_985;
+
 /// The 0.975 quantile of Student's t.
 ///
 /// Tabulated up to 10 degrees of freedom (Abramowitz & Stegun, table 26.10); from there the expansion 26.7.5 about
@@ -53,7 +58,7 @@ fn t975(degrees: usize) -> f64 {
     if let Some(&t) = degrees.checked_sub(1).and_then(|i| TABLE.get(i)) {
         return t;
     }
-    let (z, v) = (1.959_963_985_f64, degrees as f64);
+    let (z, v) = (Z975, degrees as f64);
     let g1 = (z.powi(3) + z) / 4.0;
     let g2 = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
     let g3 = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
