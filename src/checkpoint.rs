@@ -31,6 +31,8 @@ pub struct Checkpoint {
     pub metrics_bytes: u64,
     /// Bytes of `timings.csv`, likewise.
     pub timings_bytes: u64,
+    /// Bytes of `reward_model.csv`, likewise; 0 without one.
+    pub reward_model_bytes: u64,
     /// Weights, optimiser, observation statistics.
     pub learner: LearnerState,
     /// Counts, queue, reward model.
@@ -48,6 +50,8 @@ struct Header {
     budget_spent: bool,
     metrics_bytes: u64,
     timings_bytes: u64,
+    #[serde(default)]
+    reward_model_bytes: u64,
     learner: NetworkHeader,
     model: Option<NetworkHeader>,
     queries: Queries,
@@ -110,6 +114,7 @@ impl Checkpoint {
             budget_spent: self.budget_spent,
             metrics_bytes: self.metrics_bytes,
             timings_bytes: self.timings_bytes,
+            reward_model_bytes: self.reward_model_bytes,
             learner: NetworkHeader::of(&self.learner),
             model: self.scorer.model.as_ref().map(NetworkHeader::of),
             queries: self.scorer.queries,
@@ -202,6 +207,7 @@ impl Checkpoint {
             budget_spent: h.budget_spent,
             metrics_bytes: h.metrics_bytes,
             timings_bytes: h.timings_bytes,
+            reward_model_bytes: h.reward_model_bytes,
             learner,
             scorer: ScorerState {
                 queries: h.queries,

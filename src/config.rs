@@ -181,6 +181,17 @@ pub struct Config {
     pub query_first_share: f32,
     /// Reward model: steps before the first round, scored by how far a state lies from those seen (PEBBLE).
     pub pretrain_steps: u64,
+    /// Reward model: whether every round's predictions of the held-out comparisons are written to `reward_model.csv`.
+    pub log_reward_model: bool,
+    /// Reward model: R, rounds of iterated online RLHF (Bai et al. 2022, section 4.5), equal parts of the run's steps. Each
+    /// deploys the newest policies, asks its share of the budget about their trajectories, fits the model from fresh weights
+    /// to all answers so far, and trains the policy from π₀ again. 1 asks everything about π₀; 0 follows the keys above.
+    pub rlhf_rounds: u64,
+    /// Reward model in rounds: how many policies of the last round are deployed at once, at an iteration's trajectories each.
+    pub rlhf_deployed: usize,
+    /// Reward model in rounds: whether it learns from half of the comparisons, and a second one from the others; `metrics.csv`
+    /// has what both make of the policy's trajectories (Bai et al. 2022, section 4.2).
+    pub reward_split: bool,
 
     /// Which policy is the result.
     pub result: TrainedResult,

@@ -11,7 +11,6 @@ use spo_envs::{ActionSpace, Spec};
 use crate::learner::LearnerState;
 use crate::mlp::{Activation, Mlp};
 use crate::normalizer::{Normalizer, Scale};
-use assess::Assessment;
 use member::{Buffers, Member, Network};
 
 pub mod assess;
@@ -73,6 +72,24 @@ pub struct Comparison<'a> {
     pub b: Segment<'a>,
     /// P(a ≻ b) as the oracle said it: 0, 1, ½ for a tie, or anything between.
     pub p: f32,
+}
+
+/// A comparison with what a model makes of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Predicted {
+    /// Summed rewards of the first segment.
+    pub score_a: f64,
+    /// Of the second.
+    pub score_b: f64,
+    /// P(a ≻ b) as the oracle said it.
+    pub p: f32,
+}
+
+impl Predicted {
+    /// By how much the first is ahead: a log-odds.
+    pub fn gap(&self) -> f64 {
+        self.score_a - self.score_b
+    }
 }
 
 /// What a fit did, means over the members that did not diverge; nothing where all did.
@@ -167,14 +184,18 @@ impl RewardModel {
         trained.map(|m| self.network.rewards(&m.weights.params, &mut buffers)).collect()
     }
 
-    /// How well the ensemble's mean predicts the comparisons; nothing of an untrained one, which predicts none.
-    pub fn assess(&self, comparisons: &[Comparison<'_>]) -> Assessment {
+    /// What the ensemble's mean makes of comparisons; of none where it is untrained, and predicts nothing.
+    pub fn predict(&self, comparisons: &[Comparison<'_>]) -> Vec<Predicted> {
         if !self.is_trained() {
-            return Assessment::default();
+            return Vec::new();
         }
-        let sum = |s: Segment<'_>| self.rewards(s).iter().map(|&r| f64::from(r)).sum::<f64>();
-        let predicted: Vec<(f64, f32)> = comparisons.par_iter().map(|c| (sum(c.a) - sum(c.b), c.p)).collect();
-        Assessment::of(&predicted)
+        let of = |c: &Comparison<'_>| Predicted { score_a: self.sum(c.a), score_b: self.sum(c.b), p: c.p };
+        comparisons.par_iter().map(of).collect()
+    }
+
+    /// The summed rewards of a segment.
+    pub fn sum(&self, segment: Segment<'_>) -> f64 {
+        self.rewards(segment).iter().map(|&r| f64::from(r)).sum()
     }
 
     /// All that a checkpoint must hold.

@@ -195,6 +195,8 @@ pub enum Phase {
     Train,
     /// Whom learning's trajectories are compared with, from the same initial states.
     Oppose,
+    /// What the comparisons of a round of RLHF are about.
+    Deploy,
     /// Picking among snapshots.
     Validate,
     /// The figures that are reported.
@@ -207,6 +209,7 @@ impl Phase {
         match self {
             Self::Train => [Stream("reset"), Stream("action"), Stream("mixture")],
             Self::Oppose => [Stream("reset"), Stream("o.action"), Stream("o.mix")],
+            Self::Deploy => [Stream("d.reset"), Stream("d.action"), Stream("d.mix")],
             Self::Validate => [Stream("v.reset"), Stream("v.action"), Stream("v.mix")],
             Self::Evaluate => [Stream("e.reset"), Stream("e.action"), Stream("e.mix")],
         }

@@ -28,6 +28,8 @@ pub mod files {
     pub const TIMINGS: &str = "timings.csv";
     /// Every comparison, where asked for.
     pub const COMPARISONS: &str = "comparisons.csv";
+    /// What every fit of a reward model predicts of held-out comparisons, where asked for.
+    pub const REWARD_MODEL: &str = "reward_model.csv";
     /// The initial policy, where it is another run's.
     pub const INITIAL: &str = "initial.safetensors";
     /// The newest checkpoint.
@@ -54,6 +56,8 @@ pub struct Run {
     trainer: Trainer,
     metrics: Table,
     timings: Table,
+    /// Where its reward model is logged.
+    reward_model: Option<Table>,
     /// When the newest trajectories were last left, and whether they still are.
     left: Option<Instant>,
     leaves: bool,
@@ -91,12 +95,12 @@ impl Table {
         }
     }
 
-    fn push(&mut self, row: impl Serialize) -> Result<(), FileError> {
-        let write = || -> io::Result<()> {
+    fn push<R: Serialize>(&mut self, rows: &[R]) -> Result<(), FileError> {
+        let mut write = || -> io::Result<()> {
             let mut csv = csv::WriterBuilder::new()
                 .has_headers(self.file.stream_position()? == 0)
                 .from_writer(Vec::new());
-            csv.serialize(row)?;
+            rows.iter().try_for_each(|row| csv.serialize(row))?;
             self.file.write_all(&csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?)
         };
         write().map_err(|source| FileError::Write { path: self.path.clone(), source })
@@ -252,8 +256,10 @@ impl Run {
         oracle: Box<dyn Oracle>,
         checkpoint: Option<Checkpoint>,
     ) -> Result<Self, TrainError> {
-        let (metrics, timings, comparisons) =
-            checkpoint.as_ref().map_or((0, 0, 0), |c| (c.metrics_bytes, c.timings_bytes, c.scorer.log_bytes));
+        let (metrics, timings, reward_model, comparisons) = checkpoint.as_ref().map_or((0, 0, 0, 0), |c| {
+            (c.metrics_bytes, c.timings_bytes, c.reward_model_bytes, c.scorer.log_bytes)
+        });
+        let logs_model = config.log_reward_model;
         let log = dir.join(files::COMPARISONS);
         let log = config.log_comparisons.then_some((log.as_path(), comparisons));
         let mut trainer = Trainer::new(config, factory, oracle, log)?;
@@ -265,6 +271,9 @@ impl Run {
             trainer,
             metrics: Table::open(dir.join(files::METRICS), metrics)?,
             timings: Table::open(dir.join(files::TIMINGS), timings)?,
+            reward_model: logs_model
+                .then(|| Table::open(dir.join(files::REWARD_MODEL), reward_model))
+                .transpose()?,
             left: None,
             leaves: true,
             events: None,
@@ -322,8 +331,11 @@ impl Run {
     ) -> Result<Option<Summary>, TrainError> {
         while !self.trainer.done() {
             let Some((record, timing)) = self.trainer.step()? else { break };
-            self.metrics.push(record)?;
-            self.timings.push(timing)?;
+            self.metrics.push(&[record])?;
+            self.timings.push(&[timing])?;
+            if let Some(table) = &mut self.reward_model {
+                table.push(self.trainer.held_out())?;
+            }
             self.tell_events(record.env_steps, |config| tensorboard::named(config, &record, &timing));
             let broke = observe(&record, &timing).is_break();
             self.leave_newest(broke);
@@ -376,7 +388,9 @@ impl Run {
     fn save(&mut self) -> Result<(), TrainError> {
         let metrics_bytes = self.metrics.sync()?;
         let timings_bytes = self.timings.sync()?;
-        let checkpoint = Checkpoint { metrics_bytes, timings_bytes, ..self.trainer.checkpoint()? };
+        let reward_model_bytes = self.reward_model.as_mut().map_or(Ok(0), Table::sync)?;
+        let state = self.trainer.checkpoint()?;
+        let checkpoint = Checkpoint { metrics_bytes, timings_bytes, reward_model_bytes, ..state };
         checkpoint.save(&self.dir.join(files::CHECKPOINT))?;
         Ok(())
     }

@@ -8,6 +8,8 @@
 //!
 //! All stand behind one trait, so methods differ in nothing else.
 
+use serde::{Deserialize, Serialize};
+
 use crate::learner::LearnerState;
 use crate::oracle::{OracleError, Queries};
 use crate::rollout::{Episode, Rollout};
@@ -48,6 +50,9 @@ pub trait Scorer: Send {
     /// Gives the next batch opponents of its own, K from each of its states; a scorer that compares nobody takes none.
     fn meet(&mut self, _opponents: Rollout) {}
 
+    /// Gives the next batch what deployed policies did, which it asks about first; a scorer without rounds takes none.
+    fn deploy(&mut self, _deployed: Rollout) {}
+
     /// After [`score`](Self::score), scores of today for all that a replay may still hold, oldest steps first, this
     /// iteration's last; `None` where scores stay what they were.
     ///
@@ -69,6 +74,11 @@ pub trait Scorer: Send {
     /// How the model is, for a scorer that learns one.
     fn model_report(&self) -> Option<ModelReport> {
         None
+    }
+
+    /// What this iteration's fit predicts of held-out comparisons, where there was one.
+    fn held_out(&self) -> &[HeldOut] {
+        &[]
     }
 
     /// What a checkpoint must hold of the scorer.
@@ -99,6 +109,31 @@ pub struct ModelReport {
     pub accuracy: Option<f32>,
     /// Expected calibration error on the held-out comparisons.
     pub calibration: Option<f32>,
+    /// Where the comparisons are split: what the model makes of this iteration's trajectories, and the other model.
+    pub split: Option<SplitScores>,
+}
+
+/// Mean summed rewards of trajectories by the models of both halves of the comparisons: log-odds over a trajectory of the
+/// same length that each scores as those about which was asked last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SplitScores {
+    /// By the model that the policy is trained on.
+    pub train: f32,
+    /// By the other.
+    pub test: f32,
+}
+
+/// A row of `reward_model.csv`: a held-out comparison as a round's fit predicts it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// From 1.
+    pub round: u64,
+    /// Summed predicted rewards of the first segment.
+    pub score_a: f64,
+    /// Of the second.
+    pub score_b: f64,
+    /// P(a ≻ b) as the oracle said it.
+    pub p_a_wins: f32,
 }
 
 /// A scorer's part of a checkpoint.

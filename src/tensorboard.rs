@@ -105,6 +105,8 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
         ("reward_model/loss", r.reward_loss.map(f64::from)),
         ("reward_model/accuracy", r.reward_accuracy.map(f64::from)),
         ("reward_model/calibration", r.reward_calibration.map(f64::from)),
+        ("reward_model/train_score", r.reward_train_score.map(f64::from)),
+        ("reward_model/test_score", r.reward_test_score.map(f64::from)),
         ("time/seconds", Some(t.seconds)),
         ("time/steps_per_second", Some(r.env_steps as f64 / t.seconds.max(1e-9))),
     ];

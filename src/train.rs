@@ -12,7 +12,7 @@ use crate::device;
 use crate::divergence;
 use crate::game::PreferenceMatrix;
 use crate::initial::{self, InitialError};
-use crate::learner::{Learner, Losses, Moment, Steps, ppo::Ppo, sac::Sac};
+use crate::learner::{Learner, LearnerState, Losses, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::newest::Newest;
 use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
@@ -21,7 +21,7 @@ use crate::policy::Policy;
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::{
-    Batch, Scorer, llm_direct::LlmDirect, relabelled::Relabelled, self_play::SelfPlay,
+    Batch, HeldOut, Scorer, llm_direct::LlmDirect, relabelled::Relabelled, self_play::SelfPlay,
     task_reward::TaskReward,
 };
 use crate::snapshots::Snapshots;
@@ -31,6 +31,7 @@ mod error;
 mod opposition;
 mod record;
 mod result;
+mod rounds;
 
 pub use error::TrainError;
 pub use record::{ModelCounts, Record, Summary, Timing};
@@ -44,6 +45,8 @@ pub struct Trainer {
     learner: Box<dyn Learner>,
     /// π₀
     initial: Policy,
+    /// The learner that is to make something of π₀, where every round of RLHF begins with it.
+    fresh: Option<LearnerState>,
     scorer: Box<dyn Scorer>,
     snapshots: Snapshots,
     /// What the oracle plays, where it is a game over options.
@@ -97,6 +100,7 @@ impl Trainer {
             initial::fits(&policy, &learner.policy()).map_err(|why| InitialError::new(source, why))?;
             learner.start_from(&policy);
         }
+        let fresh = (config.rlhf_rounds > 0).then(|| learner.save());
         let (game, constraint) = (oracle.game(), oracle.constraint());
         let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
         if let Some((path, keep)) = log {
@@ -127,6 +131,7 @@ impl Trainer {
             factory,
             horizon: spec.horizon,
             initial: learner.policy(),
+            fresh,
             learner,
             scorer,
             snapshots,
@@ -171,6 +176,11 @@ impl Trainer {
         self.newest.as_ref()
     }
 
+    /// What the last iteration's fit of a reward model predicts of held-out comparisons, where there was one.
+    pub fn held_out(&self) -> &[HeldOut] {
+        self.scorer.held_out()
+    }
+
     /// Environment steps so far.
     pub fn env_steps(&self) -> u64 {
         self.env_steps
@@ -182,7 +192,8 @@ impl Trainer {
     pub fn done(&self) -> bool {
         let sides = 1 + u64::from(self.config.anchor > 0.0 || self.config.extragradient);
         let trajectories = self.config.states * self.config.trajectories_per_state;
-        let most = sides * (trajectories * self.horizon) as u64;
+        let deployed = if self.begins_round() { self.config.rlhf_deployed as u64 } else { 0 };
+        let most = (sides + deployed) * (trajectories * self.horizon) as u64;
         self.budget_spent || (self.iteration > 0 && self.env_steps + most > self.config.total_steps)
     }
 
@@ -192,6 +203,9 @@ impl Trainer {
     /// [`TrainError`] of environment, oracle or a divergence.
     pub fn step(&mut self) -> Result<Option<(Record, Timing)>, TrainError> {
         let start = Instant::now();
+        if self.begins_round() {
+            self.begin_round()?;
+        }
         let config = &self.config;
         let policy = self.learner.policy();
         let request = Request {
@@ -204,7 +218,7 @@ impl Trainer {
         };
         self.snapshots.offer(self.iteration, || policy.clone());
         let rollout = rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?;
-        let progress = self.env_steps as f64 / config.total_steps as f64;
+        let progress = self.progress();
         let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
         let opponents = match self.opposition(&policy, &rollout, request, moment) {
             Err(TrainError::Oracle(OracleError::Budget { .. })) => {
@@ -306,6 +320,9 @@ impl Trainer {
             reward_accuracy: model.accuracy,
             reward_calibration: model.calibration,
             kl_to_init: 0.0,
+            reward_train_score: model.split.map(|s| s.train),
+            reward_test_score: model.split.map(|s| s.test),
+            rlhf_round: if self.config.rlhf_rounds > 0 { model.rounds } else { 0 },
         }
     }
 
@@ -321,6 +338,7 @@ impl Trainer {
             budget_spent: self.budget_spent,
             metrics_bytes: 0,
             timings_bytes: 0,
+            reward_model_bytes: 0,
             learner: self.learner.save(),
             scorer: self.scorer.save()?,
             snapshots: self.snapshots.clone(),

@@ -36,7 +36,7 @@ pub(super) const CLIPPED_KEYS: [&str; 5] =
     ["normalize_scores", "discount", "gae_lambda", "clip", "value_weight"];
 
 /// Keys that the reward model alone uses.
-pub(super) const REWARD_KEYS: [&str; 20] = [
+pub(super) const REWARD_KEYS: [&str; 24] = [
     "reward_hidden",
     "reward_ensemble",
     "reward_output",
@@ -53,6 +53,20 @@ pub(super) const REWARD_KEYS: [&str; 20] = [
     "reward_held_out",
     "reward_every",
     "query_sampling",
+    "queries_per_round",
+    "query_schedule",
+    "query_first_share",
+    "pretrain_steps",
+    "reward_split",
+    "log_reward_model",
+    "rlhf_rounds",
+    "rlhf_deployed",
+];
+
+/// Keys of a schedule of comparisons that rounds of RLHF, which have one of their own, do not follow.
+pub(super) const SCHEDULE_KEYS: [&str; 6] = [
+    "reward_every",
+    "reward_restart",
     "queries_per_round",
     "query_schedule",
     "query_first_share",

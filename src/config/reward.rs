@@ -1,7 +1,7 @@
 //! The reward model's part of a configuration, and its ranges.
 
 use super::validate::WIDEST;
-use super::{Config, ConfigError, ScorerKind};
+use super::{Config, ConfigError, LearnerKind, ScorerKind};
 use crate::reward_model::RewardConfig;
 use crate::scorer::reward_model::QueryConfig;
 use crate::scorer::reward_model::queries::Sampling;
@@ -9,10 +9,15 @@ use crate::scorer::reward_model::schedule::{MOST, Schedule, Shape};
 
 /// Networks of an ensemble at most: they are all in memory.
 const LARGEST_ENSEMBLE: usize = 100;
+/// Policies that are deployed at once, at most.
+const MOST_DEPLOYED: usize = 1000;
 
 impl Config {
     /// What is fitted.
     pub fn reward_model(&self) -> RewardConfig {
+        let rounds = self.rlhf_rounds > 0;
+        let first_epochs =
+            if self.reward_first_epochs == 0 { self.reward_epochs } else { self.reward_first_epochs };
         RewardConfig {
             hidden: self.reward_hidden.clone(),
             ensemble: self.reward_ensemble,
@@ -21,14 +26,11 @@ impl Config {
             normalize: self.reward_normalize,
             learning_rate: self.reward_learning_rate,
             minibatch: self.reward_minibatch,
-            epochs: self.reward_epochs,
-            first_epochs: if self.reward_first_epochs == 0 {
-                self.reward_epochs
-            } else {
-                self.reward_first_epochs
-            },
+            // From fresh weights, every fit is a first one.
+            epochs: if rounds { first_epochs } else { self.reward_epochs },
+            first_epochs,
             stop_accuracy: self.reward_stop_accuracy,
-            restart: self.reward_restart,
+            restart: self.reward_restart || rounds,
         }
     }
 
@@ -48,10 +50,12 @@ impl Config {
                 iteration_steps: trajectories * horizon as u64,
                 total_steps: self.total_steps,
                 pretrain_steps: self.pretrain_steps,
+                rounds: self.rlhf_rounds,
             },
             dataset: self.reward_dataset,
             held_out: f64::from(self.reward_held_out),
             standardize: self.reward_standardize,
+            split: self.reward_split,
         }
     }
 
@@ -61,7 +65,9 @@ impl Config {
         let learns = self.scorer == ScorerKind::RewardModel;
         let spreads = self.budget > 0 && self.queries_per_round == 0;
         let share = self.query_first_share;
-        let checks: [(&'static str, bool, String, &'static str); 15] = [
+        // Of another scorer, all of these keys are refused together.
+        let rounds = if learns { self.rlhf_rounds } else { 0 };
+        let checks: [(&'static str, bool, String, &'static str); 23] = [
             (
                 "reward_hidden",
                 self.reward_hidden.iter().all(|width| (1..=WIDEST).contains(width)),
@@ -131,6 +137,56 @@ impl Config {
                 !learns || self.pretrain_steps < self.total_steps,
                 self.pretrain_steps.to_string(),
                 "fewer steps than total_steps, or nobody is asked",
+            ),
+            (
+                "log_reward_model",
+                !self.log_reward_model || self.reward_held_out > 0.0,
+                "true".into(),
+                "false where no answers are held out; or set reward_held_out=0.1",
+            ),
+            (
+                "reward_split",
+                !learns || !self.reward_split || rounds > 0,
+                "true".into(),
+                "false without rlhf_rounds: a model that is fitted again and again gives no scores to follow",
+            ),
+            (
+                "rlhf_rounds",
+                rounds == 0 || self.learner == LearnerKind::Ppo,
+                self.rlhf_rounds.to_string(),
+                "0 with the learner `sac`, whose replay would outlive a round",
+            ),
+            (
+                "rlhf_rounds",
+                rounds == 0 || self.budget > 0,
+                self.rlhf_rounds.to_string(),
+                "0 without a budget for the rounds to share (budget=2000)",
+            ),
+            (
+                "rlhf_rounds",
+                rounds <= self.budget || rounds == 0,
+                self.rlhf_rounds.to_string(),
+                "at most as many rounds as the budget has comparisons",
+            ),
+            (
+                "budget",
+                rounds == 0 || self.budget <= rounds.saturating_mul(MOST),
+                self.budget.to_string(),
+                "at most 100000 comparisons for each of rlhf_rounds",
+            ),
+            (
+                "reward_dataset",
+                rounds == 0 || self.reward_dataset as u64 >= self.budget,
+                self.reward_dataset.to_string(),
+                "at least the budget with rlhf_rounds, which fit all answers so far",
+            ),
+            (
+                "rlhf_deployed",
+                (1..=MOST_DEPLOYED).contains(&self.rlhf_deployed)
+                    && (rounds == 0
+                        || self.rlhf_deployed.max(self.states).max(self.trajectories_per_state) > 1),
+                self.rlhf_deployed.to_string(),
+                "a whole number from 1 to 1000, and two trajectories to compare",
             ),
         ];
         match checks.into_iter().find(|(_, holds, _, _)| !holds) {

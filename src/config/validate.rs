@@ -2,7 +2,7 @@
 
 use spo_envs::{ActionSpace, Spec};
 
-use super::keys::{CLIPPED_KEYS, OWN_KEYS, REWARD_KEYS};
+use super::keys::{CLIPPED_KEYS, OWN_KEYS, REWARD_KEYS, SCHEDULE_KEYS};
 use super::{
     Baseline, Config, ConfigError, LearnerKind, Opponents, PolicyLoss, ScorerKind, Temperature, TrainedResult,
 };
@@ -233,6 +233,13 @@ impl Config {
         if let Some(key) = REWARD_KEYS.into_iter().find(|&key| !own && given[key] != defaults[key]) {
             return Err(ConfigError::Unused { key, user: format!("scorer `{}`", self.scorer) });
         }
+        let (unfollowed, user): (&[&str], _) = match self.rlhf_rounds {
+            0 => (&["rlhf_deployed"], "scorer without rlhf_rounds"),
+            _ => (&SCHEDULE_KEYS, "schedule of rlhf_rounds"),
+        };
+        if let Some(key) = unfollowed.iter().find(|&&key| given[key] != defaults[key]) {
+            return Err(ConfigError::Unused { key, user: user.into() });
+        }
         let lonely = self.trajectories_per_state < 2;
         if lonely && regresses {
             let expected = "at least 2 with policy_loss sppo and rebel, which compare within a group";
@@ -275,11 +282,20 @@ impl Config {
             let expected = "fewer: an iteration holds all its steps in memory, at most 64 GiB of them";
             return Err(ConfigError::Range { key: "states", value, expected });
         }
+        // What a round begins with may start just before an iteration's steps are over.
+        let iteration = (self.states * self.trajectories_per_state * spec.horizon) as u64;
+        let round = (self.rlhf_deployed as u64 + 2).saturating_mul(iteration);
+        if self.rlhf_rounds.saturating_mul(round) > self.total_steps {
+            let expected = "fewer rounds, fewer rlhf_deployed or more total_steps: each round's share of the steps must hold \
+                            rlhf_deployed + 2 iterations";
+            let value = self.rlhf_rounds.to_string();
+            return Err(ConfigError::Range { key: "rlhf_rounds", value, expected });
+        }
         Ok(())
     }
 
     /// Every key that counts something.
-    fn whole_numbers(&self) -> [(&'static str, u64); 22] {
+    fn whole_numbers(&self) -> [(&'static str, u64); 24] {
         [
             ("seed", self.seed),
             ("total_steps", self.total_steps),
@@ -303,6 +319,8 @@ impl Config {
             ("reward_every", self.reward_every),
             ("queries_per_round", self.queries_per_round),
             ("pretrain_steps", self.pretrain_steps),
+            ("rlhf_rounds", self.rlhf_rounds),
+            ("rlhf_deployed", self.rlhf_deployed as u64),
         ]
     }
 }

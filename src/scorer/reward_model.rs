@@ -2,25 +2,31 @@
 //!
 //! Every round asks about pairs of segments of recent trajectories, fits a [`RewardModel`] to the answers kept, and
 //! scores each step by its predicted reward. In these files: `schedule`, how many to ask; `queries`, about which;
-//! `novelty`, the rewards before a first round.
+//! `novelty`, the rewards before a first round; `split`, a second model of the other half of the answers.
+//!
+//! Where the run is cut into rounds of deployed policies (Bai et al. 2022, section 4.5), a round asks about their
+//! trajectories instead, and the model stays as it is until the next.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spo_envs::Spec;
 
-use super::{Batch, ModelReport, Scorer, ScorerState};
+use super::{Batch, HeldOut, ModelReport, Scorer, ScorerState};
 use crate::learner::LearnerState;
 use crate::normalizer::Normalizer;
 use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
 use crate::random::{Stream, stream};
+use crate::reward_model::assess::Assessment;
 use crate::reward_model::{Comparison, RewardConfig, RewardModel, Segment};
-use crate::rollout::{Episode, Trajectory};
+use crate::rollout::{Episode, Rollout, Trajectory};
 use queries::{Clip, Sampling};
 use schedule::Schedule;
+use split::Split;
 
 mod novelty;
 pub mod queries;
 pub mod schedule;
+mod split;
 
 /// Trajectories that queries choose among at least, the newest (B-Pref's buffer).
 const POOL: usize = 100;
@@ -40,6 +46,8 @@ pub struct QueryConfig {
     pub held_out: f64,
     /// Whether scores are predicted rewards less their mean, over their spread, on recent trajectories.
     pub standardize: bool,
+    /// Whether a second model is fitted to half of what is trained on.
+    pub split: bool,
 }
 
 /// Scores by a reward model that is fitted anew every round.
@@ -52,7 +60,11 @@ pub struct QueryConfig {
 pub struct IteratedRewardModel {
     oracle: Counted,
     model: RewardModel,
+    /// Where the answers are split.
+    split: Option<Split>,
     config: QueryConfig,
+    /// What the next batch's round asks about, where rounds are of deployed policies.
+    deployed: Option<Rollout>,
     /// Steps that the learner's replay holds; `None` where it has none.
     replay: Option<usize>,
     /// By number, oldest first: recent ones, those in replay, and those with an answered comparison.
@@ -64,6 +76,8 @@ pub struct IteratedRewardModel {
     counts: Counts,
     /// Of this iteration's round.
     report: ModelReport,
+    /// What this iteration's fit predicts of the held-out comparisons.
+    held_out: Vec<HeldOut>,
     /// Whether this iteration changed what a step is worth.
     changed: bool,
     /// Whether this iteration is the first after the pre-training.
@@ -75,7 +89,23 @@ pub struct IteratedRewardModel {
 struct Answered {
     clips: [Clip; 2],
     p: f32,
-    held_out: bool,
+    part: Part,
+}
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The model's fit.
+    Train,
+    /// Accuracy and calibration.
+    HeldOut,
+    /// The fit of the other model of a split.
+    Other,
+}
+
+impl Part {
+    /// In the order of their numbers in a checkpoint.
+    const ALL: [Self; 3] = [Self::Train, Self::HeldOut, Self::Other];
 }
 
 /// What happened so far.
@@ -123,14 +153,17 @@ impl IteratedRewardModel {
     ) -> Self {
         Self {
             oracle,
+            split: config.split.then(|| Split::new(spec, model.clone(), seed)),
             model: RewardModel::new(spec, model, seed),
             config,
+            deployed: None,
             replay,
             episodes: BTreeMap::new(),
             answered: VecDeque::new(),
             stats: Normalizer::identity(1),
             counts: Counts::default(),
             report: ModelReport::default(),
+            held_out: Vec::new(),
             changed: false,
             pretrained: false,
         }
@@ -153,6 +186,9 @@ impl IteratedRewardModel {
         let next = self.episodes.keys().next_back().map_or(0, |last| last + 1);
         for (number, e) in (next..).zip(episodes) {
             self.model.observe(segment(&e.trajectory()));
+            if let Some(split) = &mut self.split {
+                split.model.observe(segment(&e.trajectory()));
+            }
             let kept = Episode { latents: Vec::new(), log_probs: Vec::new(), ..e.clone() };
             self.episodes.insert(number, kept);
         }
@@ -179,13 +215,22 @@ impl IteratedRewardModel {
         lengths.iter().take_while(fits).last().map_or(u64::MAX, |e| e.0)
     }
 
-    /// Asks, keeps what was answered, fits.
-    fn round(&mut self, batch: &Batch<'_>, pool: &[u64]) -> Result<(), OracleError> {
-        let due = self.config.schedule.due(self.oracle.queries().asked, self.counts.steps) as usize;
+    /// A round about what deployed policies did.
+    fn round_of(&mut self, deployed: &Rollout, batch: &Batch<'_>) -> Result<(), OracleError> {
+        self.remember(&deployed.episodes);
+        let pool = self.newest(deployed.episodes.len());
+        let due = self.config.schedule.due_at_deployment(self.counts.rounds, self.oracle.queries().asked);
+        self.round(batch, &pool, due)?;
+        self.forget(pool.len());
+        Ok(())
+    }
+
+    /// Asks `due` comparisons, keeps what was answered, fits.
+    fn round(&mut self, batch: &Batch<'_>, pool: &[u64], due: u64) -> Result<(), OracleError> {
         let candidates: Vec<(u64, &Episode)> = pool.iter().map(|n| (*n, &self.episodes[n])).collect();
         let mut rng = stream(batch.seed, Stream("query"), batch.iteration, 0);
         let QueryConfig { segment: length, sampling, .. } = self.config;
-        let clips = queries::choose(&candidates, due, length, sampling, &self.model, &mut rng);
+        let clips = queries::choose(&candidates, due as usize, length, sampling, &self.model, &mut rng);
         if clips.is_empty() {
             return Ok(());
         }
@@ -199,9 +244,16 @@ impl IteratedRewardModel {
             if let Answer::Prefer(p) = answer {
                 // Evenly spread: every tenth at a share of 0.1, and never the first.
                 let share = |n: u64| (n as f64 * self.config.held_out) as u64;
-                let held_out = share(self.counts.answers + 1) > share(self.counts.answers);
+                let before = share(self.counts.answers);
+                let part = if share(self.counts.answers + 1) > before {
+                    Part::HeldOut
+                } else if self.config.split && (self.counts.answers - before) % 2 == 1 {
+                    Part::Other
+                } else {
+                    Part::Train
+                };
                 self.counts.answers += 1;
-                self.answered.push_back(Answered { clips, p, held_out });
+                self.answered.push_back(Answered { clips, p, part });
             }
         }
         if self.counts.answers == before {
@@ -215,27 +267,43 @@ impl IteratedRewardModel {
     }
 
     fn fit(&mut self, pool: &[u64]) {
-        let Self { answered, episodes, model, .. } = self;
+        let Self { answered, episodes, model, split, .. } = self;
         let view = |clip: Clip| segment(&episodes[&clip.episode].window(clip.from, clip.to));
-        let comparisons = |held_out: bool| -> Vec<Comparison<'_>> {
-            let those = answered.iter().filter(|a| a.held_out == held_out);
+        let comparisons = |part: Part| -> Vec<Comparison<'_>> {
+            let those = answered.iter().filter(|a| a.part == part);
             those.map(|a| Comparison { a: view(a.clips[0]), b: view(a.clips[1]), p: a.p }).collect()
         };
-        let trained = comparisons(false);
+        let trained = comparisons(Part::Train);
         if trained.is_empty() {
             return;
         }
         let fit = model.fit(&trained);
-        let assessment = model.assess(&comparisons(true));
+        let predicted = model.predict(&comparisons(Part::HeldOut));
+        let assessment = Assessment::of(&predicted);
+        let round = self.counts.rounds;
+        self.held_out = (predicted.iter())
+            .map(|c| HeldOut { round, score_a: c.score_a, score_b: c.score_b, p_a_wins: c.p })
+            .collect();
         self.stats = Normalizer::identity(1);
         for number in pool {
             self.stats.update(&model.rewards(segment(&episodes[number].trajectory())));
         }
-        self.counts.restarts += fit.restarts;
+        let mut restarts = fit.restarts;
+        if let Some(split) = split {
+            let pool: Vec<&Episode> = pool.iter().map(|number| &episodes[number]).collect();
+            restarts += split.fit(&comparisons(Part::Other), model, &pool);
+        }
+        self.counts.restarts += restarts;
         self.report.loss = fit.loss;
         self.report.accuracy = assessment.accuracy;
         self.report.calibration = assessment.calibration;
         self.changed = true;
+    }
+
+    /// The scores of an iteration's trajectories, of which the report says what a split's models make.
+    fn pay(&mut self, episodes: &[Episode]) -> Vec<f32> {
+        self.report.split = self.split.as_ref().and_then(|split| split.scores(&self.model, episodes));
+        episodes.iter().flat_map(|e| self.predict(e)).collect()
     }
 
     /// The scores of an episode's steps.
@@ -266,10 +334,17 @@ impl Scorer for IteratedRewardModel {
     fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
         let episodes = &batch.rollout.episodes;
         self.report = ModelReport::default();
+        self.held_out.clear();
         self.changed = false;
         self.pretrained = false;
         if batch.iteration == Batch::VALIDATION {
             return Ok(episodes.iter().flat_map(|e| self.predict(e)).collect());
+        }
+        if self.config.schedule.rounds > 0 {
+            if let Some(deployed) = self.deployed.take() {
+                self.round_of(&deployed, batch)?;
+            }
+            return Ok(self.pay(episodes));
         }
         let pretrains = self.counts.steps < self.config.schedule.pretrain_steps;
         self.remember(episodes);
@@ -283,10 +358,11 @@ impl Scorer for IteratedRewardModel {
             self.pretrained = self.counts.iterations == 0 && self.config.schedule.pretrain_steps > 0;
             self.changed = self.pretrained;
             if self.counts.iterations.is_multiple_of(self.config.schedule.every) {
-                self.round(batch, &pool)?;
+                let due = self.config.schedule.due(self.oracle.queries().asked, self.counts.steps);
+                self.round(batch, &pool, due)?;
             }
             self.counts.iterations += 1;
-            episodes.iter().flat_map(|e| self.predict(e)).collect()
+            self.pay(episodes)
         };
         self.forget(pool);
         Ok(scores)
@@ -298,6 +374,10 @@ impl Scorer for IteratedRewardModel {
         }
         let replayed = self.episodes.range(self.replay_start()..);
         Ok(Some(replayed.flat_map(|(_, e)| self.predict(e)).collect()))
+    }
+
+    fn deploy(&mut self, deployed: Rollout) {
+        self.deployed = Some(deployed);
     }
 
     fn changed_kind(&self) -> bool {
@@ -313,14 +393,21 @@ impl Scorer for IteratedRewardModel {
         Some(ModelReport { rounds, unanswered, restarts, ..self.report })
     }
 
+    fn held_out(&self) -> &[HeldOut] {
+        &self.held_out
+    }
+
     fn save(&mut self) -> Result<ScorerState, OracleError> {
         let places: BTreeMap<u64, usize> = self.episodes.keys().copied().zip(0..).collect();
         let numbers = |clip: Clip| [places[&clip.episode], clip.from, clip.to];
         let rows = self.answered.iter().flat_map(|a| {
             let clips = a.clips.into_iter().flat_map(numbers).map(|n| n as f32);
-            clips.chain([a.p, f32::from(u8::from(a.held_out))])
+            clips.chain([a.p, f32::from(a.part as u8)])
         });
         let mut model = self.model.save();
+        if let Some(split) = &self.split {
+            split.save(&mut model);
+        }
         model.tensors.insert("answered".into(), rows.collect());
         model.counters.extend(self.counts.named().map(|(name, count)| (name.to_string(), *count)));
         model.score_stats = self.stats.clone();
@@ -336,6 +423,9 @@ impl Scorer for IteratedRewardModel {
     fn load(&mut self, state: ScorerState) -> Result<(), String> {
         let model: LearnerState = state.model.ok_or("it has no reward model")?;
         self.model.load(&model)?;
+        if let Some(split) = &mut self.split {
+            split.load(&model)?;
+        }
         for (name, count) in self.counts.named() {
             *count = model.counter(name)?;
         }
@@ -348,7 +438,7 @@ impl Scorer for IteratedRewardModel {
     }
 }
 
-/// Numbers of an answered comparison in a checkpoint: (episode, from, to) twice, P(a ≻ b), whether held out.
+/// Numbers of an answered comparison in a checkpoint: (episode, from, to) twice, P(a ≻ b), what it is for.
 const ROW: usize = 8;
 
 /// An answered comparison from its row.
@@ -362,9 +452,10 @@ fn answered(row: &[f32], episodes: &[Episode]) -> Result<Answered, String> {
         Ok(Clip { episode: episode as u64, from, to })
     };
     match (row, clip(0), clip(3)) {
-        (&[.., p, held_out], Ok(a), Ok(b)) if row.len() == ROW => {
-            Ok(Answered { clips: [a, b], p, held_out: held_out != 0.0 })
-        }
+        (&[.., p, part], Ok(a), Ok(b)) if row.len() == ROW => match Part::ALL.get(part as usize) {
+            Some(&part) => Ok(Answered { clips: [a, b], p, part }),
+            None => Err("`answered` has a part that is not known".into()),
+        },
         (_, Err(why), _) | (_, _, Err(why)) => Err(why),
         _ => Err("`answered` ends within a row".into()),
     }

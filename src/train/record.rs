@@ -60,6 +60,16 @@ pub struct Record {
     /// KL(π ‖ π₀) in nats a step, from the policy that acted to the initial one, at states that it visited.
     #[serde(default)]
     pub kl_to_init: f64,
+    /// Where comparisons are split: mean summed reward by the model that the policy is trained on, less what that model gives
+    /// on average to as many steps of the trajectories last asked about; in log-odds.
+    #[serde(default)]
+    pub reward_train_score: Option<f32>,
+    /// Likewise by the model of the other half.
+    #[serde(default)]
+    pub reward_test_score: Option<f32>,
+    /// The round of iterated RLHF, from 1; 0 where there are none.
+    #[serde(default)]
+    pub rlhf_round: u64,
 }
 
 /// Wall-clock seconds of an iteration's phases.

@@ -49,6 +49,9 @@ pub struct Schedule {
     pub total_steps: u64,
     /// Steps before the first round.
     pub pretrain_steps: u64,
+    /// Rounds of deployed policies, each of which asks its share of the budget whatever the rest says; 0 where there are
+    /// none.
+    pub rounds: u64,
 }
 
 impl Schedule {
@@ -61,6 +64,13 @@ impl Schedule {
         };
         let left = self.budget.map_or(u64::MAX, |budget| budget.saturating_sub(asked));
         due.min(left).min(MOST)
+    }
+
+    /// Comparisons to ask about what the deployed policies of a round did, with `asked` in the `before` rounds before it.
+    pub fn due_at_deployment(&self, before: u64, asked: u64) -> u64 {
+        let share = u128::from(self.budget.unwrap_or(0)) * u128::from(before + 1);
+        let by_now = (share / u128::from(self.rounds.max(1))) as u64;
+        by_now.saturating_sub(asked).min(MOST)
     }
 
     /// What of the budget should be asked by the end of this round's iterations.
@@ -90,6 +100,7 @@ mod tests {
             iteration_steps: 100,
             total_steps: 1050,
             pretrain_steps: 0,
+            rounds: 0,
         }
     }
 
@@ -121,6 +132,18 @@ mod tests {
         // 1000 log₂(1.1) = 137.5, 1000 log₂(1.2) = 263.03, …
         let hyperbolic = asked(Schedule { shape: Shape::Hyperbolic, ..schedule() });
         assert_eq!((hyperbolic[0], hyperbolic[1], hyperbolic.iter().sum::<u64>()), (137, 126, 1000));
+    }
+
+    #[test]
+    fn deployments_share_the_budget_to_the_last_comparison() {
+        let three = Schedule { rounds: 3, ..schedule() };
+        // 1000/3, 2000/3 and 1000, rounded down.
+        let asked = (0..3).fold(vec![0], |mut asked, before| {
+            asked.push(asked[before as usize] + three.due_at_deployment(before, asked[before as usize]));
+            asked
+        });
+        assert_eq!(asked, [0, 333, 666, 1000]);
+        assert_eq!(Schedule { rounds: 1, ..schedule() }.due_at_deployment(0, 0), 1000);
     }
 
     #[test]

@@ -41,10 +41,12 @@ fn config() -> QueryConfig {
             iteration_steps: 32,
             total_steps: 320,
             pretrain_steps: 0,
+            rounds: 0,
         },
         dataset: 100,
         held_out: 0.2,
         standardize: true,
+        split: false,
     }
 }
 
@@ -112,7 +114,7 @@ fn answers_beyond_the_dataset_and_episodes_that_nobody_needs_are_forgotten() {
     // 60 answers are of the last two rounds, whose pool is the newest 100 trajectories, and 104 at most.
     assert!((100..=104).contains(&scorer.episodes.len()), "{}", scorer.episodes.len());
     // A fifth is held out.
-    assert_eq!(scorer.answered.iter().filter(|a| a.held_out).count(), 12);
+    assert_eq!(scorer.answered.iter().filter(|a| a.part == Part::HeldOut).count(), 12);
     // Segments of three steps, or a shorter episode whole; never two of one trajectory.
     for Answered { clips: [a, b], .. } in &scorer.answered {
         assert!(a.episode != b.episode);
@@ -262,4 +264,51 @@ fn a_saved_scorer_goes_on() {
     assert!(fresh().load(state.clone()).unwrap_err().contains("steps that it does not hold"));
     state.model = None;
     assert!(fresh().load(state).unwrap_err().contains("no reward model"));
+}
+
+#[test]
+fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
+    let mut config = config();
+    config.split = true;
+    config.schedule.rounds = 2;
+    config.schedule.budget = Some(101);
+    config.schedule.per_round = None;
+    let fresh = || scorer(by_return, config.clone(), None);
+    let (mut whole, mut halves) = (fresh(), fresh());
+    for iteration in 0..4 {
+        if iteration % 2 == 0 {
+            whole.deploy(rollout(50 + iteration));
+            halves.deploy(rollout(50 + iteration));
+        }
+        let scores = score(&mut whole, iteration);
+        assert_eq!(scores, score(&mut halves, iteration), "{iteration}");
+        assert_eq!(whole.model_report(), halves.model_report());
+        assert_eq!(whole.held_out(), halves.held_out());
+        // Half of the budget at first, all of it in the end; what is scored is not kept.
+        let (asked, kept, held_out) = if iteration < 2 { (50, 4, 10) } else { (101, 8, 20) };
+        assert_eq!((whole.queries().asked, whole.episodes.len()), (asked, kept));
+        let of = |part: Part| whole.answered.iter().filter(|a| a.part == part).count();
+        assert_eq!(of(Part::HeldOut), held_out);
+        assert!(of(Part::Train) - of(Part::Other) <= 1, "halves");
+        // Only a round's fit predicts, and both models score every iteration.
+        let rows = if iteration % 2 == 0 { held_out } else { 0 };
+        assert!(
+            whole.held_out().len() == rows && whole.held_out().iter().all(|r| r.round == 1 + iteration / 2)
+        );
+        let report = whole.model_report().unwrap();
+        assert!(report.split.unwrap().train != report.split.unwrap().test);
+        assert_eq!(report.loss.is_some(), iteration % 2 == 0);
+
+        let state = halves.save().unwrap();
+        halves = fresh();
+        halves.load(state).unwrap();
+    }
+    // The scores are those of the trajectories that were asked about, less their mean a step: 0 over all of them.
+    let asked: Vec<Episode> = whole.episodes.values().rev().take(4).cloned().collect();
+    let split = whole.split.as_ref().unwrap().scores(&whole.model, &asked).unwrap();
+    assert!(split.train.abs() < 1e-4 && split.test.abs() < 1e-4, "{split:?}");
+
+    let mut state = halves.save().unwrap();
+    state.model.as_mut().unwrap().tensors.remove("other.levels");
+    assert!(fresh().load(state).unwrap_err().contains("levels"));
 }

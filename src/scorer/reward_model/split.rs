@@ -1,0 +1,81 @@
+//! A second reward model, of the half of the comparisons that the policy is not trained on: where the two part, the policy
+//! has learned what is the first one's alone (Bai et al. 2022, section 4.2).
+
+use rand::RngExt;
+use spo_envs::Spec;
+
+use super::segment;
+use crate::learner::LearnerState;
+use crate::random::{Stream, stream};
+use crate::reward_model::{Comparison, RewardConfig, RewardModel};
+use crate::rollout::Episode;
+use crate::scorer::SplitScores;
+
+/// The second model, and what both make of the trajectories about which was asked last.
+pub(super) struct Split {
+    pub model: RewardModel,
+    /// Mean rewards a step, by the first model and by this one: comparisons of equal lengths leave a constant of each open.
+    levels: [f32; 2],
+}
+
+/// What a checkpoint calls the model's part.
+const PREFIX: &str = "other.";
+/// And the levels.
+const LEVELS: &str = "levels";
+
+impl Split {
+    /// Begun apart from the first model of the same seed.
+    pub fn new(spec: &Spec, config: RewardConfig, seed: u64) -> Self {
+        let own = stream(seed, Stream("split"), 0, 0).random();
+        Self { model: RewardModel::new(spec, config, own), levels: [0.0; 2] }
+    }
+
+    /// Fits the model to its half, beside `first`, which has been fitted to the other. How many members diverged.
+    pub fn fit(&mut self, half: &[Comparison<'_>], first: &RewardModel, pool: &[&Episode]) -> u64 {
+        let restarts = if half.is_empty() { 0 } else { self.model.fit(half).restarts };
+        let steps: usize = pool.iter().map(|e| e.len()).sum();
+        self.levels = [first, &self.model].map(|model| {
+            let sum: f64 = pool.iter().map(|e| model.sum(segment(&e.trajectory()))).sum();
+            (sum / steps.max(1) as f64) as f32
+        });
+        restarts
+    }
+
+    /// What both make of trajectories; none before both are fitted.
+    pub fn scores(&self, first: &RewardModel, episodes: &[Episode]) -> Option<SplitScores> {
+        let mean = |model: &RewardModel, level: f32| {
+            let over = |e: &Episode| model.sum(segment(&e.trajectory())) - f64::from(level) * e.len() as f64;
+            (episodes.iter().map(over).sum::<f64>() / episodes.len() as f64) as f32
+        };
+        (first.is_trained() && self.model.is_trained()).then(|| SplitScores {
+            train: mean(first, self.levels[0]),
+            test: mean(&self.model, self.levels[1]),
+        })
+    }
+
+    /// Adds to a checkpoint of the first model, whose inputs are the same.
+    pub fn save(&self, state: &mut LearnerState) {
+        let own = self.model.save();
+        let named = |name: String| format!("{PREFIX}{name}");
+        state.tensors.extend(own.tensors.into_iter().map(|(name, values)| (named(name), values)));
+        state.counters.extend(own.counters.into_iter().map(|(name, count)| (named(name), count)));
+        state.tensors.insert(named(LEVELS.into()), self.levels.to_vec());
+    }
+
+    /// Goes on from such a checkpoint.
+    ///
+    /// # Errors
+    /// Which part is missing or has the wrong length.
+    pub fn load(&mut self, state: &LearnerState) -> Result<(), String> {
+        let mut own = state.clone();
+        own.tensors = stripped(&state.tensors);
+        own.counters = stripped(&state.counters);
+        self.levels.copy_from_slice(own.tensor(LEVELS, 2)?);
+        self.model.load(&own)
+    }
+}
+
+/// What is this model's, by its own names.
+fn stripped<T: Clone>(all: &std::collections::BTreeMap<String, T>) -> std::collections::BTreeMap<String, T> {
+    all.iter().filter_map(|(name, v)| Some((name.strip_prefix(PREFIX)?.to_string(), v.clone()))).collect()
+}
