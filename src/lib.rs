@@ -28,13 +28,16 @@
 //! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
 //!
 //! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
-//! [`tournament`] lets trained policies play each other, and an audit says on one page what a run should disclose.
+//! [`tournament`] lets trained policies play each other, an audit says on one page what a run should disclose, and an `analysis`
+//! asks whether a reward model's scores mean what they say, and where a policy makes too much of them.
 //!
 //! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
 //! preferences; [`game`] solves small cases exactly.
 #![warn(missing_docs)]
 
 pub mod advantage;
+#[cfg(feature = "cli")]
+pub mod analysis;
 #[cfg(feature = "cli")]
 pub mod audit;
 pub mod best_of;

@@ -6,6 +6,7 @@ use std::sync::Once;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::FontStyle;
+use serde::de::DeserializeOwned;
 
 use crate::config::{Config, ConfigError, ScorerKind};
 use crate::run::{Run, files};
@@ -212,27 +213,59 @@ pub(crate) fn register_font() {
 /// [`PlotError::Metrics`], [`PlotError::Empty`].
 pub fn records(dir: &Path) -> Result<Vec<Record>, PlotError> {
     let path = dir.join(files::METRICS);
-    let records = csv::Reader::from_path(&path)
-        .and_then(|mut reader| reader.deserialize().collect::<Result<Vec<Record>, _>>())
-        .map_err(|source| PlotError::Metrics { path: path.clone(), source })?;
+    let records: Vec<Record> = rows(&path)?;
     if records.is_empty() { Err(PlotError::Empty(path)) } else { Ok(records) }
 }
 
-/// One curve for each configuration, seeds apart, in order of first appearance; and the legend.
-fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
-    let mut configs: Vec<Config> = Vec::new();
-    let mut curves: Vec<Curve> = Vec::new();
+/// The rows of a table of a run.
+pub(crate) fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, PlotError> {
+    csv::Reader::from_path(path)
+        .and_then(|mut reader| reader.deserialize().collect())
+        .map_err(|source| PlotError::Metrics { path: path.into(), source })
+}
+
+/// Runs that differ in their seed alone.
+pub(crate) struct Alike {
+    /// In a legend.
+    pub name: String,
+    /// With seed 0.
+    pub config: Config,
+    /// The runs' directories.
+    pub dirs: Vec<PathBuf>,
+}
+
+/// The runs by configuration, seeds apart, in order of first appearance.
+pub(crate) fn alike(dirs: &[PathBuf]) -> Result<Vec<Alike>, PlotError> {
+    let mut all: Vec<Alike> = Vec::new();
     for dir in dirs {
         let config = Config { seed: 0, ..Run::config_of(dir)? };
-        let entry = configs.iter().position(|c| *c == config).unwrap_or(configs.len());
-        if entry == configs.len() {
-            curves.push(Curve { entry, scorer: config.scorer, runs: Vec::new() });
-            configs.push(config);
+        match all.iter_mut().find(|those| those.config == config) {
+            Some(those) => those.dirs.push(dir.clone()),
+            None => all.push(Alike { name: String::new(), config, dirs: vec![dir.clone()] }),
         }
-        curves[entry].runs.push(records(dir)?);
     }
-    let legend = curves.iter().map(|c| label(&configs[c.entry], &configs, c.runs.len())).collect();
-    Ok((legend, curves))
+    let configs: Vec<Config> = all.iter().map(|those| those.config.clone()).collect();
+    all.iter_mut().for_each(|those| those.name = label(&those.config, &configs, those.dirs.len()));
+    Ok(all)
+}
+
+/// A value as it would be given: in single precision, which many a key has.
+fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::Float(x) => (*x as f32).to_string(),
+        other => other.to_string().trim_matches('"').to_string(),
+    }
+}
+
+/// One curve for each configuration, and the legend.
+fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
+    let alike = alike(dirs)?;
+    let curve = |(entry, those): (usize, &Alike)| {
+        let runs = those.dirs.iter().map(|dir| records(dir)).collect::<Result<_, _>>()?;
+        Ok(Curve { entry, scorer: those.config.scorer, runs })
+    };
+    let curves = alike.iter().enumerate().map(curve).collect::<Result<_, PlotError>>()?;
+    Ok((alike.into_iter().map(|those| those.name).collect(), curves))
 }
 
 /// The environment, and the keys in which the curves differ.
@@ -241,11 +274,8 @@ pub(crate) fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let own = table(config);
     let tables: Vec<_> = all.iter().map(table).collect();
     let differs = |key: &str| key != "env" && tables.iter().any(|t| t.get(key) != own.get(key));
-    let keys: Vec<String> = own
-        .iter()
-        .filter(|(k, _)| differs(k))
-        .map(|(k, v)| format!("{k}={}", v.to_string().trim_matches('"')))
-        .collect();
+    let keys: Vec<String> =
+        own.iter().filter(|(k, _)| differs(k)).map(|(k, v)| format!("{k}={}", plain(v))).collect();
     let seeds = if runs > 1 { format!(", {runs} seeds") } else { String::new() };
     let name: Vec<String> = std::iter::once(config.env.clone()).chain(keys).collect();
     format!("{}{seeds}", name.join(" "))
@@ -276,7 +306,8 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, sheet: &Sheet) -> Resul
     drawn().map_err(|e| e.to_string())
 }
 
-fn color(entry: usize) -> RGBAColor {
+/// The colour of an entry of a legend.
+pub(crate) fn color(entry: usize) -> RGBAColor {
     Palette99::pick(entry).to_rgba()
 }
 
@@ -354,7 +385,7 @@ fn mean_and_interval(
 }
 
 /// 1500000 as "1.5M".
-fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     match x.abs() {
         a if a >= 1e6 => format!("{}M", (x / 1e5).round() / 10.0),
         a if a >= 1e3 => format!("{}k", (x / 1e2).round() / 10.0),

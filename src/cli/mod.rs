@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+mod analyze;
 mod audit;
 mod envs;
 mod eval;
@@ -45,6 +46,7 @@ Examples:
   spo experiment experiments/pendulum.toml && spo report results/pendulum
   spo mujoco install && spo train HalfCheetah-v5@200
   spo tournament runs/point-*               trained policies play each other
+  spo analyze runs/pendulum-s*              is the reward model calibrated, and where is it overdone?
   spo play runs/pendulum-s0                 watch an episode
   spo audit runs/pendulum-s0                what it should disclose, on one page
   spo train point --oracle human            you compare, at a page in the browser
@@ -67,6 +69,8 @@ enum Verb {
     Tournament(tournament::Args),
     /// Plot runs: return, win-proportion spread, entropy and KL against steps and queries
     Plot(plot::Args),
+    /// Analyse reward models: calibration, reward against KL, over-optimisation
+    Analyze(analyze::Args),
     /// Draw an episode of a run or an environment: animated SVG or GIF, or a folder of PNGs
     Play(play::Args),
     /// Serve the page where people compare a run's trajectories; carry labels out and in
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Audit(args)) => audit::run(&args),
         Some(Verb::Tournament(args)) => tournament::run(&args),
         Some(Verb::Plot(args)) => plot::run(&args),
+        Some(Verb::Analyze(args)) => analyze::run(&args),
         Some(Verb::Play(args)) => play::run(&args),
         Some(Verb::Label(args)) => label::run(&args),
         Some(Verb::Watch(args)) => watch::run(&args),

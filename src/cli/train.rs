@@ -28,6 +28,7 @@ Examples:
   spo train pendulum --opponents queue=128 --set window=0
   spo train pendulum --scorer reward_model --set budget=2000
   spo train pendulum --scorer reward_model --init runs/pendulum-s0 --set kl_penalty=0.01
+  spo train pendulum --scorer reward_model --set rlhf_rounds=3 --set budget=5000     iterated RLHF
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
   spo train point --oracle human --question 'Which one gets further away?'
