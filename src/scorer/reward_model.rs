@@ -2,7 +2,7 @@
 //!
 //! Every round asks about pairs of segments of recent trajectories, fits a [`RewardModel`] to the answers kept, and
 //! scores each step by its predicted reward. In these files: `schedule`, how many to ask; `queries`, about which;
-//! `novelty`, the rewards before a first round; `split`, a second model of the other half of the answers.
+//! `answers`, what each is for; `novelty`, the rewards before a first round; `split`, a second model of half of the answers.
 //!
 //! Where the run is cut into rounds of deployed policies (Bai et al. 2022, section 4.5), a round asks about their
 //! trajectories instead, and the model stays as it is until the next.
@@ -19,10 +19,12 @@ use crate::random::{Stream, stream};
 use crate::reward_model::assess::Assessment;
 use crate::reward_model::{Comparison, RewardConfig, RewardModel, Segment};
 use crate::rollout::{Episode, Rollout, Trajectory};
+use answers::{Answered, Part};
 use queries::{Clip, Sampling};
 use schedule::Schedule;
 use split::Split;
 
+mod answers;
 mod novelty;
 pub mod queries;
 pub mod schedule;
@@ -82,30 +84,6 @@ pub struct IteratedRewardModel {
     changed: bool,
     /// Whether this iteration is the first after the pre-training.
     pretrained: bool,
-}
-
-/// An answered comparison of two segments of kept episodes.
-#[derive(Clone, Copy)]
-struct Answered {
-    clips: [Clip; 2],
-    p: f32,
-    part: Part,
-}
-
-/// What an answer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// The model's fit.
-    Train,
-    /// Accuracy and calibration.
-    HeldOut,
-    /// The fit of the other model of a split.
-    Other,
-}
-
-impl Part {
-    /// In the order of their numbers in a checkpoint.
-    const ALL: [Self; 3] = [Self::Train, Self::HeldOut, Self::Other];
 }
 
 /// What happened so far.
@@ -242,16 +220,7 @@ impl IteratedRewardModel {
         let before = self.counts.answers;
         for (clips, answer) in clips.into_iter().zip(answers) {
             if let Answer::Prefer(p) = answer {
-                // Evenly spread: every tenth at a share of 0.1, and never the first.
-                let share = |n: u64| (n as f64 * self.config.held_out) as u64;
-                let before = share(self.counts.answers);
-                let part = if share(self.counts.answers + 1) > before {
-                    Part::HeldOut
-                } else if self.config.split && (self.counts.answers - before) % 2 == 1 {
-                    Part::Other
-                } else {
-                    Part::Train
-                };
+                let part = Part::of_next(self.counts.answers, self.config.held_out, self.config.split);
                 self.counts.answers += 1;
                 self.answered.push_back(Answered { clips, p, part });
             }
@@ -399,11 +368,7 @@ impl Scorer for IteratedRewardModel {
 
     fn save(&mut self) -> Result<ScorerState, OracleError> {
         let places: BTreeMap<u64, usize> = self.episodes.keys().copied().zip(0..).collect();
-        let numbers = |clip: Clip| [places[&clip.episode], clip.from, clip.to];
-        let rows = self.answered.iter().flat_map(|a| {
-            let clips = a.clips.into_iter().flat_map(numbers).map(|n| n as f32);
-            clips.chain([a.p, f32::from(a.part as u8)])
-        });
+        let rows = self.answered.iter().flat_map(|a| a.row(|episode| places[&episode]));
         let mut model = self.model.save();
         if let Some(split) = &self.split {
             split.save(&mut model);
@@ -430,34 +395,12 @@ impl Scorer for IteratedRewardModel {
             *count = model.counter(name)?;
         }
         let rows = model.tensors.get("answered").ok_or("it has no `answered`")?;
-        self.answered = rows.chunks(ROW).map(|row| answered(row, &state.queue)).collect::<Result<_, _>>()?;
+        let answered = |row| Answered::of_row(row, &state.queue);
+        self.answered = rows.chunks(answers::ROW).map(answered).collect::<Result<_, _>>()?;
         self.oracle.restore(state.queries);
         self.stats = model.score_stats;
         self.episodes = (0..).zip(state.queue).collect();
         Ok(())
-    }
-}
-
-/// Numbers of an answered comparison in a checkpoint: (episode, from, to) twice, P(a ≻ b), what it is for.
-const ROW: usize = 8;
-
-/// An answered comparison from its row.
-fn answered(row: &[f32], episodes: &[Episode]) -> Result<Answered, String> {
-    let clip = |at: usize| {
-        let [episode, from, to] = [0, 1, 2].map(|i| row.get(at + i).map_or(usize::MAX, |&n| n as usize));
-        let steps = episodes.get(episode).map_or(0, Episode::len);
-        if from >= to || to > steps {
-            return Err("`answered` names steps that it does not hold".to_string());
-        }
-        Ok(Clip { episode: episode as u64, from, to })
-    };
-    match (row, clip(0), clip(3)) {
-        (&[.., p, part], Ok(a), Ok(b)) if row.len() == ROW => match Part::ALL.get(part as usize) {
-            Some(&part) => Ok(Answered { clips: [a, b], p, part }),
-            None => Err("`answered` has a part that is not known".into()),
-        },
-        (_, Err(why), _) | (_, _, Err(why)) => Err(why),
-        _ => Err("`answered` ends within a row".into()),
     }
 }
 
