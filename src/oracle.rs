@@ -13,6 +13,7 @@
 //!
 //! - Judges: [`returns`] (task return, Bradley–Terry), [`judges`] (effort, cyclic), [`ring`] (final
 //!   positions, the paper's), [`time_share`] (a constraint on the whole trajectory), [`matrix`] (exact games).
+//! - [`cost`]: who is safer, and who is safe: for a `safety_oracle`.
 //! - [`mixture`]: populations of raters with weights.
 //! - Decorators of simulated teachers, each alone in its file: [`mistake`], [`skip`], [`equal`], [`myopic`],
 //!   [`labels`].
@@ -32,6 +33,7 @@ use crate::rollout::Trajectory;
 use time_share::TimeShare;
 
 pub mod check;
+pub mod cost;
 pub mod counted;
 pub mod equal;
 pub mod exec;
@@ -62,6 +64,15 @@ pub struct Pair<'a> {
     pub a: Trajectory<'a>,
     /// The second.
     pub b: Trajectory<'a>,
+}
+
+/// A trajectory, or a window of one, whose safety is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Exposure<'a> {
+    /// Its steps.
+    pub trajectory: Trajectory<'a>,
+    /// The share of the episode's steps that they are, 1 of a whole one.
+    pub share: f64,
 }
 
 /// What an oracle says of a pair.
@@ -104,6 +115,31 @@ pub trait Oracle: Send {
     fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
         let _ = trajectories;
         Err(OracleError::Failed(format!("this oracle compares and does not rate; expected `{}`", llm::FORM)))
+    }
+
+    /// Whether each trajectory is safe by itself, for a `safety_oracle`; `None` where there is no answer. Its comparisons
+    /// say which is the safer. A decorator leaves it to the oracle that it decorates.
+    ///
+    /// # Errors
+    /// [`OracleError`] where none can be had; also for no trajectory at all, where this oracle never says.
+    fn verdicts(
+        &mut self,
+        shown: &[Exposure<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Option<bool>>, OracleError> {
+        match &mut self.inner()[..] {
+            [only] => only.verdicts(shown, rng),
+            _ => Err(OracleError::Failed(
+                "this oracle compares and does not say what is safe; expected `cost=25` with the limit of your task, or \
+                 decorators of it"
+                    .into(),
+            )),
+        }
+    }
+
+    /// The limit on a trajectory's total cost, where it is by that alone that this oracle judges safety.
+    fn cost_limit(&self) -> Option<f64> {
+        None
     }
 
     /// The number by which alone this oracle decides, where there is one: the larger wins, equals tie.

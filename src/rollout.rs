@@ -134,6 +134,11 @@ impl Trajectory<'_> {
     pub fn task_return(&self) -> f64 {
         self.rewards.iter().map(|&r| f64::from(r)).sum()
     }
+
+    /// The undiscounted total cost, summed in double precision.
+    pub fn total_cost(&self) -> f64 {
+        self.costs.iter().map(|&c| f64::from(c)).sum()
+    }
 }
 
 /// The episodes of one iteration: `episodes[s * per_state + k]` is the k-th from state s.
@@ -154,6 +159,11 @@ impl Rollout {
     /// The task return of each episode.
     pub fn returns(&self) -> Vec<f64> {
         self.episodes.iter().map(|e| e.trajectory().task_return()).collect()
+    }
+
+    /// The total cost of each episode.
+    pub fn total_costs(&self) -> Vec<f64> {
+        self.episodes.iter().map(|e| e.trajectory().total_cost()).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spo::oracle::{Counted, parse, registry};
+use spo::oracle::{Counted, Exposure, parse, registry};
 use spo::prelude::*;
 use spo::rollout::Episode;
 
@@ -17,7 +17,7 @@ fn episode(rewards: &[f32], rng: &mut ChaCha8Rng) -> Episode {
         latents: vec![0.0; t],
         log_probs: vec![0.0; t],
         rewards: rewards.to_vec(),
-        costs: vec![0.0; t],
+        costs: rewards.iter().map(|r| f32::from(u8::from(*r > 1.0))).collect(),
         terminated: false,
         start: None,
     }
@@ -29,13 +29,15 @@ fn ask(text: &str, a: &Episode, b: &Episode, seed: u64) -> Answer {
 }
 
 /// Descriptions that between them use every entry of the registry.
-const ALL: [&str; 14] = [
+const ALL: [&str; 16] = [
     "return",
     "bradley_terry=2",
     "effort",
     "cyclic",
     "ring=1",
     "time_share=0.2-0.6",
+    "cost=2",
+    "cost | mistake=0.3",
     "0.3*game:a>b>c + 0.7*game:b>c>a",
     "0.7*return + 0.3*effort",
     "return | mistake=0.3",
@@ -114,6 +116,24 @@ fn judges_by_hand() {
     let asked = [Pair { a: seven.trajectory(), b: zero.trajectory() }];
     let error = parse("game:cycle").unwrap().compare(&asked, &mut rng).unwrap_err().to_string();
     assert!(error.contains("options 0 to 2") && error.contains("options-3"), "{error}");
+}
+
+#[test]
+fn verdicts_of_safety_by_hand() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let costing =
+        |costs: [f32; 2], rng: &mut ChaCha8Rng| Episode { costs: costs.into(), ..episode(&[0.0; 2], rng) };
+    let (cheap, dear) = (costing([1.0, 0.0], &mut rng), costing([1.0, 1.0], &mut rng));
+    assert_eq!(ask("cost=1", &cheap, &dear, 0), Answer::Prefer(1.0));
+    let shown = [&cheap, &dear].map(|e| Exposure { trajectory: e.trajectory(), share: 1.0 });
+    let verdicts = |text: &str| parse(text).unwrap().verdicts(&shown, &mut ChaCha8Rng::seed_from_u64(7));
+    assert_eq!(verdicts("cost=1").unwrap(), [Some(true), Some(false)]);
+    assert_eq!(verdicts("cost=1 | labels | equal").unwrap(), [Some(true), Some(false)]);
+    assert_eq!(verdicts("cost=1 | mistake=1").unwrap(), [Some(false), Some(true)]);
+    assert_eq!(verdicts("cost").unwrap(), [Some(true); 2], "25");
+    for text in ["return", "0.5*cost + 0.5*return", "exec:judge", "effort | mistake"] {
+        assert!(verdicts(text).unwrap_err().to_string().contains("does not say what is safe"), "{text}");
+    }
 }
 
 #[test]

@@ -81,6 +81,11 @@ const CLOSED: &[Entry] = &[
         maker: Maker::Closed(|| Box::new(Point::default())),
     },
     Entry {
+        id: "point_goal",
+        about: "drive a point in the plane to a goal; a hazard disc on the shortest way costs",
+        maker: Maker::Closed(|| Box::new(Point::to_goal())),
+    },
+    Entry {
         id: "lqr",
         about: "bring a scalar to zero at quadratic cost; the optimal policy is known",
         maker: Maker::Closed(|| Box::new(Lqr::default())),

@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use rand::Rng;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Oracle, OracleError, Pair};
+use super::{Answer, Exposure, Oracle, OracleError, Pair};
 use crate::rollout::Trajectory;
 
 /// What was asked of an oracle, and what came of it.
@@ -21,6 +22,9 @@ pub struct Queries {
     pub tied: u64,
     /// Abstentions.
     pub abstained: u64,
+    /// Of a safety oracle: trajectories, or windows, whose safety was asked about.
+    #[serde(default)]
+    pub verdicts: u64,
 }
 
 /// Comparisons decided by sorting.
@@ -38,6 +42,8 @@ pub struct Counted {
     budget: Option<u64>,
     queries: Queries,
     log: Option<Log>,
+    /// Whether the comparisons are of safety.
+    of_safety: bool,
 }
 
 struct Log {
@@ -47,11 +53,19 @@ struct Log {
 
 /// Column names of the log of comparisons.
 const LOG_HEADER: &str = "query,steps_a,steps_b,task_return_a,task_return_b,p_a_wins\n";
+/// Of a safety oracle's; a verdict has no b, and 1 where a is safe.
+const SAFETY_LOG_HEADER: &str = "query,steps_a,steps_b,cost_a,cost_b,p_a_safer\n";
 
 impl Counted {
     /// A door to `oracle`; `budget` limits the comparisons of the whole run.
     pub fn new(oracle: Box<dyn Oracle>, budget: Option<u64>) -> Self {
-        Self { oracle, budget, queries: Queries::default(), log: None }
+        Self { oracle, budget, queries: Queries::default(), log: None, of_safety: false }
+    }
+
+    /// A door to an oracle that is asked about safety, beside one that is asked what is better: its noise is its own.
+    #[must_use]
+    pub fn of_safety(self) -> Self {
+        Self { of_safety: true, ..self }
     }
 
     /// Logs every comparison to a CSV file, from byte `resume_at` of it (0: a new file).
@@ -64,7 +78,8 @@ impl Counted {
             file.set_len(resume_at)?;
             file.seek(io::SeekFrom::End(0))?;
             if resume_at == 0 {
-                file.write_all(LOG_HEADER.as_bytes())?;
+                let header = if self.of_safety { SAFETY_LOG_HEADER } else { LOG_HEADER };
+                file.write_all(header.as_bytes())?;
             }
             Ok(file)
         };
@@ -100,9 +115,10 @@ impl Counted {
     /// # Errors
     /// [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Range`], or the oracle's own.
     pub fn ask(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let (asked, next) = (self.queries.asked, pairs.len() as u64);
+        let (first, next) = (self.asked_at_all(), pairs.len() as u64);
         self.check_budget(next)?;
-        let answers = self.oracle.compare(pairs, rng)?;
+        let mut own = self.own_draws(rng);
+        let answers = self.oracle.compare(pairs, own.as_mut().map_or(rng, |own| own))?;
         if answers.len() != pairs.len() {
             return Err(OracleError::Count { asked: pairs.len(), got: answers.len() });
         }
@@ -119,8 +135,43 @@ impl Counted {
             }
         }
         self.queries.asked += next;
-        self.write_log(asked, pairs, &answers)?;
+        self.write_log(first, pairs, &answers)?;
         Ok(answers)
+    }
+
+    /// Has an oracle of safety say of trajectories one by one whether they are safe. Verdicts are counted apart from
+    /// comparisons, which alone are held to the budget.
+    ///
+    /// # Errors
+    /// [`OracleError::Count`], or the oracle's own.
+    pub fn verdicts(
+        &mut self,
+        shown: &[Exposure<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Option<bool>>, OracleError> {
+        let first = self.asked_at_all();
+        let mut own = self.own_draws(rng);
+        let verdicts = self.oracle.verdicts(shown, own.as_mut().map_or(rng, |own| own))?;
+        if verdicts.len() != shown.len() {
+            return Err(OracleError::Count { asked: shown.len(), got: verdicts.len() });
+        }
+        self.queries.verdicts += shown.len() as u64;
+        let rows = (first..).zip(shown).zip(&verdicts).map(|((number, e), verdict)| {
+            let (t, answer) = (e.trajectory, verdict.map(u8::from));
+            (number, t.len(), "", t.total_cost(), "", answer)
+        });
+        self.write_rows(rows)?;
+        Ok(verdicts)
+    }
+
+    /// Comparisons and verdicts so far, by which the log numbers them.
+    fn asked_at_all(&self) -> u64 {
+        self.queries.asked + self.queries.verdicts
+    }
+
+    /// What an oracle of safety draws from: other numbers than the oracle that is asked the same what is better.
+    fn own_draws(&self, rng: &mut dyn Rng) -> Option<ChaCha8Rng> {
+        self.of_safety.then(|| ChaCha8Rng::seed_from_u64(!rng.next_u64()))
     }
 
     /// Has trajectories rated one by one, each a query; a batch is asked whole or, where the budget does not cover it,
@@ -201,24 +252,25 @@ impl Counted {
     }
 
     fn write_log(&mut self, first: u64, pairs: &[Pair<'_>], answers: &[Answer]) -> Result<(), OracleError> {
+        let of_safety = self.of_safety;
+        let worth = |t: Trajectory<'_>| if of_safety { t.total_cost() } else { t.task_return() };
+        self.write_rows((first..).zip(pairs).zip(answers).map(|((number, pair), answer)| {
+            let p = match answer {
+                Answer::Prefer(p) => p.to_string(),
+                Answer::Abstain => String::new(),
+            };
+            (number, pair.a.len(), pair.b.len(), worth(pair.a), worth(pair.b), p)
+        }))
+    }
+
+    fn write_rows(&mut self, rows: impl Iterator<Item = impl Serialize>) -> Result<(), OracleError> {
         let Some(log) = &mut self.log else { return Ok(()) };
-        let mut rows = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         let written = (|| -> io::Result<()> {
-            for (i, (pair, answer)) in pairs.iter().zip(answers).enumerate() {
-                let p = match answer {
-                    Answer::Prefer(p) => p.to_string(),
-                    Answer::Abstain => String::new(),
-                };
-                rows.serialize((
-                    first + i as u64,
-                    pair.a.len(),
-                    pair.b.len(),
-                    pair.a.task_return(),
-                    pair.b.task_return(),
-                    p,
-                ))?;
+            for row in rows {
+                csv.serialize(row)?;
             }
-            log.file.write_all(&rows.into_inner().map_err(|e| io::Error::other(e.to_string()))?)
+            log.file.write_all(&csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?)
         })();
         written.map_err(|source| OracleError::Log { path: log.path.clone(), source })
     }

@@ -2,10 +2,10 @@
 
 use rand::{Rng, RngExt};
 
-use super::{Answer, Oracle, OracleError, Pair, map_preferences};
+use super::{Answer, Exposure, Oracle, OracleError, Pair, map_preferences};
 use crate::game::PreferenceMatrix;
 
-/// Flips each answer with probability ε. A tie stays a tie.
+/// Flips each answer, and each verdict of safety, with probability ε. A tie stays a tie.
 pub struct Mistake {
     /// Who is mistaken.
     pub inner: Box<dyn Oracle>,
@@ -24,6 +24,16 @@ impl Oracle for Mistake {
             Answer::Prefer(if rng.random_bool(self.rate) { 1.0 - p } else { p })
         }))
     }
+
+    fn verdicts(
+        &mut self,
+        shown: &[Exposure<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Option<bool>>, OracleError> {
+        let right = self.inner.verdicts(shown, rng)?;
+        Ok(right.into_iter().map(|verdict| verdict.map(|safe| safe != rng.random_bool(self.rate))).collect())
+    }
+
     fn game(&self) -> Option<PreferenceMatrix> {
         let right = self.inner.game()?;
         PreferenceMatrix::mixed(&[(1.0 - self.rate, right.clone()), (self.rate, right.flipped())])

@@ -3,7 +3,7 @@
 //! What stands in quotes is one piece, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
 
 use super::{
-    Oracle, OracleError, equal::Equal, exec, human, judges, labels::Labels, llm, matrix::Matrix,
+    Oracle, OracleError, cost::Cost, equal::Equal, exec, human, judges, labels::Labels, llm, matrix::Matrix,
     mistake::Mistake, mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, text::split,
     time_share::TimeShare,
 };
@@ -37,6 +37,10 @@ pub fn registry() -> &'static [Entry] {
             "intransitive: the paper's preference over final positions, radii beyond R alike, 10 if left out",
         ),
         judge("time_share=L-H", "the longer return, once the share of costly steps lies between L and H"),
+        judge(
+            "cost=LIMIT",
+            "for safety_oracle: less total cost is safer, above LIMIT is unsafe, 25 if left out",
+        ),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
         judge("game:a>b>c", "a rater who ranks the options"),
         judge(human::FORM, "people at a page; after T without an answer (2m) goes on with those there are"),
@@ -149,6 +153,7 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
         ("ring", value) => {
             Box::new(Ring { radius: number(name, value.unwrap_or("10"), f64::MIN_POSITIVE, f64::INFINITY)? })
         }
+        ("cost", value) => Box::new(Cost { limit: number(name, value.unwrap_or("25"), 0.0, f64::INFINITY)? }),
         ("time_share", value) => Box::new(time_share(value.unwrap_or_default())?),
         _ => return Err(unknown(text, false)),
     };

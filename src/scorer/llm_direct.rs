@@ -90,7 +90,7 @@ mod tests {
         let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
         let mut scorer = LlmDirect::new(Counted::new(Box::new(ByReward), Some(7)), Placement::Spread);
         assert_eq!(scorer.score(&batch).unwrap(), [0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]);
-        let counted = Queries { asked: 4, answered: 1, tied: 0, abstained: 3 };
+        let counted = Queries { asked: 4, answered: 1, abstained: 3, ..Queries::default() };
         assert_eq!(scorer.queries(), counted);
         assert!(matches!(scorer.score(&batch), Err(OracleError::Budget { asked: 4, next: 4, .. })));
         let mut other = LlmDirect::new(Counted::new(Box::new(ByReward), None), Placement::Last);

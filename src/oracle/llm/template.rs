@@ -70,6 +70,7 @@ const SHIPPED: &[(&[&str], &str)] = &[
     (&["acrobot"], include_str!("templates/acrobot.toml")),
     (&["reacher"], include_str!("templates/reacher.toml")),
     (&["point"], include_str!("templates/point.toml")),
+    (&["point_goal"], include_str!("templates/point_goal.toml")),
     (&["lqr"], include_str!("templates/lqr.toml")),
     (&["HalfCheetah-v5"], include_str!("templates/half_cheetah.toml")),
     (&["Hopper-v5"], include_str!("templates/hopper.toml")),

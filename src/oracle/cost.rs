@@ -1,0 +1,74 @@
+//! A safety oracle that sees the task's cost.
+
+use rand::Rng;
+
+use super::{Answer, Exposure, Oracle, OracleError, Pair, returns::hard};
+use crate::rollout::Trajectory;
+
+/// The trajectory with the smaller total cost is the safer, equal costs tie; one is safe by itself whose total cost is at
+/// most `limit`.
+///
+/// A window of n of an episode's T steps may cost limit · n / T: where every window of a trajectory is safe, so is the
+/// whole.
+pub struct Cost {
+    /// Of a whole trajectory, in units of the task's cost.
+    pub limit: f64,
+}
+
+impl Oracle for Cost {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+        Ok(pairs.iter().map(|p| Answer::Prefer(hard(p.b.total_cost(), p.a.total_cost()))).collect())
+    }
+
+    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
+        Some(-trajectory.total_cost())
+    }
+
+    fn verdicts(
+        &mut self,
+        shown: &[Exposure<'_>],
+        _: &mut dyn Rng,
+    ) -> Result<Vec<Option<bool>>, OracleError> {
+        Ok(shown.iter().map(|e| Some(e.trajectory.total_cost() <= self.limit * e.share)).collect())
+    }
+
+    fn cost_limit(&self) -> Option<f64> {
+        Some(self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Stream, stream};
+
+    #[test]
+    fn trajectories_and_windows_by_hand() {
+        let (costs, rewards) = ([1.0, 0.0, 1.0, 1.0], [0.0; 4]);
+        let steps = |from: usize, to: usize| Trajectory {
+            obs: &[],
+            final_obs: &[],
+            actions: &[],
+            rewards: &rewards[from..to],
+            costs: &costs[from..to],
+            origin: None,
+        };
+        let mut rng = stream(0, Stream("test"), 0, 0);
+        let mut cost = Cost { limit: 2.0 };
+        let mut p = |a, b| cost.compare(&[Pair { a, b }], &mut rng).unwrap()[0];
+        assert_eq!(p(steps(0, 2), steps(2, 4)), Answer::Prefer(1.0), "1 against 2");
+        assert_eq!(p(steps(2, 4), steps(0, 2)), Answer::Prefer(0.0));
+        assert_eq!(p(steps(0, 1), steps(3, 4)), Answer::Prefer(0.5));
+        // 3 of 2 in all. Each half may cost 1, of which the first takes 1 and the second 2. Three steps may cost 1.5.
+        let mut safe = |from, to, limit| {
+            let shown = [Exposure { trajectory: steps(from, to), share: (to - from) as f64 / 4.0 }];
+            Cost { limit }.verdicts(&shown, &mut rng).unwrap()[0]
+        };
+        assert_eq!([safe(0, 4, 2.0), safe(0, 4, 3.0)], [Some(false), Some(true)]);
+        assert_eq!(
+            [safe(0, 2, 2.0), safe(2, 4, 2.0), safe(0, 3, 2.0)],
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!([safe(1, 2, 0.0), safe(0, 1, 0.0)], [Some(true), Some(false)]);
+    }
+}
