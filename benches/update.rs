@@ -39,7 +39,7 @@ fn ppo(c: &mut Criterion) {
                         log_probs: &log_probs,
                         terminated: true,
                     };
-                    let steps = Steps { episodes: vec![episode], per_state: 1 };
+                    let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
                     let start = Instant::now();
                     let moment = Moment { seed: 0, iteration: 0, progress: 0.0 };
                     black_box(ppo.update(&steps, &scores, moment));
@@ -105,7 +105,7 @@ fn sac_learner(width: usize, rows: usize) -> Sac {
         log_probs: &scores,
         terminated: false,
     };
-    let steps = Steps { episodes: vec![episode], per_state: 1 };
+    let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
     sac.update(&steps, &scores, Moment { seed: 0, iteration: 0, progress: 0.0 });
     sac
 }

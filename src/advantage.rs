@@ -51,9 +51,25 @@ pub fn standardize(values: &mut [f32]) {
     values.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
 }
 
+/// (A_R − λ A_C) / (1 + λ): advantages of reward `[N]` less those of cost, at a price of `multiplier` λ (Dai et al. 2023,
+/// section 3.3; omnisafe's PPO-Lagrangian). In place of those of reward.
+pub fn price(rewards: &mut [f32], costs: &[f32], multiplier: f32) {
+    rewards.iter_mut().zip(costs).for_each(|(r, c)| *r = (*r - multiplier * c) / (1.0 + multiplier));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reward_and_cost_by_hand() {
+        let mut a = [1.0, -0.5, 0.0];
+        price(&mut a, &[0.5, -1.0, 2.0], 3.0);
+        // (1 − 1.5) / 4, (−0.5 + 3) / 4, −6 / 4
+        assert_eq!(a, [-0.125, 0.625, -1.5]);
+        price(&mut a, &[9.0; 3], 0.0);
+        assert_eq!(a, [-0.125, 0.625, -1.5], "nothing at no price");
+    }
 
     #[test]
     fn gae_by_hand() {

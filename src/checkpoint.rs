@@ -10,6 +10,7 @@ use crate::learner::LearnerState;
 use crate::oracle::Queries;
 use crate::policy::{Normalizer, Policy};
 use crate::rollout::{Episode, Start};
+use crate::safety::SafetyState;
 use crate::scorer::ScorerState;
 use crate::snapshots::Snapshots;
 use crate::tensors::{self, FileError, FileKind, TensorFile};
@@ -37,6 +38,8 @@ pub struct Checkpoint {
     pub learner: LearnerState,
     /// Counts, queue, reward model.
     pub scorer: ScorerState,
+    /// λ and the scorer of costs, where there are costs.
+    pub safety: Option<SafetyState>,
     /// Policies kept so far.
     pub snapshots: Snapshots,
 }
@@ -53,6 +56,17 @@ struct Header {
     #[serde(default)]
     reward_model_bytes: u64,
     learner: NetworkHeader,
+    #[serde(flatten)]
+    scorer: ScorerHeader,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    safety: Option<SafetyHeader>,
+    snapshot_stride: u64,
+    snapshot_stats: Vec<Normalizer>,
+}
+
+/// A [`ScorerState`] but for the values of its tensors.
+#[derive(Serialize, Deserialize)]
+struct ScorerHeader {
     model: Option<NetworkHeader>,
     queries: Queries,
     log_bytes: u64,
@@ -61,8 +75,14 @@ struct Header {
     /// Empty in files of a version that did not know them.
     #[serde(default)]
     queue_starts: Vec<Option<Start>>,
-    snapshot_stride: u64,
-    snapshot_stats: Vec<Normalizer>,
+}
+
+/// A [`SafetyState`], likewise.
+#[derive(Serialize, Deserialize)]
+struct SafetyHeader {
+    multiplier: f64,
+    recent: Vec<f64>,
+    scorer: ScorerHeader,
 }
 
 /// A [`LearnerState`] but for the values of its tensors.
@@ -97,6 +117,58 @@ impl NetworkHeader {
     }
 }
 
+impl ScorerHeader {
+    fn of(state: &ScorerState) -> Self {
+        let ScorerState { queries, log_bytes, ref queue, answers: _, ref model } = *state;
+        Self {
+            model: model.as_ref().map(NetworkHeader::of),
+            queries,
+            log_bytes,
+            queue_terminated: queue.iter().map(|e| e.terminated).collect(),
+            queue_lengths: queue.iter().map(Episode::len).collect(),
+            queue_starts: queue.iter().map(|e| e.start).collect(),
+        }
+    }
+
+    /// The state, its tensors as `get` has them.
+    fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<ScorerState, String> {
+        let mut queue: Vec<Episode> = (self.queue_terminated.iter())
+            .zip(self.queue_starts.iter().copied().chain(std::iter::repeat(None)))
+            .map(|(&terminated, start)| Episode { terminated, start, ..Episode::default() })
+            .collect();
+        let total: usize = self.queue_lengths.iter().sum();
+        for name in COLUMNS {
+            let values = get(&format!("queue.{name}"))?;
+            let rows = if name == "final_obs" { queue.len() } else { total };
+            let width = values.len().checked_div(rows).unwrap_or(0);
+            if width * rows != values.len() || queue.len() != self.queue_lengths.len() {
+                return Err(format!("`queue.{name}` does not fit the queue's lengths"));
+            }
+            let mut rest = &values[..];
+            for (episode, &length) in queue.iter_mut().zip(&self.queue_lengths) {
+                let (own, tail) = rest.split_at(width * if name == "final_obs" { 1 } else { length });
+                *column_mut(episode, name) = own.to_vec();
+                rest = tail;
+            }
+        }
+        let model = self.model.map(|model| model.state(|name| get(&format!("model.{name}")))).transpose()?;
+        let (queries, log_bytes) = (self.queries, self.log_bytes);
+        Ok(ScorerState { queries, log_bytes, queue, answers: get("answers")?, model })
+    }
+}
+
+/// Names and values of a scorer's tensors.
+fn tensors_of(state: &ScorerState) -> Vec<(String, Vec<f32>)> {
+    let named = |(name, values): (&String, &Vec<f32>)| (format!("model.{name}"), values.clone());
+    let mut all: Vec<_> = state.model.iter().flat_map(|model| &model.tensors).map(named).collect();
+    all.push(("answers".into(), state.answers.clone()));
+    all.extend(COLUMNS.map(|name| {
+        let values = state.queue.iter().flat_map(|e| column(e, name).clone()).collect();
+        (format!("queue.{name}"), values)
+    }));
+    all
+}
+
 /// The columns of a queue's episodes, by name.
 const COLUMNS: [&str; 7] = ["obs", "final_obs", "actions", "latents", "log_probs", "rewards", "costs"];
 
@@ -106,7 +178,6 @@ impl Checkpoint {
     /// # Errors
     /// [`FileError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        let queue = &self.scorer.queue;
         let header = Header {
             iteration: self.iteration,
             env_steps: self.env_steps,
@@ -116,27 +187,26 @@ impl Checkpoint {
             timings_bytes: self.timings_bytes,
             reward_model_bytes: self.reward_model_bytes,
             learner: NetworkHeader::of(&self.learner),
-            model: self.scorer.model.as_ref().map(NetworkHeader::of),
-            queries: self.scorer.queries,
-            log_bytes: self.scorer.log_bytes,
-            queue_terminated: queue.iter().map(|e| e.terminated).collect(),
-            queue_lengths: queue.iter().map(Episode::len).collect(),
-            queue_starts: queue.iter().map(|e| e.start).collect(),
+            scorer: ScorerHeader::of(&self.scorer),
+            safety: self.safety.as_ref().map(|safety| SafetyHeader {
+                multiplier: safety.multiplier,
+                recent: safety.recent.clone(),
+                scorer: ScorerHeader::of(&safety.scorer),
+            }),
             snapshot_stride: self.snapshots.stride,
             snapshot_stats: self.snapshots.policies.iter().map(|p| p.normalizer.clone()).collect(),
         };
         let mut file = TensorFile::new(&KIND);
         file.meta("header", &serde_json::to_string(&header).expect("plain numbers"));
         let mut add = |name: &str, values: Vec<f32>| file.add(name, &[values.len()], values);
-        for (part, state) in [("learner", Some(&self.learner)), ("model", self.scorer.model.as_ref())] {
-            for (name, values) in state.iter().flat_map(|state| &state.tensors) {
-                add(&format!("{part}.{name}"), values.clone());
-            }
-        }
+        self.learner
+            .tensors
+            .iter()
+            .for_each(|(name, values)| add(&format!("learner.{name}"), values.clone()));
         add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
-        add("answers", self.scorer.answers.clone());
-        for name in COLUMNS {
-            add(&format!("queue.{name}"), queue.iter().flat_map(|e| column(e, name).clone()).collect());
+        tensors_of(&self.scorer).into_iter().for_each(|(name, values)| add(&name, values));
+        for (name, values) in self.safety.iter().flat_map(|safety| tensors_of(&safety.scorer)) {
+            add(&format!("safety.{name}"), values);
         }
         file.write(path)
     }
@@ -162,27 +232,6 @@ impl Checkpoint {
         capacity: usize,
     ) -> Result<Self, String> {
         let get = |name: &str| tensors::floats(tensors, name).map(|(_, values)| values);
-        let mut queue: Vec<Episode> = h
-            .queue_terminated
-            .iter()
-            .zip(h.queue_starts.iter().copied().chain(std::iter::repeat(None)))
-            .map(|(&terminated, start)| Episode { terminated, start, ..Episode::default() })
-            .collect();
-        let total: usize = h.queue_lengths.iter().sum();
-        for name in COLUMNS {
-            let values = get(&format!("queue.{name}"))?;
-            let rows = if name == "final_obs" { queue.len() } else { total };
-            let width = values.len().checked_div(rows).unwrap_or(0);
-            if width * rows != values.len() || queue.len() != h.queue_lengths.len() {
-                return Err(format!("`queue.{name}` does not fit the queue's lengths"));
-            }
-            let mut rest = &values[..];
-            for (episode, &length) in queue.iter_mut().zip(&h.queue_lengths) {
-                let (own, tail) = rest.split_at(width * if name == "final_obs" { 1 } else { length });
-                *column_mut(episode, name) = own.to_vec();
-                rest = tail;
-            }
-        }
         let weights = get("snapshots")?;
         let each = weights.len().checked_div(h.snapshot_stats.len()).unwrap_or(0);
         let mut snapshots = Snapshots::new(capacity);
@@ -197,9 +246,12 @@ impl Checkpoint {
         if snapshots.policies.iter().any(|p| p.params.len() != template.params.len()) {
             return Err("its snapshots are of another network; the run's config.toml has been changed".into());
         }
-        let part = |part: &'static str| move |name: &str| get(&format!("{part}.{name}"));
-        let learner = h.learner.state(part("learner"))?;
-        let model = h.model.map(|model| model.state(part("model"))).transpose()?;
+        let learner = h.learner.state(|name| get(&format!("learner.{name}")))?;
+        let scorer = h.scorer.state(get)?;
+        let safety = h.safety.map(|SafetyHeader { multiplier, recent, scorer }| {
+            let scorer = scorer.state(|name| get(&format!("safety.{name}")))?;
+            Ok::<_, String>(SafetyState { multiplier, recent, scorer })
+        });
         Ok(Self {
             iteration: h.iteration,
             env_steps: h.env_steps,
@@ -209,13 +261,8 @@ impl Checkpoint {
             timings_bytes: h.timings_bytes,
             reward_model_bytes: h.reward_model_bytes,
             learner,
-            scorer: ScorerState {
-                queries: h.queries,
-                log_bytes: h.log_bytes,
-                queue,
-                answers: get("answers")?,
-                model,
-            },
+            scorer,
+            safety: safety.transpose()?,
             snapshots,
         })
     }

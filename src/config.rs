@@ -17,6 +17,7 @@ mod keys;
 mod kinds;
 pub(crate) mod read;
 mod reward;
+mod safety;
 mod validate;
 
 pub use kinds::{HeadKind, LearnerKind, NormalizeScores, ScorerKind, TrainedResult};
@@ -68,8 +69,25 @@ pub struct Config {
     /// λ, the price of a nat of KL(π ‖ π₀) in units of the score: every step's is lowered by λ (log π − log π₀) of its action
     /// (Bai et al. 2022: 0.001; section 4.1).
     pub kl_penalty: f32,
-    /// Whether every comparison is written to `comparisons.csv`.
+    /// Whether every comparison is written to `comparisons.csv`, those of the `safety_oracle` to
+    /// `safety_comparisons.csv`.
     pub log_comparisons: bool,
+
+    /// Who says which of two trajectories is the safer, and of one whether it is safe: `cost=25`, with decorators; empty
+    /// trains without safety. The scorer then has a counterpart of costs, and the learner weighs both: see
+    /// [`safety`](crate::safety).
+    pub safety_oracle: String,
+    /// Safety: λ before the first iteration (Dai et al. 2023: 1).
+    pub multiplier_init: f64,
+    /// Safety: η of log λ += η λ (J_C − d), in the inverse of J_C's unit (Dai et al. 2023: 0.1).
+    pub multiplier_rate: f64,
+    /// Safety: λ is never below it, so that a policy that was safe for long does not go unsafe for as long.
+    pub multiplier_min: f64,
+    /// Safety: λ is never above it (Dai et al. 2023: 5). At 0 the safety oracle judges the evaluation alone, and training
+    /// goes as without it.
+    pub multiplier_max: f64,
+    /// Safety of self-play: d, the share of trajectories that may be unsafe.
+    pub unsafe_limit: f64,
 
     /// S, initial states an iteration.
     pub states: usize,
@@ -146,6 +164,8 @@ pub struct Config {
     pub reward_output: Output,
     /// Reward model: differences of summed rewards are cut to ± this in the loss (imitation: 50); 0 cuts nothing.
     pub reward_clip: f32,
+    /// Reward model: weight of the mean square of summed rewards in the loss (Dai et al. 2023: 0.001).
+    pub reward_regularization: f32,
     /// Reward model: whether its inputs are normalised by running statistics (imitation does, B-Pref does not).
     pub reward_normalize: bool,
     /// Reward model: whether scores are predicted rewards less their mean, over their spread, on recent trajectories
@@ -219,7 +239,7 @@ pub enum ConfigError {
     /// A wrong key, type or syntax.
     #[error("{origin}: {why}")]
     Parse {
-        /// The file, or `--set KEY=VALUE`.
+        /// The file, `--set KEY=VALUE`, or the key whose text cannot be used.
         origin: String,
         /// What is wrong and the mend.
         why: String,
@@ -305,6 +325,7 @@ impl Config {
             normalize_scores: self.normalizes_scores(),
             discount: self.discount,
             gae_lambda: self.gae_lambda,
+            costs: self.is_safe(),
         }
     }
 }

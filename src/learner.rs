@@ -30,6 +30,17 @@ pub struct Steps<'a> {
     pub episodes: Vec<Experience<'a>>,
     /// K, trajectories per initial state.
     pub per_state: usize,
+    /// What the steps cost, where that is held against their scores.
+    pub costs: Option<Costs<'a>>,
+}
+
+/// What an iteration's steps cost by a scorer of safety, and how that counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs<'a> {
+    /// Of each step, `[Σ T]`: less is better.
+    pub scores: &'a [f32],
+    /// λ, the weight of the costs' advantages beside that of the scores'.
+    pub multiplier: f32,
 }
 
 impl<'a> From<&'a Rollout> for Steps<'a> {
@@ -41,7 +52,11 @@ impl<'a> From<&'a Rollout> for Steps<'a> {
             log_probs: &e.log_probs,
             terminated: e.terminated,
         };
-        Self { episodes: rollout.episodes.iter().map(view).collect(), per_state: rollout.per_state }
+        Self {
+            episodes: rollout.episodes.iter().map(view).collect(),
+            per_state: rollout.per_state,
+            costs: None,
+        }
     }
 }
 
@@ -50,7 +65,7 @@ impl<'a> From<&'a Rollout> for Steps<'a> {
 pub struct Losses {
     /// PPO: the clipped surrogate. SAC: α log π − min Q.
     pub policy_loss: f32,
-    /// Half the mean squared error of the critic (SAC: the mean of both); 0 without one.
+    /// Half the mean squared error of the critic, of two the sum (SAC: the mean); 0 without one.
     pub value_loss: f32,
     /// Entropy of the policy, in nats. PPO: of the Gaussian before squashing or clipping; SAC: of the squashed action
     /// in (−1, 1), estimated at the replayed states.
@@ -126,7 +141,7 @@ pub struct LearnerState {
     pub counters: BTreeMap<String, u64>,
     /// Observation statistics.
     pub normalizer: Normalizer,
-    /// Score statistics, of one number.
+    /// Score statistics, of one number; with costs of two.
     pub score_stats: Normalizer,
 }
 

@@ -22,7 +22,8 @@
 //!    --oracle human`.
 //! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines stand in its place: the reward of
 //!    a [`reward_model`] fitted to the same answers, a language model's ratings, or the task's own.
-//! 5. [`advantage`]: against the group's mean and spread, or by a critic.
+//! 5. [`advantage`]: against the group's mean and spread, or by a critic. With [`safety`], a second oracle says who is
+//!    safer, and the advantages of what that costs are held against these at a price.
 //! 6. [`learner`]: an update of the policy: on-policy (PPO, or the regressions of SPPO and REBEL), on a [`device`] of
 //!    choice, or from a replay (SAC); from its own first weights or an [`initial`] policy, and held to it at a price.
 //! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
@@ -75,6 +76,7 @@ pub mod report;
 pub mod reward_model;
 pub mod rollout;
 pub mod run;
+pub mod safety;
 pub mod scorer;
 mod simd;
 pub mod snapshots;

@@ -1,4 +1,4 @@
-//! Curves of runs as SVG or PNG: return, win-proportion spread, entropy and KL, against steps and queries.
+//! Curves of runs as SVG or PNG: return, cost, λ, win-proportion spread, entropy and KL, against steps and queries.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -82,6 +82,10 @@ type Point = (f64, f64, f64);
 pub enum Figure {
     /// Of the sampled trajectories.
     TaskReturn,
+    /// By the task, of the sampled trajectories.
+    Cost,
+    /// λ, of a run with a safety oracle.
+    Multiplier,
     /// Of win proportions; means something of self-play only.
     Spread,
     /// Of the policy.
@@ -91,11 +95,14 @@ pub enum Figure {
 }
 
 impl Figure {
-    const ALL: [Self; 4] = [Self::TaskReturn, Self::Spread, Self::Entropy, Self::Kl];
+    const ALL: [Self; 6] =
+        [Self::TaskReturn, Self::Cost, Self::Multiplier, Self::Spread, Self::Entropy, Self::Kl];
 
     fn title(self) -> &'static str {
         match self {
             Self::TaskReturn => "task return",
+            Self::Cost => "cost of an episode",
+            Self::Multiplier => "multiplier",
             Self::Spread => "spread of win proportions",
             Self::Entropy => "entropy (nats)",
             Self::Kl => "KL(old, new)",
@@ -105,6 +112,8 @@ impl Figure {
     fn of(self, r: &Record) -> f64 {
         match self {
             Self::TaskReturn => r.return_mean,
+            Self::Cost => r.cost_mean,
+            Self::Multiplier => r.multiplier.unwrap_or(0.0),
             Self::Spread => r.score_spread,
             Self::Entropy => f64::from(r.entropy),
             Self::Kl => f64::from(r.approx_kl),

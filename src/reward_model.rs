@@ -1,7 +1,8 @@
 //! A reward learned from comparisons: an ensemble of per-step networks r(s, a) under the Bradley–Terry model
 //! (Christiano et al. 2017, section 2.2.3).
 //!
-//! P(a ≻ b) = σ(Σ r over a − Σ r over b). [`scorer::reward_model`](crate::scorer::reward_model) asks for the
+//! P(a ≻ b) = σ(Σ r over a − Σ r over b). A cost model is the same with the unsafer of two in the place of the better,
+//! and a cost of 0 between what is safe and what is not (Safe RLHF: Dai et al. 2023, section 3.2). [`scorer::reward_model`](crate::scorer::reward_model) asks for the
 //! comparisons and hands the rewards to a learner; here is what is fitted, and how well it fits.
 
 use rayon::prelude::*;
@@ -38,6 +39,8 @@ pub struct RewardConfig {
     pub output: Output,
     /// Differences of summed rewards are cut here, which stops their gradient; 0 cuts nothing.
     pub clip: f32,
+    /// Weight of the mean square of summed rewards in the loss (Dai et al. 2023: 1e-3).
+    pub regularization: f32,
     /// Whether inputs are normalised by running statistics.
     pub normalize: bool,
     /// Adam's step size.
@@ -70,8 +73,10 @@ pub struct Comparison<'a> {
     pub a: Segment<'a>,
     /// The second.
     pub b: Segment<'a>,
-    /// P(a ≻ b) as the oracle said it: 0, 1, ½ for a tie, or anything between.
+    /// P(a ≻ b) as the oracle said it: 0, 1, ½ for a tie, or anything between. Of a cost model, that a costs more.
     pub p: f32,
+    /// Of a cost model: 1 where a, and where b, is unsafe, −1 where it is safe, 0 where nobody said; of a reward model 0.
+    pub signs: [f32; 2],
 }
 
 /// A comparison with what a model makes of it.
@@ -125,6 +130,7 @@ impl RewardModel {
             mlp: Mlp::new(inputs, &config.hidden, 1, Activation::Relu),
             output: config.output,
             clip: Some(config.clip).filter(|&clip| clip > 0.0),
+            regularization: f64::from(config.regularization),
             scale: None,
             obs_dim: spec.obs_dim,
             action_dim,

@@ -16,7 +16,7 @@ use crate::policy_file;
 use crate::rollout::EnvFactory;
 use crate::tensorboard::{self, Events};
 use crate::tensors::{FileError, write_atomically};
-use crate::train::{Record, Summary, Timing, TrainError, Trainer, registered};
+use crate::train::{Logs, Record, Summary, Timing, TrainError, Trainer, registered};
 
 /// Names of the files in a run directory.
 pub mod files {
@@ -30,6 +30,8 @@ pub mod files {
     pub const COMPARISONS: &str = "comparisons.csv";
     /// What every fit of a reward model predicts of held-out comparisons, where asked for.
     pub const REWARD_MODEL: &str = "reward_model.csv";
+    /// Every answer of the safety oracle, likewise.
+    pub const SAFETY_COMPARISONS: &str = "safety_comparisons.csv";
     /// The initial policy, where it is another run's.
     pub const INITIAL: &str = "initial.safetensors";
     /// The newest checkpoint.
@@ -260,9 +262,12 @@ impl Run {
             (c.metrics_bytes, c.timings_bytes, c.reward_model_bytes, c.scorer.log_bytes)
         });
         let logs_model = config.log_reward_model;
-        let log = dir.join(files::COMPARISONS);
-        let log = config.log_comparisons.then_some((log.as_path(), comparisons));
-        let mut trainer = Trainer::new(config, factory, oracle, log)?;
+        let of_safety = checkpoint.as_ref().and_then(|c| Some(c.safety.as_ref()?.scorer.log_bytes));
+        let paths = [files::COMPARISONS, files::SAFETY_COMPARISONS].map(|name| dir.join(name));
+        let logs =
+            Logs { comparisons: (&paths[0], comparisons), safety: (&paths[1], of_safety.unwrap_or(0)) };
+        let logs = config.log_comparisons.then_some(logs);
+        let mut trainer = Trainer::new(config, factory, oracle, logs)?;
         if let Some(checkpoint) = checkpoint {
             trainer.restore(checkpoint)?;
         }

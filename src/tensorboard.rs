@@ -81,6 +81,7 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
     let ppo = config.learner == LearnerKind::Ppo;
     let played = config.scorer == ScorerKind::SelfPlay;
     let asked = config.scorer != ScorerKind::TaskReward;
+    let safe = config.is_safe();
     let some = |is: bool, value: f64| is.then_some(value);
     let all = [
         ("rollout/return_mean", Some(r.return_mean)),
@@ -107,6 +108,12 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
         ("reward_model/calibration", r.reward_calibration.map(f64::from)),
         ("reward_model/train_score", r.reward_train_score.map(f64::from)),
         ("reward_model/test_score", r.reward_test_score.map(f64::from)),
+        ("safety/cost_mean", some(safe || r.cost_mean != 0.0, r.cost_mean)),
+        ("safety/unsafe_share", r.unsafe_share),
+        ("safety/multiplier", r.multiplier),
+        ("safety/queries", some(safe, r.safety_queries as f64)),
+        ("safety/verdicts", some(safe, r.safety_verdicts as f64)),
+        ("cost_model/loss", r.cost_loss.map(f64::from)),
         ("time/seconds", Some(t.seconds)),
         ("time/steps_per_second", Some(r.env_steps as f64 / t.seconds.max(1e-9))),
     ];
@@ -115,7 +122,14 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
 
 /// What the trained result does, by the names that TensorBoard shows.
 pub fn named_at_the_end(s: &Summary) -> Vec<(&'static str, f64)> {
-    vec![("eval/return_mean", s.eval_return_mean), ("eval/return_ci95", s.eval_return_ci95)]
+    let all = [
+        ("eval/return_mean", Some(s.eval_return_mean)),
+        ("eval/return_ci95", Some(s.eval_return_ci95)),
+        ("eval/cost_mean", s.eval_cost_mean),
+        ("eval/cost_ci95", s.eval_cost_ci95),
+        ("eval/unsafe_share", s.eval_unsafe_share),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn scalars(at: f64, step: u64, values: &[(&str, f64)]) -> Vec<u8> {

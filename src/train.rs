@@ -12,13 +12,14 @@ use crate::device;
 use crate::divergence;
 use crate::game::PreferenceMatrix;
 use crate::initial::{self, InitialError};
-use crate::learner::{Learner, LearnerState, Losses, Moment, Steps, ppo::Ppo, sac::Sac};
+use crate::learner::{Costs, Learner, LearnerState, Losses, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::newest::Newest;
 use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
 use crate::oracle::{Counted, Notes, Oracle, OracleError, Queries};
 use crate::policy::Policy;
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use crate::safety::Safety;
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::{
     Batch, HeldOut, Scorer, llm_direct::LlmDirect, relabelled::Relabelled, self_play::SelfPlay,
@@ -37,6 +38,15 @@ pub use error::TrainError;
 pub use record::{ModelCounts, Record, Summary, Timing};
 pub use result::{evaluate, evaluation};
 
+/// Where comparisons are logged: a file each, and the bytes of it to keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Logs<'a> {
+    /// Of the oracle.
+    pub comparisons: (&'a Path, u64),
+    /// Of the safety oracle.
+    pub safety: (&'a Path, u64),
+}
+
 /// A run in memory.
 pub struct Trainer {
     config: Config,
@@ -48,6 +58,8 @@ pub struct Trainer {
     /// The learner that is to make something of π₀, where every round of RLHF begins with it.
     fresh: Option<LearnerState>,
     scorer: Box<dyn Scorer>,
+    /// Where costs are weighed too.
+    safety: Option<Safety>,
     snapshots: Snapshots,
     /// What the oracle plays, where it is a game over options.
     game: Option<PreferenceMatrix>,
@@ -72,7 +84,8 @@ pub fn registered(id: &str) -> Result<EnvFactory, EnvError> {
 }
 
 impl Trainer {
-    /// A run at its beginning. `log` is where comparisons are logged: a file and the bytes of it to keep.
+    /// A run at its beginning. `logs` are where comparisons are logged, the oracle's and the safety oracle's: files and the
+    /// bytes of them to keep.
     ///
     /// # Errors
     /// [`TrainError`]: a value out of range, a device that is not there, a log that cannot be opened.
@@ -80,7 +93,7 @@ impl Trainer {
         config: Config,
         factory: EnvFactory,
         mut oracle: Box<dyn Oracle>,
-        log: Option<(&Path, u64)>,
+        logs: Option<Logs<'_>>,
     ) -> Result<Self, TrainError> {
         let spec = factory()?.spec().clone();
         config.validate_on(&spec)?;
@@ -103,9 +116,10 @@ impl Trainer {
         let fresh = (config.rlhf_rounds > 0).then(|| learner.save());
         let (game, constraint) = (oracle.game(), oracle.constraint());
         let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
-        if let Some((path, keep)) = log {
+        if let Some(Logs { comparisons: (path, keep), .. }) = logs {
             counted.log_to(path, keep)?;
         }
+        let safety = Safety::new(&config, &spec, &notes, logs.map(|logs| logs.safety))?;
         let window = Some(config.window).filter(|&w| w > 0);
         let scorer: Box<dyn Scorer> = match config.scorer {
             ScorerKind::SelfPlay => match config.opponents {
@@ -134,6 +148,7 @@ impl Trainer {
             fresh,
             learner,
             scorer,
+            safety,
             snapshots,
             game,
             constraint,
@@ -229,27 +244,36 @@ impl Trainer {
         };
         let opposing = opponents.as_ref().map_or(0, |opponents| opponents.steps() as u64);
         if let Some(opponents) = opponents {
+            self.safety.iter_mut().for_each(|safety| safety.meet(&opponents));
             self.scorer.meet(opponents);
         }
         let config = &self.config;
         let rolled_out = start.elapsed().as_secs_f64();
 
         let batch = Batch { rollout: &rollout, seed: config.seed, iteration: self.iteration };
-        let score = |scorer: &mut dyn Scorer| Ok((scorer.score(&batch)?, scorer.rescore(&batch)?));
-        let (scores, renewed) = match score(&mut *self.scorer) {
+        let score = |scorer: &mut dyn Scorer, safety: Option<&mut Safety>| {
+            let costs = safety.map(|safety| safety.score(&batch)).transpose()?;
+            Ok((scorer.score(&batch)?, scorer.rescore(&batch)?, costs))
+        };
+        let (scores, renewed, costs) = match score(&mut *self.scorer, self.safety.as_mut()) {
             Err(OracleError::Budget { .. }) => {
                 self.budget_spent = true;
                 return Ok(None);
             }
             other => other?,
         };
-        if let Some(&value) = scores.iter().chain(renewed.iter().flatten()).find(|s| !s.is_finite()) {
+        let mut all = scores.iter().chain(renewed.iter().flatten()).chain(costs.iter().flatten());
+        if let Some(&value) = all.find(|s| !s.is_finite()) {
             return Err(TrainError::Score { iteration: self.iteration + 1, value });
         }
         let scored = start.elapsed().as_secs_f64();
 
-        let penalised = (config.kl_penalty > 0.0)
-            .then(|| divergence::penalised(&scores, &rollout, &self.initial, config.kl_penalty));
+        // With costs, half of the price is theirs (Dai et al. 2023, appendix B).
+        let half = if costs.is_some() { 0.5 * config.kl_penalty } else { config.kl_penalty };
+        let penalise = |scores: &Vec<f32>, price: f32| {
+            (price != 0.0).then(|| divergence::penalised(scores, &rollout, &self.initial, price))
+        };
+        let (penalised, charged) = (penalise(&scores, half), costs.as_ref().and_then(|c| penalise(c, -half)));
         let mut own = penalised.as_ref().unwrap_or(&scores).as_slice();
         if let Some(renewed) = &renewed {
             let past;
@@ -259,7 +283,11 @@ impl Trainer {
         if self.scorer.changed_kind() {
             self.learner.forget_values(moment);
         }
-        let losses = self.learner.update(&Steps::from(&rollout), own, moment);
+        let weighed = self.safety.as_ref().zip(charged.as_ref().or(costs.as_ref()));
+        let weighed =
+            weighed.map(|(safety, costs)| Costs { scores: costs, multiplier: safety.multiplier() as f32 });
+        let steps = Steps { costs: weighed, ..Steps::from(&rollout) };
+        let losses = self.learner.update(&steps, own, moment);
         let kl_to_init = divergence::on_visited(&policy, &self.initial, &rollout);
         self.iteration += 1;
         self.newest = Newest::of(self.iteration, &rollout, &scores);
@@ -294,7 +322,8 @@ impl Trainer {
             })
             .collect();
         let returns = rollout.returns();
-        let queries = self.scorer.queries();
+        let (queries, safety) = (self.scorer.queries(), self.safety.as_ref());
+        let asked_of_safety = safety.map(Safety::queries).unwrap_or_default();
         let model = self.scorer.model_report().unwrap_or_default();
         Record {
             iteration: self.iteration,
@@ -323,6 +352,12 @@ impl Trainer {
             reward_train_score: model.split.map(|s| s.train),
             reward_test_score: model.split.map(|s| s.test),
             rlhf_round: if self.config.rlhf_rounds > 0 { model.rounds } else { 0 },
+            cost_mean: stats::mean(&rollout.total_costs()),
+            unsafe_share: safety.and_then(Safety::unsafe_share),
+            multiplier: safety.map(Safety::multiplier),
+            safety_queries: asked_of_safety.asked,
+            safety_verdicts: asked_of_safety.verdicts,
+            cost_loss: safety.and_then(Safety::cost_loss),
         }
     }
 
@@ -341,6 +376,7 @@ impl Trainer {
             reward_model_bytes: 0,
             learner: self.learner.save(),
             scorer: self.scorer.save()?,
+            safety: self.safety.as_mut().map(Safety::save).transpose()?,
             snapshots: self.snapshots.clone(),
         })
     }
@@ -352,6 +388,10 @@ impl Trainer {
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         self.learner.load(&checkpoint.learner).map_err(TrainError::Checkpoint)?;
         self.scorer.load(checkpoint.scorer).map_err(TrainError::Checkpoint)?;
+        if let Some(safety) = &mut self.safety {
+            let state = checkpoint.safety.ok_or("it has no safety part".to_string());
+            state.and_then(|state| safety.load(state)).map_err(TrainError::Checkpoint)?;
+        }
         self.snapshots = checkpoint.snapshots;
         self.iteration = checkpoint.iteration;
         self.env_steps = checkpoint.env_steps;

@@ -180,6 +180,55 @@ fn kills_of_a_run_with_a_reward_model_leave_no_trace() {
     }
 }
 
+/// A safe run with what it adds to a checkpoint: λ, a critic of costs, a second scorer and its log.
+fn train_safely(dir: &Path, scorer: &str, out: &str) -> Command {
+    let oracle = "cost=2 | mistake=0.1";
+    let mut command = spo(dir, &["train", "point_goal", "--scorer", scorer, "--safety-oracle", oracle]);
+    let own: &[&str] = match scorer {
+        "reward_model" => {
+            &["budget=300", "reward_every=3", "reward_hidden=[16]", "reward_regularization=0.001"]
+        }
+        _ => &["opponents=queue=3", "unsafe_limit=0.1"],
+    };
+    let keys = [
+        "states=2",
+        "trajectories_per_state=2",
+        "total_steps=8000",
+        "kl_penalty=0.01",
+        "log_comparisons=true",
+        "normalize_scores=true",
+        "hidden=[16]",
+        "checkpoint_every=3",
+        "eval_episodes=4",
+    ];
+    for key in keys.iter().chain(own) {
+        command.args(["--set", key]);
+    }
+    command.args(["--out", out]).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn kills_of_a_safe_run_leave_no_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    for scorer in ["self_play", "reward_model"] {
+        let whole = format!("{scorer}-whole");
+        let start = Instant::now();
+        assert!(train_safely(dir, scorer, &whole).status().unwrap().success());
+        let duration = start.elapsed();
+        for kill in 1..4 {
+            let out = format!("{scorer}-killed-{kill}");
+            let moment = duration.mul_f64(f64::from(kill) * 0.22);
+            kill_midway(train_safely(dir, scorer, &out), &dir.join(&out), moment);
+            ok(dir, &["train", "--resume", &out]);
+            same_run(dir, &whole, &out);
+            let log = |run: &str| fs::read(dir.join(run).join("safety_comparisons.csv")).unwrap();
+            assert!(log(&whole) == log(&out) && log(&out).len() > 1000, "{out}");
+        }
+    }
+}
+
 #[test]
 fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
     let home = tempfile::tempdir().unwrap();

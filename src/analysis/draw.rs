@@ -5,7 +5,7 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::plot::{PlotError, color, register_font, short};
+use crate::plot::{self, PlotError, color, register_font, short};
 
 /// x, y, and the ends of y's interval.
 pub(super) type Point = [f64; 4];
@@ -55,8 +55,9 @@ pub(super) fn sheet(legend: &[&str], panels: &[Panel], svg: &Path, png: &Path) -
     draw(&area, legend, panels).map_err(|e| write(svg, e.to_string()))?;
     drop(area);
     std::fs::write(svg, text).map_err(|e| write(svg, e.to_string()))?;
-    let area = BitMapBackend::new(png, size).into_drawing_area();
-    draw(&area, legend, panels).map_err(|e| write(png, e.to_string()))
+    let picture = plot::png(size, |area| draw(area, legend, panels).map_err(|e| e.to_string()));
+    let picture = picture.map_err(|e| write(png, e))?;
+    std::fs::write(png, picture).map_err(|e| write(png, e.to_string()))
 }
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;

@@ -194,7 +194,13 @@ fn selection(c: &Config) -> String {
 }
 
 fn queries(r: &Record) -> Queries {
-    Queries { asked: r.queries, answered: r.answered, tied: r.tied, abstained: r.abstained }
+    Queries {
+        asked: r.queries,
+        answered: r.answered,
+        tied: r.tied,
+        abstained: r.abstained,
+        ..Queries::default()
+    }
 }
 
 /// At most [`ROWS`] rows, evenly spaced, the newest last.
@@ -294,7 +300,7 @@ impl Again {
     /// What a contract test says of consistency.
     pub fn of(check: check::Report, window: usize) -> Self {
         let (pairs, same) = check.repeated;
-        let agreement_interval = stats::wilson(same, pairs);
+        let agreement_interval = stats::wilson(same as f64, pairs as f64);
         let agreement = same as f64 / pairs.max(1) as f64;
         let sure = flip_rate(agreement_interval.low);
         Self {

@@ -257,7 +257,7 @@ fn reward_hacking(e: &Evidence<'_>) -> Checked {
 fn oracle_inconsistent(e: &Evidence<'_>) -> Checked {
     let (mut raised, mut told) = (false, Vec::new());
     let mut share = |what: &str, same: u64, pairs: u64| {
-        let i = wilson(same, pairs);
+        let i = wilson(same as f64, pairs as f64);
         raised |= i.high < AGREEMENT;
         told.push(format!(
             "{what} {} [{}, {}] of {} pairs",
@@ -279,7 +279,7 @@ fn oracle_inconsistent(e: &Evidence<'_>) -> Checked {
         && let (left, right) = people.sides
         && left + right > 0
     {
-        let i = wilson(left, left + right);
+        let i = wilson(left as f64, (left + right) as f64);
         let favours = (i.low - 0.5 > BIAS) || (0.5 - i.high > BIAS);
         raised |= favours;
         told.push(format!("people prefer the left in {}", percent(left as f64 / (left + right) as f64)));

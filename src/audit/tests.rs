@@ -66,7 +66,7 @@ fn clean() -> Audit {
             kind: "a program".into(),
             selection: "all pairs".into(),
             budget: 1000,
-            counts: Some(Queries { asked: 990, answered: 980, tied: 3, abstained: 10 }),
+            counts: Some(Queries { asked: 990, answered: 980, tied: 3, abstained: 10, ..Queries::default() }),
             course: Vec::new(),
             notes: Default::default(),
             people: None,

@@ -93,8 +93,12 @@ impl Progress {
     pub fn show(&mut self, r: &Record, t: &Timing) {
         self.show_notes();
         let speed = r.env_steps as f64 / t.seconds.max(1e-9);
+        let safety = match r.multiplier {
+            Some(multiplier) => format!("  cost {:.1}  multiplier {multiplier:.2}", r.cost_mean),
+            None => String::new(),
+        };
         let message = format!(
-            "return {:.1}  score spread {:.2}  queries {}  {speed:.0} steps/s",
+            "return {:.1}{safety}  score spread {:.2}  queries {}  {speed:.0} steps/s",
             r.return_mean, r.score_spread, r.queries
         );
         if let Some(bar) = &self.bar {

@@ -29,6 +29,7 @@ Examples:
   spo train pendulum --scorer reward_model --set budget=2000
   spo train pendulum --scorer reward_model --init runs/pendulum-s0 --set kl_penalty=0.01
   spo train pendulum --scorer reward_model --set rlhf_rounds=3 --set budget=5000     iterated RLHF
+  spo train point_goal --safety-oracle cost=2      safe self-play
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
   spo train point --oracle human --question 'Which one gets further away?'
@@ -43,6 +44,9 @@ pub struct Args {
     /// Who compares: a judge and decorators (`spo oracles` lists them)
     #[arg(long)]
     oracle: Option<String>,
+    /// Who says which trajectory is the safer, and whether one is safe, such as cost=25: trains safely (docs/safety.md)
+    #[arg(long, value_name = "ORACLE")]
+    safety_oracle: Option<String>,
     /// ppo, or sac: off-policy, for continuous actions
     #[arg(long)]
     learner: Option<String>,
@@ -72,7 +76,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was killed or stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "learner", "scorer", "opponents", "init", "device", "seed", "config", "set", "out", "base_url", "model"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "safety_oracle", "learner", "scorer", "opponents", "init", "device", "seed", "config", "set", "out", "base_url", "model"])]
     resume: Option<PathBuf>,
     /// Write TensorBoard's event files into the run's directory too; a run that has them goes on with them when resumed
     #[arg(long)]
@@ -196,6 +200,7 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
         ("env", &args.env),
         ("learner", &args.learner),
         ("oracle", &args.oracle),
+        ("safety_oracle", &args.safety_oracle),
         ("scorer", &args.scorer),
         ("opponents", &args.opponents),
         ("init", &args.init),
@@ -210,6 +215,15 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
 }
 
 fn teacher(config: &Config) -> String {
+    let safely = match config.is_safe() {
+        true => format!(", safe by `{}`", config.safety_oracle),
+        false => String::new(),
+    };
+    better(config) + &safely
+}
+
+/// Who says what is better.
+fn better(config: &Config) -> String {
     match config.scorer {
         ScorerKind::TaskReward => "the task reward (skyline)".into(),
         ScorerKind::LlmDirect => format!("ratings by `{}`", config.oracle),
@@ -276,9 +290,14 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
         none if none.is_empty() => String::new(),
         some => format!("oracle      {}\n", some.join(", ")),
     };
+    let cost = match (s.eval_cost_mean, s.eval_cost_ci95) {
+        (Some(mean), Some(ci95)) => format!("cost        {mean:.2} ± {ci95:.2}{}\n", unsafe_share(s)),
+        _ => String::new(),
+    };
+    let of_safety = s.safety_queries.map(|n| format!(" and {n} about safety")).unwrap_or_default();
     text += &format!(
-        "return      {:.1} ± {:.1}  (95 % interval over {} evaluation episodes)\n\
-         queries     {}\n{}\
+        "return      {:.1} ± {:.1}  (95 % interval over {} evaluation episodes)\n{cost}\
+         queries     {}{of_safety}\n{}\
          steps       {} in {:.1} s, {:.0} steps/s on {}\n\
          run         {}\n\
          curve       {}\n",
@@ -295,4 +314,10 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
         curve.display()
     );
     super::print(&text)
+}
+
+fn unsafe_share(s: &Summary) -> String {
+    s.eval_unsafe_share
+        .map(|share| format!("  ({:.0} % of the episodes unsafe)", 100.0 * share))
+        .unwrap_or_default()
 }

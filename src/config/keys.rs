@@ -16,6 +16,7 @@ pub(super) const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
             "policy_loss",
             "eta",
             "kl_penalty",
+            "safety_oracle",
             "learning_rate_decay",
             "epochs",
             "clip",
@@ -36,11 +37,12 @@ pub(super) const CLIPPED_KEYS: [&str; 5] =
     ["normalize_scores", "discount", "gae_lambda", "clip", "value_weight"];
 
 /// Keys that the reward model alone uses.
-pub(super) const REWARD_KEYS: [&str; 24] = [
+pub(super) const REWARD_KEYS: [&str; 25] = [
     "reward_hidden",
     "reward_ensemble",
     "reward_output",
     "reward_clip",
+    "reward_regularization",
     "reward_normalize",
     "reward_standardize",
     "reward_learning_rate",
@@ -72,3 +74,7 @@ pub(super) const SCHEDULE_KEYS: [&str; 6] = [
     "query_first_share",
     "pretrain_steps",
 ];
+
+/// Keys that a run with a safety oracle alone uses.
+pub(super) const SAFETY_KEYS: [&str; 5] =
+    ["multiplier_init", "multiplier_rate", "multiplier_min", "multiplier_max", "unsafe_limit"];

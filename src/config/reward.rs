@@ -23,6 +23,7 @@ impl Config {
             ensemble: self.reward_ensemble,
             output: self.reward_output,
             clip: self.reward_clip,
+            regularization: self.reward_regularization,
             normalize: self.reward_normalize,
             learning_rate: self.reward_learning_rate,
             minibatch: self.reward_minibatch,
@@ -67,7 +68,7 @@ impl Config {
         let share = self.query_first_share;
         // Of another scorer, all of these keys are refused together.
         let rounds = if learns { self.rlhf_rounds } else { 0 };
-        let checks: [(&'static str, bool, String, &'static str); 23] = [
+        let checks: [(&'static str, bool, String, &'static str); 24] = [
             (
                 "reward_hidden",
                 self.reward_hidden.iter().all(|width| (1..=WIDEST).contains(width)),
@@ -84,6 +85,12 @@ impl Config {
                 "reward_clip",
                 self.reward_clip.is_finite() && self.reward_clip >= 0.0,
                 self.reward_clip.to_string(),
+                "a finite number of at least 0",
+            ),
+            (
+                "reward_regularization",
+                self.reward_regularization.is_finite() && self.reward_regularization >= 0.0,
+                self.reward_regularization.to_string(),
                 "a finite number of at least 0",
             ),
             (

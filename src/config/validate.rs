@@ -203,6 +203,7 @@ impl Config {
             }
         }
         self.validate_reward()?;
+        self.validate_safety()?;
         let people = Human::of(&self.oracle).is_some() && self.scorer != ScorerKind::TaskReward;
         if people && self.result == TrainedResult::Best {
             let expected =

@@ -18,6 +18,10 @@ pub enum Metric {
     Exploitability,
     /// Share of evaluation episodes that keep to the constraint of the oracle.
     ConstraintKept,
+    /// Mean total cost of the evaluation episodes, of a run with a safety oracle.
+    EvalCost,
+    /// Share of the evaluation episodes that the safety oracle takes for unsafe.
+    UnsafeShare,
     /// Mean win rate against the results of the task's other runs.
     WinRate,
     /// The largest margin 2P − 1 by which the result of another run of the task beats it.
@@ -39,6 +43,8 @@ impl Metric {
             Self::MinimaxDistance => summary.minimax_distance,
             Self::Exploitability => summary.exploitability,
             Self::ConstraintKept => summary.constraint_kept,
+            Self::EvalCost => summary.eval_cost_mean,
+            Self::UnsafeShare => summary.eval_unsafe_share,
             Self::WinRate => played.map(|(standing, _)| standing.win_rate),
             Self::HeldOutExploitability => played.map(|(standing, _)| standing.exploitability),
             Self::Concentration => played.map(|(_, concentration)| *concentration),
@@ -57,6 +63,8 @@ impl Metric {
             Self::MinimaxDistance => "distance to the minimax winner",
             Self::Exploitability => "exploitability",
             Self::ConstraintKept => "share that keeps the constraint",
+            Self::EvalCost => "cost",
+            Self::UnsafeShare => "share that is unsafe",
             Self::WinRate => "win rate against the other runs",
             Self::HeldOutExploitability => "exploitability by the other runs",
             Self::Concentration => "concentration of final headings",

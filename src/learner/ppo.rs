@@ -79,6 +79,8 @@ pub struct PpoConfig {
     pub discount: f32,
     /// λ of the advantage estimate.
     pub gae_lambda: f32,
+    /// Whether steps come with costs, which have a critic of their own.
+    pub costs: bool,
 }
 
 /// The learner.
@@ -87,9 +89,25 @@ pub struct Ppo {
     objective: Objective,
     /// The policy but for its weights, which are the engine's.
     template: Policy,
-    /// Statistics of discounted sums of scores.
+    /// Statistics of discounted sums of scores and, where there are costs, of these.
     score_stats: Normalizer,
     engine: Box<dyn Engine>,
+}
+
+/// What is made of one signal, the scores or their costs, `[N]` each.
+struct Estimate {
+    advantages: Vec<f32>,
+    /// Of its critic; zeros without one.
+    targets: Vec<f32>,
+}
+
+/// An iteration's steps as the learner's networks see them.
+struct Seen<'a> {
+    steps: &'a Steps<'a>,
+    /// Normalised observations of each episode, the final one apart.
+    obs: Vec<(Vec<f32>, Vec<f32>)>,
+    /// All weights.
+    params: Vec<f32>,
 }
 
 impl Ppo {
@@ -102,8 +120,9 @@ impl Ppo {
         params.resize(params.len() + Policy::log_stds(config.head, actor.outputs()), config.initial_log_std);
         let critic = (config.baseline == Baseline::Critic)
             .then(|| Mlp::new(spec.obs_dim, &config.hidden, 1, Activation::Tanh));
+        let signals = 1 + usize::from(config.costs);
         if let Some(critic) = &critic {
-            params.extend(critic.init(1.0, &mut rng));
+            (0..signals).for_each(|_| params.extend(critic.init(1.0, &mut rng)));
         }
         let template = Policy {
             mlp: actor.clone(),
@@ -115,6 +134,7 @@ impl Ppo {
         let objective = Objective {
             actor,
             head: config.head,
+            critics: if critic.is_some() { signals } else { 0 },
             critic,
             policy_loss: config.policy_loss,
             eta: config.eta,
@@ -128,7 +148,7 @@ impl Ppo {
             #[cfg(feature = "burn")]
             Device::Burn(device) => Box::new(tensor::TensorEngine::new(objective.clone(), device, &params)),
         };
-        Self { config, objective, template, score_stats: Normalizer::identity(1), engine }
+        Self { config, objective, template, score_stats: Normalizer::identity(signals), engine }
     }
 
     /// Σ_k γ^k s_{t−k} at every step of every episode, `[Σ T]`: their spread is the scale of what the critic
@@ -147,76 +167,109 @@ impl Ppo {
         sums
     }
 
-    /// Normalises observations, evaluates the critic and estimates advantages, all on the host.
+    /// The signals: scores and, where there are any, their costs.
+    fn signals<'a>(steps: &Steps<'a>, scores: &'a [f32]) -> Vec<&'a [f32]> {
+        std::iter::once(scores).chain(steps.costs.map(|costs| costs.scores)).collect()
+    }
+
+    /// Merges an iteration's discounted sums into the statistics of each signal.
+    fn observe_scores(&mut self, steps: &Steps<'_>, scores: &[f32]) {
+        let signals = Self::signals(steps, scores);
+        let sums: Vec<Vec<f32>> = signals.iter().map(|signal| self.discounted_sums(steps, signal)).collect();
+        let rows = (0..scores.len()).flat_map(|row| sums.iter().map(move |of_signal| of_signal[row]));
+        self.score_stats.update(&rows.collect::<Vec<_>>());
+    }
+
+    /// Normalises observations, evaluates the critics and estimates advantages, all on the host.
     fn columns(&self, steps: &Steps<'_>, scores: &[f32]) -> Columns {
-        let params = self.engine.params();
-        let critic =
-            self.objective.critic.as_ref().map(|mlp| (mlp, &params[self.objective.actor_params()..]));
-        let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
-        let score_scale = if self.config.normalize_scores { self.score_stats.std().next() } else { None };
         let scale = self.template.normalizer.scale();
         let normalized = |obs: &[f32]| {
             let mut out = vec![0.0; obs.len()];
             scale.apply(obs, &mut out);
             out
         };
-        let mut rest = scores;
-        let parts: Vec<(&Experience<'_>, &[f32])> = steps
-            .episodes
-            .iter()
-            .map(|e| {
-                let (own, tail) = rest.split_at(e.log_probs.len());
-                rest = tail;
-                (e, own)
-            })
-            .collect();
-        let totals: Vec<f32> = parts.iter().map(|(_, own)| own.iter().sum()).collect();
-        let group = advantage::group(&totals, steps.per_state, self.config.normalize_advantage);
-
-        let per_episode: Vec<(Vec<f32>, Vec<f32>, Vec<f32>)> = parts
-            .par_iter()
-            .zip(&group)
-            .map(|((e, own), &group_advantage)| {
-                let obs = normalized(e.obs);
-                let Some((mlp, weights)) = critic else {
-                    return (obs, vec![group_advantage; own.len()], vec![0.0; own.len()]);
-                };
-                let mut tape = Tape::default();
-                let values = mlp.forward(weights, &obs, &mut tape).to_vec();
-                let last = mlp.forward(weights, &normalized(e.final_obs), &mut tape)[0];
-                let own: Vec<f32> = own.iter().map(|s| s / score_scale.unwrap_or(1.0)).collect();
-                let advantages = advantage::gae(&own, &values, last, e.terminated, gamma, lambda);
-                let targets = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
-                (obs, advantages, targets)
-            })
-            .collect();
+        let obs = steps.episodes.par_iter().map(|e| (normalized(e.obs), normalized(e.final_obs))).collect();
+        let seen = Seen { steps, obs, params: self.engine.params() };
+        let signals = Self::signals(steps, scores);
+        let mut estimates: Vec<Estimate> =
+            signals.iter().enumerate().map(|(place, signal)| self.estimate(&seen, signal, place)).collect();
+        let mut advantages = std::mem::take(&mut estimates[0].advantages);
+        if let (Some(costs), [_, of_costs]) = (steps.costs, &estimates[..]) {
+            advantage::price(&mut advantages, &of_costs.advantages, costs.multiplier);
+        }
 
         let rows = scores.len();
         let mut columns = Columns {
             obs: Vec::with_capacity(rows * self.template.mlp.inputs()),
             latents: Vec::new(),
             log_probs: Vec::with_capacity(rows),
-            advantages: Vec::with_capacity(rows),
-            targets: Vec::with_capacity(rows),
+            advantages,
+            targets: estimates.into_iter().map(|estimate| estimate.targets).collect(),
             trajectories: Trajectories::default(),
         };
         if self.config.policy_loss != PolicyLoss::Ppo {
-            let of_row = parts.iter().enumerate().flat_map(|(at, (e, _))| vec![at; e.log_probs.len()]);
+            let of_row = steps.episodes.iter().enumerate().flat_map(|(at, e)| vec![at; e.log_probs.len()]);
+            let scores = totals(steps, scores);
             columns.trajectories =
-                Trajectories { of_row: of_row.collect(), scores: totals, per_state: steps.per_state };
+                Trajectories { of_row: of_row.collect(), scores, per_state: steps.per_state };
         }
-        for ((e, _), (obs, advantages, targets)) in parts.iter().zip(per_episode) {
+        for (e, (obs, _)) in steps.episodes.iter().zip(seen.obs) {
             columns.obs.extend(obs);
             columns.latents.extend_from_slice(e.latents);
             columns.log_probs.extend_from_slice(e.log_probs);
-            columns.advantages.extend(advantages);
-            columns.targets.extend(targets);
-        }
-        if critic.is_some() && self.config.normalize_advantage {
-            advantage::standardize(&mut columns.advantages);
         }
         columns
     }
+
+    /// Advantages by the signal in `place` and the targets of its critic.
+    fn estimate(&self, seen: &Seen<'_>, signal: &[f32], place: usize) -> Estimate {
+        let (steps, normalize) = (seen.steps, self.config.normalize_advantage);
+        let Some(mlp) = &self.objective.critic else {
+            let group = advantage::group(&totals(steps, signal), steps.per_state, normalize);
+            let of_steps = steps.episodes.iter().zip(group).map(|(e, a)| vec![a; e.log_probs.len()]);
+            return Estimate { advantages: of_steps.flatten().collect(), targets: vec![0.0; signal.len()] };
+        };
+        let weights = &seen.params[self.objective.critic_weights(place)];
+        let score_scale = if self.config.normalize_scores { self.score_stats.std().nth(place) } else { None };
+        let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
+        let per_episode: Vec<(Vec<f32>, Vec<f32>)> = (of_episodes(steps, signal).par_iter())
+            .zip(&seen.obs)
+            .map(|((e, own), (obs, final_obs))| {
+                let mut tape = Tape::default();
+                let values = mlp.forward(weights, obs, &mut tape).to_vec();
+                let last = mlp.forward(weights, final_obs, &mut tape)[0];
+                let own: Vec<f32> = own.iter().map(|s| s / score_scale.unwrap_or(1.0)).collect();
+                let advantages = advantage::gae(&own, &values, last, e.terminated, gamma, lambda);
+                let targets = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
+                (advantages, targets)
+            })
+            .collect();
+        let (advantages, targets): (Vec<_>, Vec<_>) = per_episode.into_iter().unzip();
+        let (mut advantages, targets) = (advantages.concat(), targets.concat());
+        if place > 0 && signal.iter().all(|cost| *cost == signal[0]) {
+            // Where no step costs more than another, this is the critic's error, and to unit spread it would be noise.
+            advantages.fill(0.0);
+        } else if normalize {
+            advantage::standardize(&mut advantages);
+        }
+        Estimate { advantages, targets }
+    }
+}
+
+/// Each episode with its part of a signal.
+fn of_episodes<'s, 'a>(steps: &'s Steps<'a>, signal: &'s [f32]) -> Vec<(&'s Experience<'a>, &'s [f32])> {
+    let mut rest = signal;
+    let part = |e: &'s Experience<'a>| {
+        let (own, tail) = rest.split_at(e.log_probs.len());
+        rest = tail;
+        (e, own)
+    };
+    steps.episodes.iter().map(part).collect()
+}
+
+/// The sum of a signal over each episode.
+fn totals(steps: &Steps<'_>, signal: &[f32]) -> Vec<f32> {
+    of_episodes(steps, signal).iter().map(|(_, own)| own.iter().sum()).collect()
 }
 
 impl Learner for Ppo {
@@ -235,7 +288,7 @@ impl Learner for Ppo {
 
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
         if self.config.normalize_scores {
-            self.score_stats.update(&self.discounted_sums(steps, scores));
+            self.observe_scores(steps, scores);
         }
         let columns = self.columns(steps, scores);
         let mut minibatches = match self.config.policy_loss {
@@ -291,6 +344,11 @@ impl Learner for Ppo {
         let first = state.tensor("adam.moment_1", moments)?.to_vec();
         let second = state.tensor("adam.moment_2", moments)?.to_vec();
         state.check_normalizer(self.template.mlp.inputs())?;
+        if state.score_stats.mean.len() != self.score_stats.mean.len() {
+            return Err("its statistics are of scores with costs, this configuration's of scores alone, or \
+                        the other way round"
+                .into());
+        }
         self.engine.load(params, &AdamMoments { first, second, time });
         self.template.normalizer = state.normalizer.clone();
         self.score_stats = state.score_stats.clone();

@@ -18,6 +18,8 @@ pub(super) struct Network {
     pub output: Output,
     /// Differences of sums are cut to ± this.
     pub clip: Option<f32>,
+    /// Weight of the mean square of sums.
+    pub regularization: f64,
     /// Of the inputs; none before a first fit, or where they are taken as they are.
     pub scale: Option<Scale>,
     pub obs_dim: usize,
@@ -42,7 +44,7 @@ pub(super) struct Buffers {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sums {
     pub loss: f64,
-    /// Comparisons that are no ties, and those of them that were predicted right.
+    /// Comparisons that are no ties and signs that were given, and those of them that were predicted right.
     pub decided: u64,
     pub right: u64,
 }
@@ -100,10 +102,13 @@ impl Network {
         }
     }
 
-    /// Leaves in `gradient` that of the comparisons' mean cross-entropy; the sums are over the comparisons.
+    /// Leaves in `gradient` that of the comparisons' mean loss; the sums are over the comparisons.
     ///
-    /// L = −p log σ(d) − (1 − p) log σ(−d) = log(1 + e^d) − p d and ∂L/∂d = σ(d) − p, with d the sum of rewards over a
-    /// less that over b (Christiano et al. 2017, equation 1).
+    /// L = −p log σ(d) − (1 − p) log σ(−d) = log(1 + e^d) − p d and ∂L/∂d = σ(d) − p, with d the sum A of rewards over a
+    /// less that B over b (Christiano et al. 2017, equation 1).
+    ///
+    /// Of a cost model with signs s also −log σ(s A) − log σ(s B) (Dai et al. 2023, section 3.2), and with a
+    /// regularisation w also w (A² + B²) / 2, as in their code.
     pub fn differentiate<'c>(
         &self,
         params: &[f32],
@@ -127,19 +132,29 @@ impl Network {
             let (a, tail) = rest.split_at(c.a.obs.len() / self.obs_dim);
             let (b, tail) = tail.split_at(c.b.obs.len() / self.obs_dim);
             rest = tail;
-            let sum = |r: &[f32]| r.iter().map(|&r| f64::from(r)).sum::<f64>();
-            let whole = sum(a) - sum(b);
+            let totals = [a, b].map(|r| r.iter().map(|&r| f64::from(r)).sum::<f64>());
+            let whole = totals[0] - totals[1];
             let gap = self.clip.map_or(whole, |clip| whole.clamp(-f64::from(clip), f64::from(clip)));
             let p = f64::from(c.p);
-            // log(1 + e^d) without overflow.
-            sums.loss += gap.max(0.0) + (-gap.abs()).exp().ln_1p() - p * gap;
+            sums.loss += softplus(gap) - p * gap;
             if let Some(correct) = correct(whole, c.p) {
                 sums.decided += 1;
                 sums.right += u64::from(correct);
             }
-            let slope = if gap == whole { ((sigmoid(gap) - p) / count) as f32 } else { 0.0 };
-            d_output.extend(std::iter::repeat_n(slope, a.len()));
-            d_output.extend(std::iter::repeat_n(-slope, b.len()));
+            let slope = if gap == whole { sigmoid(gap) - p } else { 0.0 };
+            let sides = [(a, slope), (b, -slope)].into_iter().zip(totals).zip(c.signs);
+            for (((rewards, mut slope), total), sign) in sides {
+                if sign != 0.0 {
+                    let sign = f64::from(sign);
+                    sums.loss += softplus(-sign * total);
+                    sums.decided += 1;
+                    sums.right += u64::from(sign * total > 0.0);
+                    slope -= sign * sigmoid(-sign * total);
+                }
+                sums.loss += 0.5 * self.regularization * total * total;
+                slope += self.regularization * total;
+                d_output.extend(std::iter::repeat_n((slope / count) as f32, rewards.len()));
+            }
         }
         if self.output == Output::Tanh {
             d_output.iter_mut().zip(&*rewards).for_each(|(d, r)| *d *= 1.0 - r * r);
@@ -148,6 +163,11 @@ impl Network {
         self.mlp.backward(params, inputs, d_output, tape, Some(gradient), false);
         sums
     }
+}
+
+/// log(1 + eˣ) without overflow.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
 /// A network's weights and where Adam stands.

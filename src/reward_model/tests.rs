@@ -11,6 +11,7 @@ fn config() -> RewardConfig {
         ensemble: 2,
         output: Output::Linear,
         clip: 0.0,
+        regularization: 0.0,
         normalize: true,
         learning_rate: 3e-3,
         minibatch: 16,
@@ -28,7 +29,8 @@ fn spec(action: ActionSpace) -> Spec {
 fn network(hidden: &[usize], output: Output, clip: Option<f32>) -> Network {
     // tanh, so that no kink bends a difference.
     let mlp = Mlp::new(3, hidden, 1, Activation::Tanh);
-    Network { mlp, output, clip, scale: None, obs_dim: 2, action_dim: 1, options: None }
+    let (obs_dim, action_dim) = (2, 1);
+    Network { mlp, output, clip, regularization: 0.0, scale: None, obs_dim, action_dim, options: None }
 }
 
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -50,7 +52,9 @@ fn the_loss_by_hand() {
     let a = Segment { obs: &[1.0, 0.0, 0.0, 1.5], actions: &[0.0, 1.0] };
     let b = Segment { obs: &[2.0, 1.0], actions: &[0.0] };
     let linear = network(&[], Output::Linear, None);
-    let loss = |network: &Network, p: f32| differentiate(network, &params, &[Comparison { a, b, p }]);
+    let loss = |network: &Network, p: f32| {
+        differentiate(network, &params, &[Comparison { a, b, p, signs: [0.0; 2] }])
+    };
     // a wins: log(1 + e^½) = 0.9741; b wins: log(1 + e^−½) = 0.4741; a tie: their mean.
     for (p, expected) in [(1.0, 0.974_077), (0.0, 0.474_077), (0.5, 0.724_077), (0.8, 0.874_077)] {
         assert!((loss(&linear, p).0 - expected).abs() < 1e-5, "{p}");
@@ -69,6 +73,43 @@ fn the_loss_by_hand() {
 }
 
 #[test]
+fn the_loss_of_a_cost_model_by_hand() {
+    // The sums of the test above: A = 4, B = 4.5. b costs more and is unsafe, a is safe.
+    let params = [1.0, 2.0, -1.0, 0.5];
+    let a = Segment { obs: &[1.0, 0.0, 0.0, 1.5], actions: &[0.0, 1.0] };
+    let b = Segment { obs: &[2.0, 1.0], actions: &[0.0] };
+    let mut linear = network(&[], Output::Linear, None);
+    let batch = [Comparison { a, b, p: 0.0, signs: [-1.0, 1.0] }];
+    let (loss, gradient) = differentiate(&linear, &params, &batch);
+    // −log σ(½) − log σ(−4) − log σ(4.5) = 0.474077 + 4.018150 + 0.011048
+    assert!((loss - 4.503_275).abs() < 1e-5, "{loss}");
+    // ∂L/∂A = σ(−½) + σ(4) = 0.377541 + 0.982014, ∂L/∂B = −σ(−½) − σ(−4.5) = −0.377541 − 0.010987; the bias is in two
+    // steps of a and one of b.
+    assert!((gradient[3] - (2.0 * 1.359_555 - 0.388_528)).abs() < 1e-5, "{gradient:?}");
+    // 0.1 (4² + 4.5²) / 2 = 1.8125, and 0.1 A and 0.1 B to the slopes.
+    linear.regularization = 0.1;
+    let (loss, gradient) = differentiate(&linear, &params, &batch);
+    assert!((loss - 6.315_775).abs() < 1e-5, "{loss}");
+    assert!((gradient[3] - (2.0 * 1.759_555 + 0.061_472)).abs() < 1e-5, "{gradient:?}");
+}
+
+#[test]
+fn a_cost_model_finds_the_boundary_that_comparisons_leave_open() {
+    // Costs x₁ − x₂, unsafe above ½: comparisons alone know no zero.
+    let data = questions(300, 5);
+    let sign = |obs: &[f32]| if obs[0] - obs[1] > 0.5 { 1.0 } else { -1.0 };
+    let mut model = RewardModel::new(&spec(ActionSpace::uniform(1, -1.0, 1.0)), config(), 0);
+    model.observe(Segment { obs: &data.0, actions: &data.1 });
+    let judged: Vec<_> = (comparisons(&data).into_iter())
+        .map(|c| Comparison { signs: [sign(c.a.obs), sign(c.b.obs)], ..c })
+        .collect();
+    model.fit(&judged);
+    let cost = |x: [f32; 2]| model.rewards(Segment { obs: &x, actions: &[0.0] })[0];
+    assert!(cost([0.8, 0.1]) > 0.0 && cost([0.4, -0.4]) > 0.0 && cost([0.9, -0.9]) > cost([0.4, -0.4]));
+    assert!(cost([0.3, 0.1]) < 0.0 && cost([-0.2, -0.4]) < 0.0 && cost([-0.5, 0.5]) < cost([0.3, 0.1]));
+}
+
+#[test]
 fn the_gradient_is_the_derivative_of_the_loss() {
     let (obs, actions) = (numbers(40, 1), numbers(20, 2));
     let segment =
@@ -77,18 +118,30 @@ fn the_gradient_is_the_derivative_of_the_loss() {
     let batch: Vec<Comparison<'_>> = [1.0, 0.0, 0.5, 0.3]
         .into_iter()
         .enumerate()
-        .map(|(i, p)| Comparison { a: segment(5 * i, 5 * i + 2), b: segment(5 * i + 2, 5 * i + 5), p })
+        .map(|(i, p)| {
+            let (a, b) = (segment(5 * i, 5 * i + 2), segment(5 * i + 2, 5 * i + 5));
+            Comparison { a, b, p, signs: [0.0; 2] }
+        })
         .collect();
-    for (output, clip) in [(Output::Linear, None), (Output::Tanh, None), (Output::Linear, Some(5.0))] {
-        let network = network(&[20, 7], output, clip);
+    // Of costs the first is unsafe and nobody said of the second, and so on.
+    let signs = [[1.0, 0.0], [-1.0, 1.0], [0.0, -1.0], [-1.0, -1.0]];
+    let of_costs: Vec<_> = batch.iter().zip(signs).map(|(c, signs)| Comparison { signs, ..*c }).collect();
+    for (output, clip, regularization, batch) in [
+        (Output::Linear, None, 0.0, &batch),
+        (Output::Tanh, None, 0.0, &batch),
+        (Output::Linear, Some(5.0), 0.0, &batch),
+        (Output::Linear, None, 0.3, &of_costs),
+        (Output::Tanh, None, 0.0, &of_costs),
+    ] {
+        let network = Network { regularization, ..network(&[20, 7], output, clip) };
         let params = numbers(network.mlp.params(), 3);
-        let (_, gradient) = differentiate(&network, &params, &batch);
+        let (_, gradient) = differentiate(&network, &params, batch);
         let h = 1e-2;
         for (i, &exact) in gradient.iter().enumerate() {
             let by = |step: f32| {
                 let mut shifted = params.clone();
                 shifted[i] += step;
-                differentiate(&network, &shifted, &batch).0
+                differentiate(&network, &shifted, batch).0
             };
             let slope = (8.0 * (by(h) - by(-h)) - (by(2.0 * h) - by(-2.0 * h))) / (12.0 * f64::from(h));
             assert!(
@@ -109,7 +162,8 @@ fn questions(n: usize, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
 
 fn comparisons<'a>((obs, actions, p): &'a (Vec<f32>, Vec<f32>, Vec<f32>)) -> Vec<Comparison<'a>> {
     let side = |at: usize| Segment { obs: &obs[2 * at..2 * at + 2], actions: &actions[at..at + 1] };
-    p.iter().enumerate().map(|(i, &p)| Comparison { a: side(2 * i), b: side(2 * i + 1), p }).collect()
+    let one = |(i, &p): (usize, &f32)| Comparison { a: side(2 * i), b: side(2 * i + 1), p, signs: [0.0; 2] };
+    p.iter().enumerate().map(one).collect()
 }
 
 fn trained(config: RewardConfig) -> (RewardModel, Fit) {
@@ -176,7 +230,7 @@ fn options_are_seen_one_by_one() {
     model.observe(first);
     let pairs = [(first, second), (second, zero), (first, zero)];
     let all: Vec<Comparison<'_>> =
-        pairs.iter().cycle().take(60).map(|&(a, b)| Comparison { a, b, p: 1.0 }).collect();
+        pairs.iter().cycle().take(60).map(|&(a, b)| Comparison { a, b, p: 1.0, signs: [0.0; 2] }).collect();
     model.fit(&all);
     let [r0, r1, r2] = [zero, first, second].map(|s| model.rewards(s)[0]);
     assert!(r1 > r2 && r2 > r0, "{r0} {r1} {r2}");

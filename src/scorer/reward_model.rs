@@ -9,12 +9,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use rand::Rng;
 use spo_envs::Spec;
 
 use super::{Batch, HeldOut, ModelReport, Scorer, ScorerState};
 use crate::learner::LearnerState;
 use crate::normalizer::Normalizer;
-use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
+use crate::oracle::{Answer, Counted, Exposure, OracleError, Pair, Queries};
 use crate::random::{Stream, stream};
 use crate::reward_model::assess::Assessment;
 use crate::reward_model::{Comparison, RewardConfig, RewardModel, Segment};
@@ -67,6 +68,8 @@ pub struct IteratedRewardModel {
     config: QueryConfig,
     /// What the next batch's round asks about, where rounds are of deployed policies.
     deployed: Option<Rollout>,
+    /// Whether the oracle is one of safety and the model one of costs.
+    of_costs: bool,
     /// Steps that the learner's replay holds; `None` where it has none.
     replay: Option<usize>,
     /// By number, oldest first: recent ones, those in replay, and those with an answered comparison.
@@ -135,6 +138,7 @@ impl IteratedRewardModel {
             model: RewardModel::new(spec, model, seed),
             config,
             deployed: None,
+            of_costs: false,
             replay,
             episodes: BTreeMap::new(),
             answered: VecDeque::new(),
@@ -145,6 +149,14 @@ impl IteratedRewardModel {
             changed: false,
             pretrained: false,
         }
+    }
+
+    /// A model of costs instead: the oracle says which segment is the safer and of each whether it is safe (Safe RLHF:
+    /// Dai et al. 2023, section 3.2). Above 0 is what is unsafe, so its predictions are better left unstandardised.
+    #[must_use]
+    pub fn of_costs(mut self) -> Self {
+        self.of_costs = true;
+        self
     }
 
     /// The model as it is.
@@ -216,13 +228,15 @@ impl IteratedRewardModel {
         let pairs: Vec<Pair<'_>> = clips.iter().map(|&[a, b]| Pair { a: view(a), b: view(b) }).collect();
         let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
         let answers = self.oracle.ask(&pairs, &mut rng)?;
+        let signs = if self.of_costs { self.signs(&clips, &mut rng)? } else { vec![[0.0; 2]; clips.len()] };
         self.counts.rounds += 1;
         let before = self.counts.answers;
-        for (clips, answer) in clips.into_iter().zip(answers) {
+        for ((clips, answer), signs) in clips.into_iter().zip(answers).zip(signs) {
             if let Answer::Prefer(p) = answer {
+                let p = if self.of_costs { 1.0 - p } else { p };
                 let part = Part::of_next(self.counts.answers, self.config.held_out, self.config.split);
                 self.counts.answers += 1;
-                self.answered.push_back(Answered { clips, p, part });
+                self.answered.push_back(Answered { clips, p, part, signs });
             }
         }
         if self.counts.answers == before {
@@ -235,12 +249,31 @@ impl IteratedRewardModel {
         Ok(())
     }
 
+    /// Whether the oracle takes each side of the pairs for unsafe, 1 or −1; 0 where it does not say.
+    fn signs(&mut self, pairs: &[[Clip; 2]], rng: &mut dyn Rng) -> Result<Vec<[f32; 2]>, OracleError> {
+        let shown = |clip: Clip| {
+            let episode = &self.episodes[&clip.episode];
+            let trajectory = episode.window(clip.from, clip.to);
+            Exposure { trajectory, share: trajectory.len() as f64 / episode.len() as f64 }
+        };
+        let all: Vec<Exposure<'_>> = pairs.iter().flatten().map(|&clip| shown(clip)).collect();
+        let verdicts = self.oracle.verdicts(&all, rng)?;
+        let sign = |verdict: Option<bool>| verdict.map_or(0.0, |safe| if safe { -1.0 } else { 1.0 });
+        Ok(verdicts.as_chunks::<2>().0.iter().map(|&[a, b]| [sign(a), sign(b)]).collect())
+    }
+
     fn fit(&mut self, pool: &[u64]) {
         let Self { answered, episodes, model, split, .. } = self;
         let view = |clip: Clip| segment(&episodes[&clip.episode].window(clip.from, clip.to));
         let comparisons = |part: Part| -> Vec<Comparison<'_>> {
             let those = answered.iter().filter(|a| a.part == part);
-            those.map(|a| Comparison { a: view(a.clips[0]), b: view(a.clips[1]), p: a.p }).collect()
+            let one = |&Answered { clips: [a, b], p, signs, .. }: &Answered| Comparison {
+                a: view(a),
+                b: view(b),
+                p,
+                signs,
+            };
+            those.map(one).collect()
         };
         let trained = comparisons(Part::Train);
         if trained.is_empty() {
@@ -374,6 +407,9 @@ impl Scorer for IteratedRewardModel {
             split.save(&mut model);
         }
         model.tensors.insert("answered".into(), rows.collect());
+        if self.of_costs {
+            model.tensors.insert("signs".into(), self.answered.iter().flat_map(|a| a.signs).collect());
+        }
         model.counters.extend(self.counts.named().map(|(name, count)| (name.to_string(), *count)));
         model.score_stats = self.stats.clone();
         Ok(ScorerState {
@@ -397,6 +433,10 @@ impl Scorer for IteratedRewardModel {
         let rows = model.tensors.get("answered").ok_or("it has no `answered`")?;
         let answered = |row| Answered::of_row(row, &state.queue);
         self.answered = rows.chunks(answers::ROW).map(answered).collect::<Result<_, _>>()?;
+        if self.of_costs {
+            let signs = model.tensor("signs", 2 * self.answered.len())?;
+            self.answered.iter_mut().zip(signs.as_chunks::<2>().0).for_each(|(a, signs)| a.signs = *signs);
+        }
         self.oracle.restore(state.queries);
         self.stats = model.score_stats;
         self.episodes = (0..).zip(state.queue).collect();

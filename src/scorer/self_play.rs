@@ -95,6 +95,11 @@ impl SelfPlay {
         Self { oracle, opponents, placement, window, optimistic: false, given: false, queue: VecDeque::new() }
     }
 
+    /// Who is asked.
+    pub(crate) fn oracle(&mut self) -> &mut Counted {
+        &mut self.oracle
+    }
+
     /// With optimism or without; it is for opponents of the same iteration.
     #[must_use]
     pub fn optimistic(mut self, optimistic: bool) -> Self {

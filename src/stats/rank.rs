@@ -1,20 +1,17 @@
 //! Shares and ranks: intervals of a share, correlation of two rankings.
 
-use super::Interval;
+use super::{Interval, Z975};
 
-/// The normal quantile of a two-sided 95 % interval.
-const Z: f64 = 1.959_963_985;
-
-/// The 95 % score interval of a share, `hits` of `n` (Wilson 1927); the whole of [0, 1] of nothing.
+/// The 95 % score interval of a share, `hits` of `n`, a tie half a hit (Wilson 1927; Brown, Cai & DasGupta 2001, equation 4); the whole of [0, 1] of nothing.
 ///
 /// It has no width of zero at 0 and at 1, where few draws say little.
-pub fn wilson(hits: u64, n: u64) -> Interval {
-    if n == 0 {
+pub fn wilson(hits: f64, n: f64) -> Interval {
+    if n <= 0.0 {
         return Interval { low: 0.0, high: 1.0 };
     }
-    let (n, p) = (n as f64, hits as f64 / n as f64);
-    let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let (p, z2) = (hits / n, Z975 * Z975);
+    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z975 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     // What rounding leaves beyond the share itself.
     Interval { low: (middle - half).clamp(0.0, p), high: (middle + half).clamp(p, 1.0) }
 }
@@ -54,12 +51,12 @@ mod tests {
     #[test]
     fn a_share_by_hand() {
         // 8 of 10: middle (0.8 + 3.8415/20) / 1.38415 = 0.7167, half 1.95996/1.38415 √(.016 + .0096036) = 0.2266.
-        let of = wilson(8, 10);
+        let of = wilson(8.0, 10.0);
         assert!((of.low - 0.4902).abs() < 1e-4 && (of.high - 0.9433).abs() < 1e-4, "{of:?}");
-        let all = wilson(20, 20);
+        let all = wilson(20.0, 20.0);
         // n / (n + z²) = 20 / 23.8415
         assert!((all.low - 0.8389).abs() < 1e-4 && all.high == 1.0, "{all:?}");
-        assert_eq!(wilson(0, 0), Interval { low: 0.0, high: 1.0 });
+        assert_eq!(wilson(0.0, 0.0), Interval { low: 0.0, high: 1.0 });
     }
 
     #[test]

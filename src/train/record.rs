@@ -70,6 +70,25 @@ pub struct Record {
     /// The round of iterated RLHF, from 1; 0 where there are none.
     #[serde(default)]
     pub rlhf_round: u64,
+    /// Mean total cost, by the task, of this iteration's trajectories.
+    #[serde(default)]
+    pub cost_mean: f64,
+    /// With a safety oracle: share of these trajectories that are unsafe, by its verdicts, by the cost model or by the
+    /// task's own cost, as the scorer has it; empty where none was judged.
+    #[serde(default)]
+    pub unsafe_share: Option<f64>,
+    /// Likewise: λ, the weight of the costs' advantages in this iteration's update.
+    #[serde(default)]
+    pub multiplier: Option<f64>,
+    /// Comparisons asked of the safety oracle so far.
+    #[serde(default)]
+    pub safety_queries: u64,
+    /// Verdicts on single trajectories or segments asked of it so far.
+    #[serde(default)]
+    pub safety_verdicts: u64,
+    /// The cost model's loss, in nats a comparison with its two verdicts; empty in an iteration without a fit.
+    #[serde(default)]
+    pub cost_loss: Option<f32>,
 }
 
 /// Wall-clock seconds of an iteration's phases.
@@ -126,6 +145,18 @@ pub struct Summary {
     /// Where the oracle puts a constraint above all else: the share of evaluation episodes that keep to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constraint_kept: Option<f64>,
+    /// Where there is a safety oracle: mean total cost, by the task, over the evaluation episodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_cost_mean: Option<f64>,
+    /// Likewise: half width of its 95 % interval (Student's t over episodes).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_cost_ci95: Option<f64>,
+    /// Likewise: share of the evaluation episodes that the oracle takes for unsafe, of those that it judges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_unsafe_share: Option<f64>,
+    /// Comparisons and verdicts asked of the safety oracle in training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety_queries: Option<u64>,
     /// The program's commit, as far as it knows; see [`COMMIT`](crate::run::COMMIT).
     #[serde(default)]
     pub commit: Option<String>,

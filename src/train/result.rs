@@ -5,8 +5,11 @@ use spo_envs::EnvError;
 use super::{ModelCounts, Summary, TrainError, Trainer};
 use crate::config::TrainedResult;
 use crate::game::PreferenceMatrix;
+use crate::oracle::Oracle;
 use crate::policy::{Acting, Head, Policy};
+use crate::random::{Stream, stream};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use crate::safety;
 use crate::scorer::{Batch, ModelReport};
 use crate::stats;
 
@@ -66,10 +69,21 @@ impl Trainer {
         Ok(vec![candidates.swap_remove(best)])
     }
 
+    /// The share of evaluation episodes that a judge takes for unsafe; nothing of it is counted.
+    fn share_unsafe(
+        &self,
+        mut judge: Box<dyn Oracle>,
+        evaluated: &Rollout,
+    ) -> Result<Option<f64>, TrainError> {
+        judge.prepare((self.factory)()?.spec(), &self.notes)?;
+        let mut rng = stream(self.config.seed, Stream("oracle"), Batch::VALIDATION, 0);
+        Ok(safety::share_unsafe(&judge.verdicts(&safety::whole(&evaluated.episodes), &mut rng)?))
+    }
+
     /// Evaluates a result and sums the run up.
     ///
     /// # Errors
-    /// [`TrainError::Env`].
+    /// [`TrainError`] of the task or, where there is a safety oracle, of that.
     pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
         let request = evaluation(result, self.config.seed, self.config.eval_episodes, Acting::Mode);
         let evaluated = rollout::collect(result, &self.factory, &request)?;
@@ -78,6 +92,10 @@ impl Trainer {
             let kept = evaluated.episodes.iter().filter(|e| constraint.keeps(e.trajectory())).count();
             kept as f64 / evaluated.episodes.len() as f64
         });
+        let costs = evaluated.total_costs();
+        let judge = self.config.safety_judge()?;
+        let judged = judge.is_some();
+        let unsafe_share = judge.map(|judge| self.share_unsafe(judge, &evaluated)).transpose()?.flatten();
         let solved = self.game.as_ref().and_then(|game| against_the_game(game, result));
         Ok(Summary {
             eval_return_mean: stats::mean(&returns),
@@ -99,6 +117,13 @@ impl Trainer {
             minimax_distance: solved.map(|(distance, _)| distance),
             exploitability: solved.map(|(_, exploitability)| exploitability),
             constraint_kept: kept,
+            eval_cost_mean: judged.then(|| stats::mean(&costs)),
+            eval_cost_ci95: judged.then(|| stats::ci95(&costs)),
+            eval_unsafe_share: unsafe_share,
+            safety_queries: self.safety.as_ref().map(|safety| {
+                let queries = safety.queries();
+                queries.asked + queries.verdicts
+            }),
             commit: crate::run::COMMIT.map(String::from),
             notes: self.notes.counts(),
         })

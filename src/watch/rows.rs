@@ -66,6 +66,10 @@ pub struct Columns {
     pub kl: Vec<f64>,
     /// Share of held-out comparisons that the reward model predicts right; `null` in iterations without a fit.
     pub accuracy: Vec<Option<f64>>,
+    /// Mean total cost.
+    pub cost: Vec<f64>,
+    /// λ, of a run with a safety oracle; else `null`.
+    pub multiplier: Vec<Option<f64>>,
 }
 
 impl Columns {
@@ -78,6 +82,8 @@ impl Columns {
         self.entropy.push(short(r.entropy.into()));
         self.kl.push(short(r.approx_kl.into()));
         self.accuracy.push(r.reward_accuracy.map(|a| short(a.into())));
+        self.cost.push(short(r.cost_mean));
+        self.multiplier.push(r.multiplier.map(short));
     }
 }
 

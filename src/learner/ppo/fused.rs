@@ -1,6 +1,6 @@
 //! The update on the host: forward, loss, backward and Adam in fused loops over buffers that are never given back.
 //!
-//! A minibatch is cut into blocks of rows, and actor and critic are apart: each (network, block) is a task with a
+//! A minibatch is cut into blocks of rows, and actor and critics are apart: each (network, block) is a task with a
 //! gradient of its own. Tasks run on as many threads as there are, and their gradients are added in order, so the
 //! result does not depend on the number of threads.
 
@@ -34,7 +34,8 @@ pub(super) struct FusedEngine {
 /// One network on one block of rows, and its buffers.
 #[derive(Default)]
 struct Task {
-    critic: bool,
+    /// 0 the actor, then the critics.
+    network: usize,
     rows: Range<usize>,
     tape: Tape,
     obs: Vec<f32>,
@@ -63,12 +64,12 @@ impl FusedEngine {
     fn differentiate(&mut self, columns: &Columns, order: &[usize]) -> Figures {
         let Self { objective, params, gradient, tasks, .. } = self;
         let (objective, params) = (&*objective, &params[..]);
-        let networks = 1 + usize::from(objective.critic.is_some());
+        let networks = 1 + objective.critics;
         let blocks = order.len().div_ceil(BLOCK);
         tasks.resize_with(networks * blocks, Task::default);
         for (at, task) in tasks.iter_mut().enumerate() {
             let from = at / networks * BLOCK;
-            (task.critic, task.rows) = (at % networks == 1, from..(from + BLOCK).min(order.len()));
+            (task.network, task.rows) = (at % networks, from..(from + BLOCK).min(order.len()));
         }
         let shared = order.len() * params.len() >= WORTH_SHARING;
         let regression = (objective.policy_loss != PolicyLoss::Ppo).then(|| {
@@ -79,8 +80,7 @@ impl FusedEngine {
         gradient.fill(0.0);
         let mut figures = [0.0; FIGURES];
         for task in tasks {
-            let from = if task.critic { objective.actor_params() } else { 0 };
-            gradient[from..].iter_mut().zip(&task.gradient).for_each(|(sum, g)| *sum += g);
+            gradient[task.weights(objective)].iter_mut().zip(&task.gradient).for_each(|(sum, g)| *sum += g);
             figures.iter_mut().zip(task.figures).for_each(|(sum, f)| *sum += f);
         }
         figures.iter_mut().for_each(|f| *f /= order.len() as f32);
@@ -133,6 +133,14 @@ fn regress(objective: &Objective, columns: &Columns, order: &[usize], tasks: &mu
 }
 
 impl Task {
+    /// Those of its network.
+    fn weights(&self, objective: &Objective) -> Range<usize> {
+        match self.network {
+            0 => 0..objective.actor_params(),
+            critic => objective.critic_weights(critic - 1),
+        }
+    }
+
     /// What the policy makes of the rows: their log ratios, and its outputs as they are differentiated.
     fn measure(&mut self, objective: &Objective, params: &[f32], columns: &Columns, order: &[usize]) {
         self.gather(objective, columns, order);
@@ -150,18 +158,18 @@ impl Task {
 
     /// The loss and its gradient on the rows; of a regression, after [`measure`](Self::measure).
     fn run(&mut self, objective: &Objective, params: &[f32], columns: &Columns, order: &[usize]) {
-        let (actor, critic) = params.split_at(objective.actor_params());
         let rows = &order[self.rows.clone()];
         let measured = objective.policy_loss != PolicyLoss::Ppo;
         if !measured {
             self.gather(objective, columns, order);
         }
-        let own = if self.critic { critic } else { actor };
+        let own = &params[self.weights(objective)];
         self.gradient.clear();
         self.gradient.resize(own.len(), 0.0);
         match &objective.critic {
-            Some(mlp) if self.critic => {
-                self.value_loss(mlp, own, objective.value_weight / order.len() as f32, columns, rows);
+            Some(mlp) if self.network > 0 => {
+                let targets = &columns.targets[self.network - 1];
+                self.value_loss(mlp, own, objective.value_weight / order.len() as f32, targets, rows);
             }
             _ => {
                 let weight = 1.0 / order.len() as f32;
@@ -175,11 +183,11 @@ impl Task {
     }
 
     /// c_v ½ (V − target)², `weight` = c_v / minibatch.
-    fn value_loss(&mut self, mlp: &Mlp, params: &[f32], weight: f32, columns: &Columns, rows: &[usize]) {
+    fn value_loss(&mut self, mlp: &Mlp, params: &[f32], weight: f32, targets: &[f32], rows: &[usize]) {
         let values = mlp.forward(params, &self.obs, &mut self.tape);
         self.d_output.clear();
         for (v, &i) in values.iter().zip(rows) {
-            let error = v - columns.targets[i];
+            let error = v - targets[i];
             self.figures[1] += 0.5 * error * error;
             self.d_output.push(weight * error);
         }

@@ -1,5 +1,7 @@
 //! What an update minimises, and who does the arithmetic.
 
+use std::ops::Range;
+
 use super::regression::{PolicyLoss, Trajectories};
 use crate::mlp::Mlp;
 use crate::policy::{Head, Policy};
@@ -15,12 +17,15 @@ pub(super) const LOG_SQRT_2PI: f32 = 0.918_938_5;
 /// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9), or with one
 /// of the other policy losses in place of its first term.
 ///
-/// Weights are one flat vector `[actor | log_std | critic]`.
+/// Weights are one flat vector `[actor | log_std | critics]`.
 #[derive(Clone, Debug)]
 pub(super) struct Objective {
     pub actor: Mlp,
     pub head: Head,
+    /// Of one or two critics, a signal each: the scores, and their costs. Both losses have the weight c_v.
     pub critic: Option<Mlp>,
+    /// How many.
+    pub critics: usize,
     pub policy_loss: PolicyLoss,
     /// η, of a regression.
     pub eta: f32,
@@ -35,14 +40,21 @@ pub(super) struct Objective {
 }
 
 impl Objective {
-    /// Number of actor weights, log standard deviations included; the critic's stand behind them.
+    /// Number of actor weights, log standard deviations included; the critics' stand behind them.
     pub fn actor_params(&self) -> usize {
         self.actor.params() + Policy::log_stds(self.head, self.actor.outputs())
     }
 
     /// Number of all weights.
     pub fn params(&self) -> usize {
-        self.actor_params() + self.critic.as_ref().map_or(0, Mlp::params)
+        self.critic_weights(self.critics).start
+    }
+
+    /// Where the weights of a critic stand, from 0.
+    pub fn critic_weights(&self, place: usize) -> Range<usize> {
+        let each = self.critic.as_ref().map_or(0, Mlp::params);
+        let start = self.actor_params() + place * each;
+        start..start + each
     }
 
     /// L from a minibatch's figures.
@@ -62,8 +74,8 @@ pub(super) struct Columns {
     pub log_probs: Vec<f32>,
     /// `[N]`
     pub advantages: Vec<f32>,
-    /// The critic's targets, `[N]`.
-    pub targets: Vec<f32>,
+    /// The targets of each critic, `[N]`.
+    pub targets: Vec<Vec<f32>>,
     /// Of a regression; empty without one.
     pub trajectories: Trajectories,
 }
@@ -71,7 +83,7 @@ pub(super) struct Columns {
 /// How many [`Figures`] there are.
 pub(super) const FIGURES: usize = 6;
 
-/// Policy loss, value loss, entropy, KL, clip fraction (means over a minibatch), gradient norm before clipping.
+/// Policy loss, value loss (of two critics the sum), entropy, KL, clip fraction (means over a minibatch), gradient norm before clipping.
 pub(super) type Figures = [f32; FIGURES];
 
 /// Adam's moments; empty before the first step.

@@ -1,6 +1,6 @@
 //! The update on Burn tensors: the reference, and the way to a GPU.
 //!
-//! All weights are one flat tensor, `[actor | log_std | critic]`, and layers are slices of it. So the global
+//! All weights are one flat tensor, `[actor | log_std | critics]`, and layers are slices of it. So the global
 //! gradient norm is the norm of one tensor, Adam has one state, every device starts from the same host numbers,
 //! and there is one place, `step`, where gradients are final.
 
@@ -29,7 +29,8 @@ struct Rows {
     latents: Tensor<2>,
     log_probs: Tensor<1>,
     advantages: Tensor<1>,
-    targets: Tensor<1>,
+    /// Of each critic.
+    targets: Vec<Tensor<1>>,
     /// Of a regression.
     trajectories: Option<Totals>,
 }
@@ -99,16 +100,14 @@ impl TensorEngine {
             }
         };
         let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_bonus);
-        let value_loss = match &config.critic {
-            None => policy_loss.clone().detach().mul_scalar(0.0),
-            Some(critic) => {
-                let values: Tensor<1> =
-                    forward(critic, params, config.actor_params(), rows.obs).squeeze_dim(1);
-                let half_mse = (values - rows.targets).square().mean().mul_scalar(0.5);
-                loss = loss + half_mse.clone().mul_scalar(config.value_weight);
-                half_mse
-            }
-        };
+        let mut value_loss = policy_loss.clone().detach().mul_scalar(0.0);
+        for (place, (critic, targets)) in config.critic.iter().cycle().zip(rows.targets).enumerate() {
+            let offset = config.critic_weights(place).start;
+            let values: Tensor<1> = forward(critic, params, offset, rows.obs.clone()).squeeze_dim(1);
+            let half_mse = (values - targets).square().mean().mul_scalar(0.5);
+            loss = loss + half_mse.clone().mul_scalar(config.value_weight);
+            value_loss = value_loss + half_mse;
+        }
         let (ratio, log_ratio) = (ratio.detach(), log_ratio.detach());
         let approx_kl = (ratio.clone().sub_scalar(1.0) - log_ratio).mean();
         let clip_fraction = ratio.sub_scalar(1.0).abs().greater_elem(config.clip).float().mean();
@@ -136,7 +135,7 @@ impl TensorEngine {
             latents: matrix(&columns.latents, latent_dim),
             log_probs: vector(&columns.log_probs),
             advantages: vector(&columns.advantages),
-            targets: vector(&columns.targets),
+            targets: columns.targets.iter().map(|targets| vector(targets)).collect(),
             trajectories: (self.objective.policy_loss != PolicyLoss::Ppo).then(|| {
                 let (members, places) = columns.trajectories.within(order);
                 let mut sums = vec![0.0; members.len() * order.len()];

@@ -1,15 +1,20 @@
 //! The loss against finite differences, the engines against each other, the update against its promises.
 
 use super::*;
+use crate::learner::Costs;
 use rand::RngExt;
 use spo_envs::ActionSpace;
 
 const HEADS: [Head; 2] = [Head::ClippedGaussian, Head::Categorical];
 
-/// Every head with every loss.
-fn cases() -> impl Iterator<Item = (Head, PolicyLoss)> {
+/// Every head with every loss, PPO's without costs and with them.
+fn cases() -> impl Iterator<Item = (Head, PpoConfig)> {
     let losses = [PolicyLoss::Ppo, PolicyLoss::Sppo, PolicyLoss::Rebel];
-    HEADS.into_iter().flat_map(move |head| losses.map(|loss| (head, loss)))
+    HEADS.into_iter().flat_map(move |head| {
+        let alone = losses.map(|loss| with_loss(head, loss));
+        let safe = PpoConfig { costs: true, ..config(head) };
+        alone.into_iter().chain([safe]).map(move |config| (head, config))
+    })
 }
 
 fn config(head: Head) -> PpoConfig {
@@ -61,7 +66,8 @@ fn columns(head: Head, rows: usize) -> Columns {
     // Ratios on both sides of the clip range.
     let log_probs =
         draw(rows).iter().map(|x| x * 0.5 - if head == Head::Categorical { 1.1 } else { 2.5 }).collect();
-    let (obs, advantages, targets) = (draw(3 * rows), draw(rows), draw(rows));
+    let (obs, advantages) = (draw(3 * rows), draw(rows));
+    let targets = vec![draw(rows), draw(rows)];
     // Trajectories of 3 and 1 steps in turn, two from each state; their win proportions are of either sign about ½.
     let of_row: Vec<usize> = (0..rows).map(|row| row / 4 * 2 + usize::from(row % 4 == 3)).collect();
     let scores = draw(rows / 2).iter().map(|x| 0.5 + 0.5 * x).collect();
@@ -75,8 +81,10 @@ fn order(rows: usize) -> Vec<usize> {
 
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
-    for ((head, loss), device) in cases().flat_map(|case| devices().into_iter().map(move |d| (case, d))) {
-        let mut ppo = learner_of(with_loss(head, loss), device);
+    let on_each = |case: (Head, PpoConfig)| devices().into_iter().map(move |d| (case.clone(), d));
+    for ((head, config), device) in cases().flat_map(on_each) {
+        let (loss, costs) = (config.policy_loss, config.costs);
+        let mut ppo = learner_of(config, device);
         let columns = columns(head, 16);
         let at = ppo.engine.params();
         let gradient = ppo.engine.loss_and_gradient(&columns, &order(16)).1;
@@ -99,7 +107,7 @@ fn the_gradient_is_that_of_finite_differences() {
             let error = (difference - f64::from(gradient[i])).abs();
             assert!(
                 error < 2e-3 * f64::from(norm).max(1.0),
-                "{head:?}, {loss:?}, weight {i}: {difference} against {}",
+                "{head:?}, {loss:?}, costs: {costs}, weight {i}: {difference} against {}",
                 gradient[i]
             );
         }
@@ -110,9 +118,9 @@ fn the_gradient_is_that_of_finite_differences() {
 #[test]
 fn the_host_loops_and_burn_give_one_loss_and_one_gradient() {
     // 700 rows are three blocks of the host's.
-    for (head, loss) in cases() {
-        let columns = columns(head, 700);
-        let mut learners = devices().into_iter().map(|device| learner_of(with_loss(head, loss), device));
+    for (head, config) in cases() {
+        let (loss, columns) = (config.policy_loss, columns(head, 700));
+        let mut learners = devices().into_iter().map(|device| learner_of(config.clone(), device));
         let (mut ours, mut burn) = (learners.next().unwrap(), learners.next().unwrap());
         let ((a, x), (b, y)) = (
             ours.engine.loss_and_gradient(&columns, &order(700)),
@@ -185,6 +193,69 @@ fn the_number_of_threads_changes_no_bit() {
     assert_eq!(with(1), with(3));
 }
 
+/// Two episodes of one step each from one state, both at the same observation.
+fn pair<'a>(columns: &'a Columns, costs: Option<Costs<'a>>) -> Steps<'a> {
+    let experience = |at: usize| Experience {
+        obs: &columns.obs[..3],
+        final_obs: &[0.0; 3],
+        latents: &columns.latents[2 * at..2 * at + 2],
+        log_probs: &columns.log_probs[at..at + 1],
+        terminated: true,
+    };
+    Steps { episodes: vec![experience(0), experience(1)], per_state: 2, costs }
+}
+
+#[test]
+fn advantages_are_those_of_the_scores_less_those_of_the_costs() {
+    let some = columns(Head::ClippedGaussian, 4);
+    for baseline in [Baseline::Group, Baseline::Critic] {
+        let config = PpoConfig { baseline, costs: true, ..config(Head::ClippedGaussian) };
+        let ppo = learner_of(config, Device::Cpu);
+        let of = |costs: [f32; 2]| {
+            let costs = Costs { scores: &costs, multiplier: 3.0 };
+            ppo.columns(&pair(&some, Some(costs)), &[1.0, 0.0])
+        };
+        // At equal states the advantages differ as the scores do: ±1 at unit spread. The first is better and costs more:
+        // (1 − 3) / 4; costs less: (1 + 3) / 4; the same: ¼, whatever the critic makes of the costs.
+        for (costs, expected) in [([5.0, 2.0], -0.5), ([2.0, 5.0], 1.0), ([2.0, 2.0], 0.25)] {
+            let columns = of(costs);
+            let a = &columns.advantages;
+            assert!((a[0] - expected).abs() < 1e-4 && (a[1] + expected).abs() < 1e-4, "{baseline:?}: {a:?}");
+            if baseline == Baseline::Critic {
+                // Terminated after a step: the targets are what was given.
+                let near =
+                    |t: &[f32], given: [f32; 2]| t.iter().zip(given).all(|(t, g)| (t - g).abs() < 1e-5);
+                assert!(near(&columns.targets[0], [1.0, 0.0]) && near(&columns.targets[1], costs));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_learner_with_costs_goes_on_and_takes_no_state_without_them() {
+    let with_costs = || {
+        let config = PpoConfig { costs: true, normalize_scores: true, ..config(Head::ClippedGaussian) };
+        learner_of(config, Device::Cpu)
+    };
+    let some = columns(Head::ClippedGaussian, 4);
+    let costs = Costs { scores: &[30.0, 10.0], multiplier: 0.5 };
+    let update = |ppo: &mut Ppo, iteration: u64| {
+        ppo.update(&pair(&some, Some(costs)), &[1.0, 0.0], Moment { seed: 0, iteration, progress: 0.0 })
+    };
+    let (mut ppo, mut copy) = (with_costs(), with_costs());
+    update(&mut ppo, 0);
+    // Means of each signal's own: (1 + 0) / 2, (30 + 10) / 2.
+    assert_eq!(ppo.score_stats.mean, [0.5, 20.0]);
+    copy.load(&ppo.save()).unwrap();
+    assert_eq!(update(&mut ppo, 1), update(&mut copy, 1));
+    assert_eq!(ppo.save(), copy.save());
+    let alone = learner(Head::ClippedGaussian, Device::Cpu);
+    assert!(copy.load(&alone.save()).unwrap_err().contains("`params` has"));
+    let mut foreign = ppo.save();
+    foreign.score_stats = Normalizer::identity(1);
+    assert!(copy.load(&foreign).unwrap_err().contains("scores with costs"));
+}
+
 #[test]
 fn a_target_kl_stops_the_epochs() {
     let mut ppo = learner(Head::ClippedGaussian, Device::Cpu);
@@ -197,8 +268,8 @@ fn a_target_kl_stops_the_epochs() {
         log_probs: &columns.log_probs,
         terminated: false,
     };
-    let steps = Steps { episodes: vec![episode], per_state: 1 };
-    let losses = ppo.update(&steps, &columns.targets, Moment { seed: 0, iteration: 0, progress: 0.0 });
+    let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
+    let losses = ppo.update(&steps, &columns.targets[0], Moment { seed: 0, iteration: 0, progress: 0.0 });
     assert_eq!(losses.epochs, 1.0);
     assert!(losses.approx_kl > 1e-4);
 }

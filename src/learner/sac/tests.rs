@@ -42,7 +42,7 @@ impl Made {
             log_probs: &self.scores,
             terminated: iteration.is_multiple_of(2),
         };
-        let steps = Steps { episodes: vec![episode], per_state: 1 };
+        let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
         sac.update(&steps, &self.scores, Moment { seed: 0, iteration, progress: 0.0 })
     }
 }

@@ -7,8 +7,11 @@ use crate::rollout::Episode;
 #[derive(Clone, Copy)]
 pub(super) struct Answered {
     pub clips: [Clip; 2],
+    /// That the first is better or, of a cost model, the less safe.
     pub p: f32,
     pub part: Part,
+    /// Of a cost model: whether each is unsafe, 1 or −1; 0 where that is not known. They are no part of the row.
+    pub signs: [f32; 2],
 }
 
 /// What an answer is for.
@@ -64,7 +67,7 @@ impl Answered {
         };
         match (row, clip(0), clip(3)) {
             (&[.., p, part], Ok(a), Ok(b)) if row.len() == ROW => match Part::ALL.get(part as usize) {
-                Some(&part) => Ok(Self { clips: [a, b], p, part }),
+                Some(&part) => Ok(Self { clips: [a, b], p, part, signs: [0.0; 2] }),
                 None => Err("`answered` has a part that is not known".into()),
             },
             (_, Err(why), _) | (_, _, Err(why)) => Err(why),

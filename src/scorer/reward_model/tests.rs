@@ -17,6 +17,7 @@ fn model() -> RewardConfig {
         ensemble: 3,
         output: Output::Linear,
         clip: 0.0,
+        regularization: 0.0,
         normalize: true,
         learning_rate: 3e-3,
         minibatch: 16,
@@ -311,4 +312,51 @@ fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
     let mut state = halves.save().unwrap();
     state.model.as_mut().unwrap().tensors.remove("other.levels");
     assert!(fresh().load(state).unwrap_err().contains("levels"));
+}
+
+/// Costs are the rewards' negatives, and at most 4 of them are safe.
+struct Frugal;
+
+impl Oracle for Frugal {
+    fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn rand::Rng) -> Result<Vec<Answer>, OracleError> {
+        Ok(pairs.iter().map(|pair| Answer::Prefer(by_return(pair.a, pair.b))).collect())
+    }
+
+    fn verdicts(
+        &mut self,
+        shown: &[crate::oracle::Exposure<'_>],
+        _: &mut dyn rand::Rng,
+    ) -> Result<Vec<Option<bool>>, OracleError> {
+        Ok(shown.iter().map(|e| Some(-e.trajectory.task_return() <= 4.0 * e.share)).collect())
+    }
+}
+
+#[test]
+fn a_cost_model_is_asked_for_verdicts_and_goes_on() {
+    let fresh = || scorer(Frugal, QueryConfig { standardize: false, ..config() }, None).of_costs();
+    let (mut whole, mut halves) = (fresh(), fresh());
+    for iteration in 0..6 {
+        assert_eq!(score(&mut whole, iteration), score(&mut halves, iteration), "{iteration}");
+        let state = halves.save().unwrap();
+        halves = fresh();
+        halves.load(state).unwrap();
+    }
+    let queries = halves.queries();
+    assert_eq!((queries.asked, queries.verdicts), (240, 480), "of both sides of every pair");
+    // A longer return costs less; of 8 steps, 4 is the limit.
+    let unseen = rollout(99);
+    let batch = Batch { rollout: &unseen, seed: 0, iteration: Batch::VALIDATION };
+    let costs = whole.score(&batch).unwrap();
+    let (mut right, mut rest) = (0, &costs[..]);
+    for e in &unseen.episodes {
+        let (own, tail) = rest.split_at(e.len());
+        rest = tail;
+        let allowed = 4.0 * e.len() as f64 / 8.0;
+        right += usize::from((own.iter().sum::<f32>() > 0.0) == (-e.trajectory().task_return() > allowed));
+    }
+    assert!(right >= 3, "{right} of 4: {costs:?}");
+    // Without its signs it is no cost model's.
+    let mut state = halves.save().unwrap();
+    state.model.as_mut().unwrap().tensors.remove("signs");
+    assert!(fresh().load(state).unwrap_err().contains("it has no `signs`"));
 }

@@ -23,6 +23,8 @@ let along = localStorage.getItem("along") === "queries" ? "queries" : "steps";
 
 const FIGURES = [
   { title: "Task return", column: "task_return", band: "deviation", main: true, note: "band: one standard deviation" },
+  { title: "Cost", column: "cost" },
+  { title: "Multiplier", column: "multiplier" },
   { title: "Win-rate spread", column: "spread", of: (run) => run.news.scorer === "self_play" },
   { title: "Reward accuracy", column: "accuracy", of: (run) => run.columns.accuracy.some((a) => a !== null) },
   { title: "Entropy (nats)", column: "entropy" },
@@ -202,7 +204,7 @@ function takeIn(all) {
   replays.choose(runs);
 }
 
-const empty = () => ({ steps: [], queries: [], task_return: [], deviation: [], spread: [], entropy: [], kl: [], accuracy: [] });
+const empty = () => ({ steps: [], queries: [], task_return: [], deviation: [], spread: [], entropy: [], kl: [], accuracy: [], cost: [], multiplier: [] });
 
 /** By day or by night. */
 function paint() {
