@@ -53,7 +53,8 @@ pub struct Config {
     /// a last policy that does not circle.
     pub optimism: bool,
     /// Self-play: whether opponents are rolled out apart, from the same states, by the policy that an update on this
-    /// iteration would give, for a last policy that does not circle (extragradient: Korpelevich 1976).
+    /// iteration would give, for a last policy that does not circle (extragradient: Korpelevich 1976). It promises so of
+    /// Hedge's steps, which are `policy_loss = "sppo"`'s; PPO's are none.
     pub extragradient: bool,
     /// Self-play: β, the share of π₀ in the opponents, which are then rolled out apart, from the same states, by
     /// π^{1−β} π₀^{β}; with `kl_penalty` as τ it is Nash-MD (Munos et al. 2024). At 0 opponents are `opponents`.

@@ -195,8 +195,8 @@ fn kills_between_and_within_rounds_leave_no_trace() {
     assert_eq!((of("1,"), of("2,"), of("3,")), (20, 40, 60));
     // The mixture is of the last round's policies.
     let (_, policies) = spo::policy_file::load(&dir.join("whole/policy.safetensors")).unwrap();
-    let metrics = fs::read_to_string(dir.join("whole/metrics.csv")).unwrap();
-    let last_round = metrics.lines().filter(|row| row.ends_with(",3")).count();
+    let records = spo::plot::records(&dir.join("whole")).unwrap();
+    let last_round = records.iter().filter(|record| record.rlhf_round == 3).count();
     assert!(policies.len() <= last_round, "{} policies, {last_round} iterations", policies.len());
 }
 

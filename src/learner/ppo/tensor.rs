@@ -101,7 +101,8 @@ impl TensorEngine {
         };
         let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_bonus);
         let mut value_loss = policy_loss.clone().detach().mul_scalar(0.0);
-        for (place, (critic, targets)) in config.critic.iter().cycle().zip(rows.targets).enumerate() {
+        let critics = config.critic.iter().cycle().take(config.critics).zip(rows.targets);
+        for (place, (critic, targets)) in critics.enumerate() {
             let offset = config.critic_weights(place).start;
             let values: Tensor<1> = forward(critic, params, offset, rows.obs.clone()).squeeze_dim(1);
             let half_mse = (values - targets).square().mean().mul_scalar(0.5);
