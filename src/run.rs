@@ -117,6 +117,24 @@ impl Table {
             .map_err(damaged)
     }
 
+    /// Refuses columns of another version, which a row of today's would not go under.
+    fn with_columns_of<T: Serialize + serde::de::DeserializeOwned>(self) -> Result<Self, FileError> {
+        let columns = |csv: &[u8]| csv.split(|&byte| byte == b'\n').next().map(<[u8]>::to_vec);
+        let read = |source| FileError::Read { path: self.path.clone(), source };
+        let Some(row) = self.rows::<T>()?.into_iter().next() else { return Ok(self) };
+        let mut today = csv::Writer::from_writer(Vec::new());
+        today.serialize(row).map_err(|e| read(io::Error::other(e.to_string())))?;
+        let today = today.into_inner().map_err(|e| read(io::Error::other(e.to_string())))?;
+        if columns(&today) == columns(&std::fs::read(&self.path).map_err(read)?) {
+            return Ok(self);
+        }
+        let expected = "current metrics".into();
+        let found =
+            "another version of spo began the run; go on with that one, or start it anew in another folder"
+                .into();
+        Err(FileError::Foreign { path: self.path, expected, found })
+    }
+
     fn sync(&mut self) -> Result<u64, FileError> {
         (self.file.sync_data().and_then(|()| self.file.stream_position()))
             .map_err(|source| FileError::Write { path: self.path.clone(), source })
@@ -274,7 +292,7 @@ impl Run {
         Ok(Self {
             dir: dir.into(),
             trainer,
-            metrics: Table::open(dir.join(files::METRICS), metrics)?,
+            metrics: Table::open(dir.join(files::METRICS), metrics)?.with_columns_of::<Record>()?,
             timings: Table::open(dir.join(files::TIMINGS), timings)?,
             reward_model: logs_model
                 .then(|| Table::open(dir.join(files::REWARD_MODEL), reward_model))

@@ -252,8 +252,15 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
     refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 4 file");
     refused(b"a letter to the editor", "is damaged");
 
-    // Of another network: the configuration was changed under it.
+    // Of another version: a column has another name.
     fs::write(&path, &whole).unwrap();
+    let metrics = fs::read_to_string(dir.join("run/metrics.csv")).unwrap();
+    fs::write(dir.join("run/metrics.csv"), metrics.replacen("cost_loss", "cost_lost", 1)).unwrap();
+    let message = fails(dir, &["train", "--resume", "run"]);
+    assert!(message.contains("metrics.csv is no current metrics file: another version"), "{message}");
+    fs::write(dir.join("run/metrics.csv"), metrics).unwrap();
+
+    // Of another network: the configuration was changed under it.
     let config = fs::read_to_string(dir.join("run/config.toml")).unwrap();
     fs::write(dir.join("run/config.toml"), config.replace("\nhidden = [64, 64]", "\nhidden = [8]")).unwrap();
     assert!(fails(dir, &["train", "--resume", "run"]).contains("config.toml has been changed"));
