@@ -242,13 +242,13 @@ impl Run {
         factory: EnvFactory,
         (oracle, most): (Box<dyn Oracle>, u64),
     ) -> Result<Trainer, TrainError> {
-        // What it began from is past, and may be gone; what it cost is paid.
+        // What it began from is past, and may be gone.
         let (init, device) = (String::new(), crate::device::NAMES[0].into());
-        let config = Config { init, device, budget: 0, log_comparisons: false, ..Self::config_of(dir)? };
+        let config = Config { init, device, log_comparisons: false, ..Self::config_of(dir)? };
         let template = Trainer::new(config.clone(), factory.clone(), nobody(), None)?.policy();
         let checkpoint = Checkpoint::load(&dir.join(files::CHECKPOINT), &template, config.snapshots)?;
         let budget = checkpoint.scorer.queries.asked.saturating_add(most);
-        let mut trainer = Trainer::new(Config { budget, ..config }, factory, oracle, None)?;
+        let mut trainer = Trainer::with_budget(config, factory, oracle, None, Some(budget))?;
         trainer.restore(checkpoint)?;
         Ok(trainer)
     }

@@ -92,8 +92,20 @@ impl Trainer {
     pub fn new(
         config: Config,
         factory: EnvFactory,
+        oracle: Box<dyn Oracle>,
+        logs: Option<Logs<'_>>,
+    ) -> Result<Self, TrainError> {
+        let budget = Some(config.budget).filter(|&b| b > 0);
+        Self::with_budget(config, factory, oracle, logs, budget)
+    }
+
+    /// As [`new`](Self::new), with another budget of the oracle than the configuration's: of one who looks into the run.
+    pub(crate) fn with_budget(
+        config: Config,
+        factory: EnvFactory,
         mut oracle: Box<dyn Oracle>,
         logs: Option<Logs<'_>>,
+        budget: Option<u64>,
     ) -> Result<Self, TrainError> {
         let spec = factory()?.spec().clone();
         config.validate_on(&spec)?;
@@ -115,7 +127,7 @@ impl Trainer {
         }
         let fresh = (config.rlhf_rounds > 0).then(|| learner.save());
         let (game, constraint) = (oracle.game(), oracle.constraint());
-        let mut counted = Counted::new(oracle, Some(config.budget).filter(|&b| b > 0));
+        let mut counted = Counted::new(oracle, budget);
         if let Some(Logs { comparisons: (path, keep), .. }) = logs {
             counted.log_to(path, keep)?;
         }

@@ -188,6 +188,10 @@ fn kills_between_and_within_rounds_leave_no_trace() {
         let policies = |run: &str| spo::policy_file::load(&dir.join(run).join("policy.safetensors")).unwrap();
         assert!(policies("whole") == policies(&out), "{out}");
     }
+    // It can be looked into, and begun from.
+    let ranked = ok(dir, &["eval", "whole", "--best-of", "2", "--episodes", "4", "--json"]);
+    assert!(ranked.contains("\"ranked_by\":\"reward_model\""), "{ranked}");
+    trained(dir, "onwards", "0", &["init=whole", "rlhf_rounds=1", "total_steps=10000"]);
     // A tenth of 200, 400 and 600 answers is held out.
     let rows = fs::read_to_string(dir.join("whole/reward_model.csv")).unwrap();
     assert!(rows.starts_with("round,score_a,score_b,p_a_wins\n"), "{rows}");
