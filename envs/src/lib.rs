@@ -4,7 +4,7 @@
 //! - [`registry`] and [`make`]: the tasks by name; `HalfCheetah-v5@200` is HalfCheetah-v5 with episodes of 200 steps.
 //! - [`Checked`]: a task behind shape checks and its time limit; what a rollout steps.
 //! - [`trace`]: steps a task through a recorded trajectory, to hold it against another simulator.
-//! - [`tasks`]: those in pure Rust.
+//! - [`tasks`]: those in pure Rust; [`dynamics`]: their equations, for a host or a device.
 //! - [`mujoco`]: those of Gymnasium and DM Control, on a library that is opened at run time (feature `mujoco`).
 //!
 //! ```
@@ -22,6 +22,7 @@
 #![deny(unsafe_code)]
 
 mod checked;
+pub mod dynamics;
 mod env;
 mod horizon;
 #[cfg(feature = "mujoco")]
@@ -32,4 +33,4 @@ pub mod trace;
 
 pub use checked::Checked;
 pub use env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
-pub use registry::{Entry, make, registry};
+pub use registry::{Entry, WithDynamics, make, registry, with_dynamics};

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use crate::env::{Env, EnvError};
+use crate::dynamics::{Dynamics, Simulated};
+use crate::env::{Env, EnvError, Spec};
 use crate::horizon::{MOST_STEPS, WithHorizon};
 use crate::tasks::{Acrobot, CartPoleSwingUp, Lqr, MountainCar, Options, Pendulum, Point, Reacher};
 
@@ -19,7 +20,9 @@ pub struct Entry {
 /// How a task is made.
 #[derive(Clone)]
 enum Maker {
-    Closed(fn() -> Box<dyn Env>),
+    /// See [`with_dynamics`].
+    Closed,
+    Options(usize),
     #[cfg(feature = "mujoco")]
     Gym(&'static crate::mujoco::gym::Task),
     #[cfg(feature = "mujoco")]
@@ -35,7 +38,8 @@ impl Entry {
         #[cfg(feature = "mujoco")]
         let failed = crate::mujoco::failed(self.id);
         match self.maker {
-            Maker::Closed(make) => Ok(make()),
+            Maker::Closed => Ok(with_dynamics(self.id, Simulate).expect("its equations are known")),
+            Maker::Options(n) => Ok(Box::new(Options::new(n))),
             #[cfg(feature = "mujoco")]
             Maker::Gym(task) => Ok(Box::new(crate::mujoco::gym::Gym::open(task).map_err(failed)?)),
             #[cfg(feature = "mujoco")]
@@ -45,7 +49,7 @@ impl Entry {
 
     /// Whether it needs MuJoCo's library; see [`EnvError::Mujoco`].
     pub fn needs_mujoco(&self) -> bool {
-        !matches!(self.maker, Maker::Closed(_))
+        !matches!(self.maker, Maker::Closed | Maker::Options(_))
     }
 }
 
@@ -53,47 +57,47 @@ const CLOSED: &[Entry] = &[
     Entry {
         id: "pendulum",
         about: "swing a pendulum up and hold it; Gymnasium's Pendulum-v1",
-        maker: Maker::Closed(|| Box::new(Pendulum::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "mountain_car",
         about: "drive an underpowered car up a hill; Gymnasium's MountainCarContinuous-v0",
-        maker: Maker::Closed(|| Box::new(MountainCar::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "cartpole_swing_up",
         about: "swing a pole up by pushing its cart, and stay near the middle",
-        maker: Maker::Closed(|| Box::new(CartPoleSwingUp::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "acrobot",
         about: "swing a two-link arm's tip above its bar by the elbow's torque",
-        maker: Maker::Closed(|| Box::new(Acrobot::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "reacher",
         about: "bring the tip of a two-link arm to a target in the plane",
-        maker: Maker::Closed(|| Box::new(Reacher::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "point",
         about: "drive a point in the plane outwards; a hazard disc costs; for rings and regions",
-        maker: Maker::Closed(|| Box::new(Point::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "point_goal",
         about: "drive a point in the plane to a goal; a hazard disc on the shortest way costs",
-        maker: Maker::Closed(|| Box::new(Point::to_goal())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "lqr",
         about: "bring a scalar to zero at quadratic cost; the optimal policy is known",
-        maker: Maker::Closed(|| Box::new(Lqr::default())),
+        maker: Maker::Closed,
     },
     Entry {
         id: "options-3",
         about: "choose one of 3 options, once (any options-N): preference games",
-        maker: Maker::Closed(|| Box::new(Options::new(3))),
+        maker: Maker::Options(3),
     },
 ];
 
@@ -114,6 +118,62 @@ pub fn registry() -> &'static [Entry] {
     &ENTRIES
 }
 
+/// What is to be done with a task's equations.
+pub trait WithDynamics {
+    /// What comes of it.
+    type Output;
+
+    /// Does it. `spec` has the horizon that was asked for.
+    fn with<D: Dynamics<S, A, O> + 'static, const S: usize, const A: usize, const O: usize>(
+        self,
+        dynamics: D,
+        spec: Spec,
+    ) -> Self::Output;
+}
+
+/// Makes a task of the host.
+struct Simulate;
+
+impl WithDynamics for Simulate {
+    type Output = Box<dyn Env>;
+
+    fn with<D: Dynamics<S, A, O> + 'static, const S: usize, const A: usize, const O: usize>(
+        self,
+        dynamics: D,
+        _: Spec,
+    ) -> Box<dyn Env> {
+        Box::new(Simulated::new(dynamics))
+    }
+}
+
+/// Hands the equations of the task named `id` to `taker`; `None` where the task is not given by equations.
+pub fn with_dynamics<T: WithDynamics>(id: &str, taker: T) -> Option<T::Output> {
+    let (base, horizon) = horizon_of(id).ok()?;
+    let with = |spec: Spec| match horizon {
+        Some(horizon) => Spec { id: id.into(), horizon, ..spec },
+        None => spec,
+    };
+    Some(match base {
+        "pendulum" | "Pendulum-v1" => taker.with(Pendulum, with(Pendulum.spec())),
+        "mountain_car" | "MountainCarContinuous-v0" => taker.with(MountainCar, with(MountainCar.spec())),
+        "cartpole_swing_up" => taker.with(CartPoleSwingUp, with(CartPoleSwingUp.spec())),
+        "acrobot" => taker.with(Acrobot, with(Acrobot.spec())),
+        "reacher" => taker.with(Reacher, with(Reacher.spec())),
+        "point" => taker.with(Point::default(), with(Point::default().spec())),
+        "point_goal" => taker.with(Point::to_goal(), with(Point::to_goal().spec())),
+        "lqr" => taker.with(Lqr, with(Lqr.spec())),
+        _ => return None,
+    })
+}
+
+/// A name without its `@N`, and N.
+fn horizon_of(id: &str) -> Result<(&str, Option<usize>), EnvError> {
+    let Some((base, steps)) = id.split_once('@') else { return Ok((id, None)) };
+    let horizon = steps.parse().ok().filter(|steps| (1..=MOST_STEPS).contains(steps));
+    let horizon = horizon.ok_or_else(|| EnvError::Horizon { id: id.into(), most: MOST_STEPS })?;
+    Ok((base, Some(horizon)))
+}
+
 /// Makes the task named `id`; Gymnasium's names of the same tasks work too, and `options-N` for N from 2 to 1000.
 ///
 /// `id@N` is the same task with episodes of N steps.
@@ -121,10 +181,12 @@ pub fn registry() -> &'static [Entry] {
 /// # Errors
 /// [`EnvError::Unknown`] with the nearest name, [`EnvError::Horizon`], [`EnvError::Mujoco`].
 pub fn make(id: &str) -> Result<Box<dyn Env>, EnvError> {
-    let Some((base, steps)) = id.split_once('@') else { return make_whole(id) };
-    let horizon = steps.parse().ok().filter(|steps| (1..=MOST_STEPS).contains(steps));
-    let horizon = horizon.ok_or_else(|| EnvError::Horizon { id: id.into(), most: MOST_STEPS })?;
-    Ok(Box::new(WithHorizon::new(make_whole(base)?, horizon)))
+    let (base, horizon) = horizon_of(id)?;
+    let env = make_whole(base)?;
+    Ok(match horizon {
+        Some(horizon) => Box::new(WithHorizon::new(env, horizon)),
+        None => env,
+    })
 }
 
 fn make_whole(id: &str) -> Result<Box<dyn Env>, EnvError> {

@@ -3,10 +3,8 @@
 
 use std::f64::consts::PI;
 
-use rand::{Rng, RngExt};
-
-use super::{rk4, state_of, wrap};
-use crate::env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
+use crate::dynamics::{Draw, Dynamics, Moved, Real, rk4};
+use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const GRAVITY: f64 = 9.8; // m/s²
 const LENGTH: f64 = 1.0; // m, of each link
@@ -20,77 +18,62 @@ const DT: f64 = 0.2; // s
 /// relative. Action: torque at the elbow in N·m, in [−1, 1].
 ///
 /// Reward −1 a step until the tip is a link's length above the bar, which terminates.
-pub struct Acrobot {
-    spec: Spec,
-    /// θ₁, θ₂, θ̇₁, θ̇₂
-    state: [f64; 4],
+pub struct Acrobot;
+
+/// Time derivative of (θ₁, θ₂, θ̇₁, θ̇₂) under a torque in N·m.
+fn derivative<R: Real>([theta1, theta2, dtheta1, dtheta2]: [R; 4], torque: R) -> [R; 4] {
+    let (m, l1, lc, i, g) = (MASS, LENGTH, CENTRE, INERTIA, GRAVITY);
+    let (sin2, cos2) = (theta2.clone().sin(), theta2.clone().cos());
+    let d1 = (cos2.clone() * (2.0 * l1 * lc) + (l1.powi(2) + lc.powi(2))) * m + m * lc.powi(2) + 2.0 * i;
+    let d2 = (cos2 * (l1 * lc) + lc.powi(2)) * m + i;
+    let phi2 = (theta1.clone() + theta2 - PI / 2.0).cos() * (m * lc * g);
+    let phi1 = dtheta2.clone().square() * (-m * l1 * lc) * sin2.clone()
+        - dtheta2.clone() * (2.0 * m * l1 * lc) * dtheta1.clone() * sin2.clone()
+        + (theta1 - PI / 2.0).cos() * ((m * lc + m * l1) * g)
+        + phi2.clone();
+    let ddtheta2 = (torque + d2.clone() / d1.clone() * phi1.clone()
+        - dtheta1.clone().square() * (m * l1 * lc) * sin2
+        - phi2)
+        / (-(d2.clone().square() / d1.clone()) + (m * lc.powi(2) + i));
+    let ddtheta1 = -(d2 * ddtheta2.clone() + phi1) / d1;
+    [dtheta1, dtheta2, ddtheta1, ddtheta2]
 }
 
-impl Default for Acrobot {
-    fn default() -> Self {
-        let spec = Spec {
+impl Dynamics<4, 1, 6> for Acrobot {
+    const STATE: &'static str = "4 finite numbers: two angles (rad), and their rates";
+
+    fn spec(&self) -> Spec {
+        Spec {
             id: "acrobot".into(),
             obs_dim: 6,
             action: ActionSpace::uniform(1, -1.0, 1.0),
             horizon: 500,
             dt: DT as f32,
-        };
-        Self { spec, state: [0.0; 4] }
-    }
-}
-
-/// Time derivative of (θ₁, θ₂, θ̇₁, θ̇₂) under a torque in N·m.
-fn derivative([theta1, theta2, dtheta1, dtheta2]: [f64; 4], torque: f64) -> [f64; 4] {
-    let (m, l1, lc, i, g) = (MASS, LENGTH, CENTRE, INERTIA, GRAVITY);
-    let (sin2, cos2) = theta2.sin_cos();
-    let d1 = m * lc.powi(2) + m * (l1.powi(2) + lc.powi(2) + 2.0 * l1 * lc * cos2) + 2.0 * i;
-    let d2 = m * (lc.powi(2) + l1 * lc * cos2) + i;
-    let phi2 = m * lc * g * (theta1 + theta2 - PI / 2.0).cos();
-    let phi1 = -m * l1 * lc * dtheta2.powi(2) * sin2 - 2.0 * m * l1 * lc * dtheta2 * dtheta1 * sin2
-        + (m * lc + m * l1) * g * (theta1 - PI / 2.0).cos()
-        + phi2;
-    let ddtheta2 = (torque + d2 / d1 * phi1 - m * l1 * lc * dtheta1.powi(2) * sin2 - phi2)
-        / (m * lc.powi(2) + i - d2.powi(2) / d1);
-    let ddtheta1 = -(d2 * ddtheta2 + phi1) / d1;
-    [dtheta1, dtheta2, ddtheta1, ddtheta2]
-}
-
-impl Acrobot {
-    fn observe(&self, obs: &mut [f32]) {
-        let [t1, t2, d1, d2] = self.state;
-        obs.copy_from_slice(&[t1.cos(), t1.sin(), t2.cos(), t2.sin(), d1, d2].map(|v| v as f32));
-    }
-}
-
-impl Env for Acrobot {
-    fn spec(&self) -> &Spec {
-        &self.spec
+        }
     }
 
-    fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
-        self.state = std::array::from_fn(|_| rng.random_range(-0.1..0.1));
-        self.observe(obs);
+    fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; 4] {
+        std::array::from_fn(|_| draw.within(-0.1, 0.1))
     }
 
-    fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
-        self.state = state_of(&self.spec, state, "two angles (rad), and their rates")?;
-        self.observe(obs);
-        Ok(())
+    fn observe<R: Real>(&self, [t1, t2, d1, d2]: &[R; 4]) -> [R; 6] {
+        let turned = |t: &R| [t.clone().cos(), t.clone().sin()];
+        let ([cos1, sin1], [cos2, sin2]) = (turned(t1), turned(t2));
+        [cos1, sin1, cos2, sin2, d1.clone(), d2.clone()]
     }
 
-    fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
-        let torque = f64::from(action[0].clamp(-1.0, 1.0));
-        let [t1, t2, d1, d2] = rk4(self.state, DT, |y| derivative(y, torque));
+    fn step<R: Real>(&self, state: [R; 4], [u]: [R; 1]) -> Moved<R, 4> {
+        let torque = u.clamp(-1.0, 1.0);
+        let [t1, t2, d1, d2] = rk4(state, DT, |y| derivative(y, torque.clone()));
         let [max1, max2] = MAX_SPEED;
-        self.state = [wrap(t1), wrap(t2), d1.clamp(-max1, max1), d2.clamp(-max2, max2)];
-        self.observe(obs);
-        let [t1, t2, ..] = self.state;
-        let terminated = -t1.cos() - (t1 + t2).cos() > 1.0;
-        Step { reward: if terminated { 0.0 } else { -1.0 }, terminated, ..Step::default() }
+        let (t1, t2) = (t1.wrap(), t2.wrap());
+        let height = -t1.clone().cos() - (t1.clone() + t2.clone()).cos();
+        let terminated = height.above(1.0);
+        let state = [t1, t2, d1.clamp(-max1, max1), d2.clamp(-max2, max2)];
+        Moved { state, reward: terminated.clone() - 1.0, cost: None, terminated: Some(terminated) }
     }
 
-    fn frame(&self) -> Frame {
-        let [t1, t2, ..] = self.state;
+    fn frame(&self, &[t1, t2, ..]: &[f64; 4]) -> Frame {
         let elbow = [t1.sin() as f32, -t1.cos() as f32];
         let tip = [elbow[0] + (t1 + t2).sin() as f32, elbow[1] - (t1 + t2).cos() as f32];
         Frame {

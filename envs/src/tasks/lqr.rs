@@ -1,31 +1,12 @@
 //! A scalar linear-quadratic regulator: the task whose optimal policy is known.
 
-use rand::{Rng, RngExt};
-
-use super::state_of;
-use crate::env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
+use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const HORIZON: usize = 10;
 
 /// x' = x + u, reward −(x² + u²), 10 steps, x₀ uniform in [−1, 1]. Observation: x, and the share of steps left.
-pub struct Lqr {
-    spec: Spec,
-    x: f64,
-    steps_left: usize,
-}
-
-impl Default for Lqr {
-    fn default() -> Self {
-        let spec = Spec {
-            id: "lqr".into(),
-            obs_dim: 2,
-            action: ActionSpace::uniform(1, -1.0, 1.0),
-            horizon: HORIZON,
-            dt: 0.0,
-        };
-        Self { spec, x: 0.0, steps_left: HORIZON }
-    }
-}
+pub struct Lqr;
 
 /// The cost-to-go P_n of n steps: P_0 = 0, P_n = 1 + P_{n−1} / (1 + P_{n−1}) (Bertsekas 2017, section 3.1, with all
 /// coefficients 1).
@@ -46,45 +27,45 @@ pub fn optimal_return(x: f64) -> f64 {
     -cost_to_go(HORIZON) * x * x
 }
 
-impl Lqr {
-    fn observe(&self, obs: &mut [f32]) {
-        obs.copy_from_slice(&[self.x as f32, self.steps_left as f32 / HORIZON as f32]);
-    }
-}
+/// The state is x and the steps left.
+impl Dynamics<2, 1, 2> for Lqr {
+    const STATE: &'static str = "1 finite number: x";
 
-impl Env for Lqr {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
-        self.x = rng.random_range(-1.0..1.0);
-        self.steps_left = HORIZON;
-        self.observe(obs);
+    fn spec(&self) -> Spec {
+        Spec {
+            id: "lqr".into(),
+            obs_dim: 2,
+            action: ActionSpace::uniform(1, -1.0, 1.0),
+            horizon: HORIZON,
+            dt: 0.0,
+        }
     }
 
-    fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
-        [self.x] = state_of(&self.spec, state, "x")?;
-        self.steps_left = HORIZON;
-        self.observe(obs);
-        Ok(())
+    fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; 2] {
+        [draw.within(-1.0, 1.0), draw.fixed(HORIZON as f64)]
     }
 
-    fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
-        let u = f64::from(action[0].clamp(-1.0, 1.0));
-        let reward = -(self.x * self.x + u * u);
-        self.x += u;
-        self.steps_left = self.steps_left.saturating_sub(1);
-        self.observe(obs);
-        Step { reward: reward as f32, ..Step::default() }
+    fn given(&self, numbers: &[f64]) -> Option<[f64; 2]> {
+        let &[x] = numbers else { return None };
+        Some([x, HORIZON as f64])
     }
 
-    fn frame(&self) -> Frame {
+    fn observe<R: Real>(&self, [x, steps_left]: &[R; 2]) -> [R; 2] {
+        [x.clone(), steps_left.clone() / HORIZON as f64]
+    }
+
+    fn step<R: Real>(&self, [x, steps_left]: [R; 2], [u]: [R; 1]) -> Moved<R, 2> {
+        let u = u.clamp(-1.0, 1.0);
+        let reward = -(x.clone() * x.clone() + u.clone() * u.clone());
+        Moved::new([x + u, (steps_left - 1.0).clamp(0.0, HORIZON as f64)], reward)
+    }
+
+    fn frame(&self, [x, _]: &[f64; 2]) -> Frame {
         Frame {
             shapes: vec![
                 Shape::Line { from: [-2.0, 0.0], to: [2.0, 0.0], width: 0.02 },
                 Shape::Line { from: [0.0, -0.2], to: [0.0, 0.2], width: 0.02 },
-                Shape::Circle { centre: [self.x as f32, 0.0], radius: 0.1 },
+                Shape::Circle { centre: [*x as f32, 0.0], radius: 0.1 },
             ],
         }
     }
@@ -93,9 +74,11 @@ impl Env for Lqr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dynamics::Simulated;
+    use crate::env::Env;
 
     fn play(x0: f64, gain: f64) -> f64 {
-        let (mut env, mut obs) = (Lqr::default(), [0.0; 2]);
+        let (mut env, mut obs) = (Simulated::new(Lqr), [0.0; 2]);
         env.restore(&[x0], &mut obs).unwrap();
         (0..HORIZON)
             .map(|t| {

@@ -1,9 +1,7 @@
 //! MountainCarContinuous-v0, step for step as Gymnasium's `classic_control/continuous_mountain_car.py`.
 
-use rand::{Rng, RngExt};
-
-use super::state_of;
-use crate::env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
+use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const POWER: f64 = 0.0015;
 const GRAVITY: f64 = 0.0025;
@@ -13,65 +11,45 @@ const MAX_POSITION: f64 = 0.6;
 const GOAL: f64 = 0.45;
 
 /// A car in a valley. Observation: position, velocity (in the task's own units). Action: force in [−1, 1].
-pub struct MountainCar {
-    spec: Spec,
-    position: f64,
-    velocity: f64,
-}
+pub struct MountainCar;
 
-impl Default for MountainCar {
-    fn default() -> Self {
-        let spec = Spec {
+impl Dynamics<2, 1, 2> for MountainCar {
+    const STATE: &'static str = "2 finite numbers: position, velocity";
+
+    fn spec(&self) -> Spec {
+        Spec {
             id: "mountain_car".into(),
             obs_dim: 2,
             action: ActionSpace::uniform(1, -1.0, 1.0),
             horizon: 999,
             dt: 0.0,
-        };
-        Self { spec, position: -0.5, velocity: 0.0 }
-    }
-}
-
-impl MountainCar {
-    fn observe(&self, obs: &mut [f32]) {
-        obs.copy_from_slice(&[self.position as f32, self.velocity as f32]);
-    }
-}
-
-impl Env for MountainCar {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
-        self.position = rng.random_range(-0.6..-0.4);
-        self.velocity = 0.0;
-        self.observe(obs);
-    }
-
-    fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
-        [self.position, self.velocity] = state_of(&self.spec, state, "position, velocity")?;
-        self.observe(obs);
-        Ok(())
-    }
-
-    fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
-        let asked = f64::from(action[0]);
-        let force = asked.clamp(-1.0, 1.0);
-        self.velocity += force * POWER - GRAVITY * (3.0 * self.position).cos();
-        self.velocity = self.velocity.clamp(-MAX_SPEED, MAX_SPEED);
-        self.position = (self.position + self.velocity).clamp(MIN_POSITION, MAX_POSITION);
-        if self.position == MIN_POSITION && self.velocity < 0.0 {
-            self.velocity = 0.0;
         }
-        let terminated = self.position >= GOAL && self.velocity >= 0.0;
-        self.observe(obs);
-        // Gymnasium charges the action as it was asked for, before clipping.
-        let reward = if terminated { 100.0 } else { 0.0 } - 0.1 * asked.powi(2);
-        Step { reward: reward as f32, terminated, ..Step::default() }
     }
 
-    fn frame(&self) -> Frame {
+    fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; 2] {
+        [draw.within(-0.6, -0.4), draw.fixed(0.0)]
+    }
+
+    fn observe<R: Real>(&self, state: &[R; 2]) -> [R; 2] {
+        state.clone()
+    }
+
+    fn step<R: Real>(&self, [position, velocity]: [R; 2], [asked]: [R; 1]) -> Moved<R, 2> {
+        let force = asked.clone().clamp(-1.0, 1.0);
+        let velocity = velocity + (force * POWER - (position.clone() * 3.0).cos() * GRAVITY);
+        let velocity = velocity.clamp(-MAX_SPEED, MAX_SPEED);
+        let position = (position + velocity.clone()).clamp(MIN_POSITION, MAX_POSITION);
+        // The wall on the left takes a car's speed.
+        let stopped = velocity.clone().clamp(0.0, MAX_SPEED);
+        let velocity = position.clone().above(MIN_POSITION).choose(velocity, stopped);
+        let short = position.clone().below(GOAL) + velocity.clone().below(0.0);
+        let terminated = short.below(0.5);
+        // Gymnasium charges the action as it was asked for, before clipping.
+        let reward = terminated.clone() * 100.0 - asked.square() * 0.1;
+        Moved { state: [position, velocity], reward, cost: None, terminated: Some(terminated) }
+    }
+
+    fn frame(&self, [position, _]: &[f64; 2]) -> Frame {
         let height = |x: f64| ((3.0 * x).sin() * 0.45 + 0.55) as f32;
         let at = |i: usize| MIN_POSITION + (MAX_POSITION - MIN_POSITION) * i as f64 / 40.0;
         let mut shapes: Vec<Shape> = (0..40)
@@ -84,10 +62,7 @@ impl Env for MountainCar {
         let flag = [GOAL as f32, height(GOAL) + 0.2];
         shapes.push(Shape::Line { from: [flag[0], height(GOAL)], to: flag, width: 0.01 });
         shapes.push(Shape::Circle { centre: flag, radius: 0.03 });
-        shapes.push(Shape::Circle {
-            centre: [self.position as f32, height(self.position) + 0.05],
-            radius: 0.05,
-        });
+        shapes.push(Shape::Circle { centre: [*position as f32, height(*position) + 0.05], radius: 0.05 });
         Frame { shapes }
     }
 }

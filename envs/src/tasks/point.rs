@@ -1,9 +1,7 @@
 //! A point robot in the plane: the quick task for preferences over positions, and for safety.
 
-use rand::{Rng, RngExt};
-
-use super::state_of;
-use crate::env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
+use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const DT: f64 = 0.1; // s
 const DRAG: f64 = 1.0; // 1/s
@@ -18,82 +16,65 @@ const GOAL_RADIUS: f64 = 0.1; // m, of its picture
 /// Reward: the distance from the origin gained in the step, so a return is the final distance; of the task with a goal,
 /// minus the distance to (4, 0.7) in m, so that the shortest way is the best. Cost: 1 a step inside the hazard disc around
 /// (2, 0), which lies on that way. The first two observations are the position that ring preferences look at.
+#[derive(Default)]
 pub struct Point {
-    spec: Spec,
     goal: Option<[f64; 2]>,
-    /// x, y, ẋ, ẏ
-    state: [f64; 4],
 }
 
-impl Default for Point {
-    fn default() -> Self {
-        Self::new("point", None)
-    }
+/// From the point in a state to a place, in m.
+fn distance<R: Real>([x, y, ..]: &[R; 4], place: [f64; 2]) -> R {
+    (x.clone() - place[0]).hypot(y.clone() - place[1])
 }
 
 impl Point {
     /// The task with a goal behind the hazard.
     pub fn to_goal() -> Self {
-        Self::new("point_goal", Some(GOAL))
+        Self { goal: Some(GOAL) }
     }
+}
 
-    fn new(id: &str, goal: Option<[f64; 2]>) -> Self {
-        let spec = Spec {
-            id: id.into(),
+/// The state is x, y, ẋ, ẏ.
+impl Dynamics<4, 2, 4> for Point {
+    const STATE: &'static str = "4 finite numbers: x, y (m), and their rates";
+
+    fn spec(&self) -> Spec {
+        Spec {
+            id: if self.goal.is_some() { "point_goal" } else { "point" }.into(),
             obs_dim: 4,
             action: ActionSpace::uniform(2, -1.0, 1.0),
             horizon: 50,
             dt: DT as f32,
-        };
-        Self { spec, goal, state: [0.0; 4] }
+        }
     }
 
-    /// To a place, in m.
-    fn distance(&self, [x, y]: [f64; 2]) -> f64 {
-        (self.state[0] - x).hypot(self.state[1] - y)
+    fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; 4] {
+        [draw.within(-0.1, 0.1), draw.within(-0.1, 0.1), draw.fixed(0.0), draw.fixed(0.0)]
     }
 
-    fn observe(&self, obs: &mut [f32]) {
-        obs.copy_from_slice(&self.state.map(|v| v as f32));
-    }
-}
-
-impl Env for Point {
-    fn spec(&self) -> &Spec {
-        &self.spec
+    fn observe<R: Real>(&self, state: &[R; 4]) -> [R; 4] {
+        state.clone()
     }
 
-    fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
-        self.state = [rng.random_range(-0.1..0.1), rng.random_range(-0.1..0.1), 0.0, 0.0];
-        self.observe(obs);
-    }
-
-    fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
-        self.state = state_of(&self.spec, state, "x, y (m), and their rates")?;
-        self.observe(obs);
-        Ok(())
-    }
-
-    fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
-        let [x, y, vx, vy] = self.state;
-        let [ax, ay] = [0, 1].map(|i| ACCELERATION * f64::from(action[i].clamp(-1.0, 1.0)));
+    fn step<R: Real>(&self, before: [R; 4], action: [R; 2]) -> Moved<R, 4> {
+        let [x, y, vx, vy] = before.clone();
+        let [ax, ay] = action.map(|u| u.clamp(-1.0, 1.0) * ACCELERATION);
         // Semi-implicit Euler: the new speed moves the point.
-        let (vx, vy) = (vx + DT * (ax - DRAG * vx), vy + DT * (ay - DRAG * vy));
-        self.state = [x + DT * vx, y + DT * vy, vx, vy];
-        self.observe(obs);
+        let vx = vx.clone() + (ax - vx * DRAG) * DT;
+        let vy = vy.clone() + (ay - vy * DRAG) * DT;
+        let state = [x + vx.clone() * DT, y + vy.clone() * DT, vx, vy];
         let reward = match self.goal {
-            None => self.state[0].hypot(self.state[1]) - x.hypot(y),
-            Some(goal) => -self.distance(goal),
+            None => distance(&state, [0.0; 2]) - distance(&before, [0.0; 2]),
+            Some(goal) => -distance(&state, goal),
         };
-        let inside = self.distance(HAZARD) < HAZARD_RADIUS;
-        Step { reward: reward as f32, cost: f32::from(u8::from(inside)), ..Step::default() }
+        let cost = distance(&state, HAZARD).below(HAZARD_RADIUS);
+        Moved { state, reward, cost: Some(cost), terminated: None }
     }
 
-    fn frame(&self) -> Frame {
+    fn frame(&self, state: &[f64; 4]) -> Frame {
         let circle =
             |at: [f64; 2], radius: f64| Shape::Circle { centre: at.map(|v| v as f32), radius: radius as f32 };
         let goal = self.goal.map(|goal| circle(goal, GOAL_RADIUS));
-        let point = circle([self.state[0], self.state[1]], 0.1);
+        let point = circle([state[0], state[1]], 0.1);
         Frame { shapes: [circle(HAZARD, HAZARD_RADIUS)].into_iter().chain(goal).chain([point]).collect() }
     }
 }
@@ -101,10 +82,12 @@ impl Env for Point {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dynamics::Simulated;
+    use crate::env::Env;
 
     #[test]
     fn one_step_by_hand() {
-        let mut env = Point::default();
+        let mut env = Simulated::new(Point::default());
         let mut obs = [0.0; 4];
         env.restore(&[3.0, 4.0, 1.0, 0.0], &mut obs).unwrap();
         // ẋ = 1 + 0.1 (2 − 1) = 1.1, x = 3.11; ẏ = 0, y = 4. Gained √(3.11² + 16) − 5.
@@ -115,7 +98,7 @@ mod tests {
         env.restore(&[2.0, 0.5, 0.0, 0.0], &mut obs).unwrap();
         assert_eq!(env.step(&[0.0, 0.0], &mut obs).cost, 1.0);
         // From (1, 4.7) at rest, 3-4-5 from the goal.
-        let mut env = Point::to_goal();
+        let mut env = Simulated::new(Point::to_goal());
         env.restore(&[1.0, 4.7, 0.0, 0.0], &mut obs).unwrap();
         assert_eq!(env.step(&[0.0, 0.0], &mut obs).reward, -5.0);
     }

@@ -2,10 +2,8 @@
 
 use std::f64::consts::PI;
 
-use rand::{Rng, RngExt};
-
-use super::{rk4, state_of};
-use crate::env::{ActionSpace, Env, EnvError, Frame, Shape, Spec, Step};
+use crate::dynamics::{Draw, Dynamics, Moved, Real, rk4};
+use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const LENGTH: f64 = 0.1; // m, of each link
 const MASS: f64 = 0.05; // kg, a point at each link's end
@@ -17,89 +15,77 @@ const DT: f64 = 0.02; // s
 /// two torques / 0.01 N·m.
 ///
 /// Reward: −|tip − target| (m) − 0.001 |u|².
-pub struct Reacher {
-    spec: Spec,
-    /// θ₁, θ₂ (relative), θ̇₁, θ̇₂
-    state: [f64; 4],
-    target: [f64; 2],
+pub struct Reacher;
+
+/// Time derivative of the arm: M(θ₂) θ̈ = τ − c(θ, θ̇) − damping (Spong et al. 2006, section 7.3, with point masses).
+fn derivative<R: Real>([_, theta2, w1, w2]: [R; 4], [torque1, torque2]: [R; 2]) -> [R; 4] {
+    let ml2 = MASS * LENGTH * LENGTH;
+    let (sin, cos) = (theta2.clone().sin(), theta2.cos());
+    let (m11, m12, m22) = ((cos.clone() * 2.0 + 3.0) * ml2, (cos + 1.0) * ml2, ml2);
+    let h = sin * ml2;
+    let coriolis = h.clone() * (w1.clone() * 2.0 * w2.clone() + w2.clone() * w2.clone());
+    let f1 = torque1 + coriolis - w1.clone() * DAMPING;
+    let f2 = torque2 - h * w1.clone() * w1.clone() - w2.clone() * DAMPING;
+    let det = m11.clone() * m22 - m12.clone() * m12.clone();
+    let acc1 = (f1.clone() * m22 - m12.clone() * f2.clone()) / det.clone();
+    [w1, w2, acc1, (m11 * f2 - m12 * f1) / det]
 }
 
-impl Default for Reacher {
-    fn default() -> Self {
-        let spec = Spec {
+/// Elbow and tip of the arm in a state, in m.
+fn joints<R: Real>([t1, t2, ..]: &[R; 6]) -> [[R; 2]; 2] {
+    let both = t1.clone() + t2.clone();
+    let elbow = [t1.clone().cos() * LENGTH, t1.clone().sin() * LENGTH];
+    let tip = [elbow[0].clone() + both.clone().cos() * LENGTH, elbow[1].clone() + both.sin() * LENGTH];
+    [elbow, tip]
+}
+
+/// The state is θ₁, θ₂ (relative), θ̇₁, θ̇₂, and the target's x and y.
+impl Dynamics<6, 2, 10> for Reacher {
+    const STATE: &'static str = "6 finite numbers: two angles (rad), their rates, target x and y (m)";
+
+    fn spec(&self) -> Spec {
+        Spec {
             id: "reacher".into(),
             obs_dim: 10,
             action: ActionSpace::uniform(2, -1.0, 1.0),
             horizon: 100,
             dt: DT as f32,
-        };
-        Self { spec, state: [0.0; 4], target: [LENGTH, LENGTH] }
-    }
-}
-
-/// Time derivative of the state: M(θ₂) θ̈ = τ − c(θ, θ̇) − damping (Spong et al. 2006, section 7.3, with point masses).
-fn derivative([_, theta2, w1, w2]: [f64; 4], torque: [f64; 2]) -> [f64; 4] {
-    let ml2 = MASS * LENGTH * LENGTH;
-    let (sin, cos) = theta2.sin_cos();
-    let (m11, m12, m22) = (ml2 * (3.0 + 2.0 * cos), ml2 * (1.0 + cos), ml2);
-    let h = ml2 * sin;
-    let f1 = torque[0] + h * (2.0 * w1 * w2 + w2 * w2) - DAMPING * w1;
-    let f2 = torque[1] - h * w1 * w1 - DAMPING * w2;
-    let det = m11 * m22 - m12 * m12;
-    [w1, w2, (m22 * f1 - m12 * f2) / det, (m11 * f2 - m12 * f1) / det]
-}
-
-impl Reacher {
-    fn joints(&self) -> [[f64; 2]; 2] {
-        let [t1, t2, ..] = self.state;
-        let elbow = [LENGTH * t1.cos(), LENGTH * t1.sin()];
-        [elbow, [elbow[0] + LENGTH * (t1 + t2).cos(), elbow[1] + LENGTH * (t1 + t2).sin()]]
+        }
     }
 
-    fn observe(&self, obs: &mut [f32]) {
-        let [t1, t2, w1, w2] = self.state;
-        let ([_, tip], [x, y]) = (self.joints(), self.target);
-        let row = [t1.cos(), t1.sin(), t2.cos(), t2.sin(), w1, w2, x, y, tip[0] - x, tip[1] - y];
-        obs.copy_from_slice(&row.map(|v| v as f32));
-    }
-}
-
-impl Env for Reacher {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
-        self.state = [rng.random_range(-PI..PI), rng.random_range(-2.0..2.0), 0.0, 0.0];
+    fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; 6] {
+        let (t1, t2) = (draw.within(-PI, PI), draw.within(-2.0, 2.0));
         // Uniform over the disc that the arm reaches comfortably.
-        let (radius, angle) = (1.8 * LENGTH * rng.random::<f64>().sqrt(), rng.random_range(-PI..PI));
-        self.target = [radius * angle.cos(), radius * angle.sin()];
-        self.observe(obs);
+        let (radius, angle) = (draw.unit().sqrt() * (1.8 * LENGTH), draw.within(-PI, PI));
+        let target = [radius.clone() * angle.clone().cos(), radius * angle.sin()];
+        let [x, y] = target;
+        [t1, t2, draw.fixed(0.0), draw.fixed(0.0), x, y]
     }
 
-    fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
-        let [t1, t2, w1, w2, x, y] =
-            state_of(&self.spec, state, "two angles (rad), their rates, target x and y (m)")?;
-        (self.state, self.target) = ([t1, t2, w1, w2], [x, y]);
-        self.observe(obs);
-        Ok(())
+    fn observe<R: Real>(&self, state: &[R; 6]) -> [R; 10] {
+        let [_, [tip_x, tip_y]] = joints(state);
+        let [t1, t2, w1, w2, x, y] = state.clone();
+        let (away_x, away_y) = (tip_x - x.clone(), tip_y - y.clone());
+        [t1.clone().cos(), t1.sin(), t2.clone().cos(), t2.sin(), w1, w2, x, y, away_x, away_y]
     }
 
-    fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
-        let u = [0, 1].map(|i| f64::from(action[i].clamp(-1.0, 1.0)));
-        self.state = rk4(self.state, DT, |y| derivative(y, u.map(|u| TORQUE * u)));
-        self.observe(obs);
-        let ([_, tip], [x, y]) = (self.joints(), self.target);
-        let distance = (tip[0] - x).hypot(tip[1] - y);
-        let effort = u[0].powi(2) + u[1].powi(2);
-        Step { reward: (-distance - 0.001 * effort) as f32, ..Step::default() }
+    fn step<R: Real>(&self, [t1, t2, w1, w2, x, y]: [R; 6], action: [R; 2]) -> Moved<R, 6> {
+        let [u1, u2] = action.map(|u| u.clamp(-1.0, 1.0));
+        let torque = [u1.clone() * TORQUE, u2.clone() * TORQUE];
+        let [t1, t2, w1, w2] = rk4([t1, t2, w1, w2], DT, |y| derivative(y, torque.clone()));
+        let state = [t1, t2, w1, w2, x.clone(), y.clone()];
+        let [_, [tip_x, tip_y]] = joints(&state);
+        let distance = (tip_x - x).hypot(tip_y - y);
+        let effort = u1.square() + u2.square();
+        Moved::new(state, -distance - effort * 0.001)
     }
 
-    fn frame(&self) -> Frame {
-        let [elbow, tip] = self.joints().map(|p| p.map(|v| v as f32));
+    fn frame(&self, state: &[f64; 6]) -> Frame {
+        let target = [state[4], state[5]];
+        let [elbow, tip] = joints(state).map(|p| p.map(|v| v as f32));
         Frame {
             shapes: vec![
-                Shape::Circle { centre: self.target.map(|v| v as f32), radius: 0.01 },
+                Shape::Circle { centre: target.map(|v| v as f32), radius: 0.01 },
                 Shape::Line { from: [0.0, 0.0], to: elbow, width: 0.015 },
                 Shape::Line { from: elbow, to: tip, width: 0.015 },
                 Shape::Circle { centre: [0.0, 0.0], radius: 0.01 },
