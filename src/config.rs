@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::learner::ppo::{Baseline, PolicyLoss, PpoConfig};
 use crate::learner::sac::{SacConfig, Temperature};
 use crate::opponents::Opponents;
+#[cfg(feature = "burn")]
+use crate::oracle::human::Human;
 use crate::policy::Head;
 use crate::reward_model::Output;
 use crate::scorer::reward_model::{queries::Sampling, schedule::Shape};
@@ -20,7 +22,7 @@ mod reward;
 mod safety;
 mod validate;
 
-pub use kinds::{HeadKind, LearnerKind, NormalizeScores, ScorerKind, TrainedResult};
+pub use kinds::{HeadKind, LearnerKind, NormalizeScores, Residence, ScorerKind, TrainedResult};
 
 /// Everything that decides a run, but for the machine it runs on.
 ///
@@ -40,6 +42,9 @@ pub struct Config {
     pub init: String,
     /// Where the learner computes: `cpu`, or a Burn backend: `flex`, `ndarray`, `wgpu`.
     pub device: String,
+    /// Where environments step: on the learner's `device`, on the `host`, or, by `auto`, on a GPU where one computes and the
+    /// task and the method allow it.
+    pub residence: Residence,
 
     /// PPO or SAC.
     pub learner: LearnerKind,
@@ -295,6 +300,24 @@ impl Config {
             temperature: self.temperature,
             score_scale: self.score_scale,
             normalize_obs: self.normalize_obs,
+        }
+    }
+
+    /// Why environments must step on the host whatever the device, where they must.
+    #[cfg(feature = "burn")]
+    pub(crate) fn host_alone(&self) -> Option<&'static str> {
+        let second = self.anchor > 0.0 || self.extragradient;
+        match () {
+            () if self.is_safe() => Some("costs are weighed on the host: a run without safety_oracle can"),
+            () if second => {
+                Some("opponents are rolled out on the host: anchor=0 and extragradient=false can")
+            }
+            () if self.kl_penalty > 0.0 => Some("the KL penalty is taken on the host: kl_penalty=0 can"),
+            () if self.rlhf_rounds > 0 => Some("rounds of RLHF are deployed on the host: rlhf_rounds=0 can"),
+            () if Human::of(&self.oracle).is_some() => {
+                Some("people look at replays, which start on the host")
+            }
+            () => None,
         }
     }
 

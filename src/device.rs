@@ -1,5 +1,8 @@
 //! Where a learner computes, picked at run time.
 
+#[cfg(feature = "wgpu")]
+mod adapters;
+
 /// Names that `--device` takes: the host, then Burn's backends.
 pub const NAMES: [&str; 4] = ["cpu", "flex", "ndarray", "wgpu"];
 
@@ -13,11 +16,42 @@ pub enum Device {
     Burn(burn::tensor::Device),
 }
 
+/// A graphics adapter, or a driver that computes on the processor.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    /// As its driver names it.
+    pub name: String,
+    /// Discrete, integrated or virtual GPU, or CPU.
+    pub kind: &'static str,
+    /// Vulkan, Metal, …
+    pub api: String,
+    /// Name and version of the driver.
+    pub driver: String,
+    /// Largest tensor, in bytes.
+    pub largest_buffer: u64,
+    /// Most threads of a workgroup.
+    pub workgroup: u32,
+}
+
+/// What a device of wgpu is; `None` of Burn's other devices.
+#[cfg(feature = "burn")]
+pub(crate) fn adapter(device: &burn::tensor::Device) -> Option<Adapter> {
+    #[cfg(feature = "wgpu")]
+    return adapters::of_device(device);
+    #[cfg(not(feature = "wgpu"))]
+    {
+        let _ = device;
+        None
+    }
+}
+
 /// What can go wrong with a device.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No device of that name.
-    #[error("no device `{0}`; expected one of cpu, flex, ndarray, wgpu")]
+    #[error(
+        "no device `{0}`; expected one of cpu, flex, ndarray, wgpu, or wgpu:N for the adapter N of `spo devices`"
+    )]
     Unknown(String),
     /// A device that this binary was built without.
     #[error("this binary was built without `{0}`; rebuild with `cargo build --release --features {0}`")]
@@ -33,9 +67,34 @@ pub enum DeviceError {
         /// What it lists.
         seen: String,
     },
+    /// No adapter at an index.
+    #[error("wgpu has no adapter {index}; `spo devices` lists them: {seen}")]
+    NoIndex {
+        /// The index.
+        index: usize,
+        /// What it lists.
+        seen: String,
+    },
+    /// More environments than the device's memory takes.
+    #[error(
+        "{asked} trajectories an iteration (states x trajectories_per_state) need a tensor of {needs} bytes, and \
+         {adapter} takes {largest} at most: {fit} fit; lower states, or use residence=host"
+    )]
+    TooMany {
+        /// Trajectories an iteration.
+        asked: usize,
+        /// Bytes of their largest tensor.
+        needs: u64,
+        /// The adapter's name.
+        adapter: String,
+        /// Bytes of the largest tensor it takes.
+        largest: u64,
+        /// Trajectories whose largest tensor is no larger, whole groups.
+        fit: usize,
+    },
 }
 
-/// The device named `cpu`, `flex`, `ndarray` or `wgpu`.
+/// The device named `cpu`, `flex`, `ndarray` or `wgpu`; `wgpu:1` is the second adapter of [`adapters`].
 ///
 /// # Errors
 /// [`DeviceError`]: an unknown name, a backend that was not built in, no adapter.
@@ -48,45 +107,52 @@ pub fn open(name: &str) -> Result<Device, DeviceError> {
         // Upstream prefers burn-flex; this backend stays for comparison.
         #[allow(deprecated)]
         "ndarray" => Ok(Device::Burn(burn::tensor::Device::ndarray())),
-        #[cfg(feature = "wgpu")]
-        "wgpu" => wgpu().map(Device::Burn),
-        other => Err(match NAMES.iter().find(|n| **n == other) {
-            Some(known) => DeviceError::NotBuilt(known),
-            None => DeviceError::Unknown(other.to_string()),
-        }),
-    }
-}
-
-#[cfg(feature = "wgpu")]
-fn wgpu() -> Result<burn::tensor::Device, DeviceError> {
-    use burn::tensor::{Device, Tensor, TensorData};
-
-    // The constructor is lazy and a missing adapter panics at first use: try it here, once, with the panic held.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let tried = std::panic::catch_unwind(|| {
-        let device = Device::wgpu(Default::default());
-        let one = Tensor::<1>::from_data(TensorData::new(vec![1.0f32], [1]), &device);
-        one.add_scalar(1.0).into_data().iter::<f32>().next().map(|two| (two, device))
-    });
-    std::panic::set_hook(hook);
-    match tried {
-        Ok(Some((2.0, device))) => Ok(device),
-        Ok(_) => Err(DeviceError::NoAdapter { why: "1 + 1 was not 2 on it".into(), seen: adapters() }),
-        Err(panic) => {
-            let why = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "it panicked".into());
-            let why = why.lines().next().unwrap_or_default().to_string();
-            Err(DeviceError::NoAdapter { why, seen: adapters() })
+        other => {
+            let (base, index) = match other.split_once(':') {
+                Some(("wgpu", index)) => ("wgpu", index.parse().ok()),
+                _ => (other, None),
+            };
+            let unknown = base != other && index.is_none();
+            match NAMES.iter().find(|known| **known == base) {
+                Some(_) if unknown => Err(DeviceError::Unknown(other.to_string())),
+                #[cfg(feature = "wgpu")]
+                Some(&"wgpu") => adapters::open(index).map(Device::Burn),
+                Some(known) => Err(DeviceError::NotBuilt(known)),
+                None => Err(DeviceError::Unknown(other.to_string())),
+            }
         }
     }
 }
 
-/// The adapters that wgpu lists, or "none".
-#[cfg(feature = "wgpu")]
-fn adapters() -> String {
-    let devices =
-        std::panic::catch_unwind(|| burn::tensor::Device::enumerate(burn::tensor::DeviceType::Wgpu));
-    let seen: Vec<String> =
-        devices.map(|d| d.into_iter().map(|d| format!("{d:?}")).collect()).unwrap_or_default();
-    if seen.is_empty() { "none".into() } else { seen.join(", ") }
+/// The adapters that wgpu finds, by index; of a binary without wgpu none.
+pub fn adapters() -> Vec<Adapter> {
+    #[cfg(feature = "wgpu")]
+    return adapters::list();
+    #[cfg(not(feature = "wgpu"))]
+    Vec::new()
+}
+
+/// Whether this binary was built with the backend `name`.
+pub fn is_built(name: &str) -> bool {
+    match name {
+        "cpu" => true,
+        "flex" => cfg!(feature = "flex"),
+        "ndarray" => cfg!(feature = "ndarray"),
+        _ => cfg!(feature = "wgpu"),
+    }
+}
+
+/// What `f` gives, or what it panicked with: a device that is missing, full or lost panics in the libraries below.
+#[cfg(feature = "burn")]
+pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    std::panic::set_hook(hook);
+    result.map_err(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_string()));
+        let words = words.unwrap_or_else(|| "it panicked without a word".into());
+        words.lines().next().unwrap_or_default().to_string()
+    })
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::policy::{Acting, Normalizer, Policy};
+#[cfg(feature = "burn")]
+use crate::resident::{self, Actor};
 use crate::rollout::{Episode, Rollout};
 
 pub mod ppo;
@@ -122,6 +124,12 @@ pub trait Learner: Send {
     /// One update from one iteration's steps and their scores, `[Σ T]`.
     fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses;
 
+    /// Itself, where it can learn from trajectories that are on its device already.
+    #[cfg(feature = "burn")]
+    fn on_device(&mut self) -> Option<&mut dyn OnDevice> {
+        None
+    }
+
     /// All that a checkpoint must hold.
     fn save(&self) -> LearnerState;
 
@@ -130,6 +138,24 @@ pub trait Learner: Send {
     /// # Errors
     /// Which part has the wrong length.
     fn load(&mut self, state: &LearnerState) -> Result<(), String>;
+}
+
+/// Learns where its trajectories are, on a device.
+#[cfg(feature = "burn")]
+pub trait OnDevice {
+    /// Where that is.
+    fn device(&mut self) -> burn::tensor::Device;
+
+    /// What acts in the next rollout.
+    fn actor(&mut self) -> Actor;
+
+    /// One update from one iteration's trajectories and their scores, `[N, T]`.
+    fn learn(
+        &mut self,
+        rollout: &resident::Rollout,
+        scores: burn::tensor::Tensor<2>,
+        moment: Moment,
+    ) -> Losses;
 }
 
 /// A learner's part of a checkpoint, on the host.

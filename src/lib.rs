@@ -73,6 +73,8 @@ pub mod random;
 pub mod recipe;
 #[cfg(feature = "cli")]
 pub mod report;
+#[cfg(feature = "burn")]
+pub mod resident;
 pub mod reward_model;
 pub mod rollout;
 pub mod run;

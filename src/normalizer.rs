@@ -50,8 +50,13 @@ impl Normalizer {
         for row in obs.chunks_exact(dim) {
             var.iter_mut().zip(row).zip(&mean).for_each(|((v, &x), m)| *v += (f64::from(x) - m).powi(2) / n);
         }
+        self.merge(n, &mean, &var);
+    }
+
+    /// Merges `n` rows of which mean and population variance are known, `[obs_dim]` each.
+    pub fn merge(&mut self, n: f64, mean: &[f64], var: &[f64]) {
         let total = self.count + n;
-        for d in 0..dim {
+        for d in 0..self.mean.len() {
             let delta = mean[d] - self.mean[d];
             let seen = if self.count == 0.0 { 0.0 } else { self.var[d] * self.count };
             self.var[d] = (seen + var[d] * n + delta * delta * self.count * n / total) / total;

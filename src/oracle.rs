@@ -142,6 +142,11 @@ pub trait Oracle: Send {
         None
     }
 
+    /// Whether the longer task return wins, an equal one ties, and that is all: a device can then tell by itself.
+    fn by_return(&self) -> bool {
+        false
+    }
+
     /// The number by which alone this oracle decides, where there is one: the larger wins, equals tie.
     ///
     /// All pairs of K are then compared by sorting K numbers, with the same answers.

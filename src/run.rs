@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Residence};
 use crate::initial;
 use crate::oracle::{Notes, Oracle};
 use crate::policy_file;
@@ -244,7 +244,13 @@ impl Run {
     ) -> Result<Trainer, TrainError> {
         // What it began from is past, and may be gone.
         let (init, device) = (String::new(), crate::device::NAMES[0].into());
-        let config = Config { init, device, log_comparisons: false, ..Self::config_of(dir)? };
+        let config = Config {
+            init,
+            device,
+            residence: Residence::Host,
+            log_comparisons: false,
+            ..Self::config_of(dir)?
+        };
         let template = Trainer::new(config.clone(), factory.clone(), nobody(), None)?.policy();
         let checkpoint = Checkpoint::load(&dir.join(files::CHECKPOINT), &template, config.snapshots)?;
         let budget = checkpoint.scorer.queries.asked.saturating_add(most);

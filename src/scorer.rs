@@ -8,10 +8,14 @@
 //!
 //! All stand behind one trait, so methods differ in nothing else.
 
+#[cfg(feature = "burn")]
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::learner::LearnerState;
 use crate::oracle::{OracleError, Queries};
+#[cfg(feature = "burn")]
+use crate::resident;
 use crate::rollout::{Episode, Rollout};
 
 mod kinds;
@@ -46,6 +50,12 @@ pub trait Scorer: Send {
     /// # Errors
     /// The oracle's.
     fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError>;
+
+    /// The scores of trajectories where they are, on a device, `[N, T]`; `None` where they must come to the host.
+    #[cfg(feature = "burn")]
+    fn score_on_device(&mut self, _rollout: &resident::Rollout) -> Option<Result<Tensor<2>, OracleError>> {
+        None
+    }
 
     /// Gives the next batch opponents of its own, K from each of its states; a scorer that compares nobody takes none.
     fn meet(&mut self, _opponents: Rollout) {}

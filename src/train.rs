@@ -18,7 +18,7 @@ use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
 use crate::oracle::{Counted, Notes, Oracle, OracleError, Queries};
 use crate::policy::Policy;
-use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use crate::rollout::{self, EnvFactory, Phase, Request};
 use crate::safety::Safety;
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::{
@@ -26,15 +26,17 @@ use crate::scorer::{
     task_reward::TaskReward,
 };
 use crate::snapshots::Snapshots;
-use crate::stats;
 
 mod error;
 mod opposition;
 mod record;
+#[cfg(feature = "burn")]
+mod resident;
 mod result;
 mod rounds;
 
 pub use error::TrainError;
+use record::Seen;
 pub use record::{ModelCounts, Record, Summary, Timing};
 pub use result::{evaluate, evaluation};
 
@@ -71,6 +73,11 @@ pub struct Trainer {
     budget_spent: bool,
     newest: Option<Newest>,
     notes: Notes,
+    /// The task, where its environments are on the learner's device.
+    #[cfg(feature = "burn")]
+    resident: Option<resident::Resident>,
+    /// Why they are not, where they could be expected to be.
+    on_host: Option<&'static str>,
 }
 
 /// A factory of the registry's task `id`.
@@ -107,7 +114,8 @@ impl Trainer {
         logs: Option<Logs<'_>>,
         budget: Option<u64>,
     ) -> Result<Self, TrainError> {
-        let spec = factory()?.spec().clone();
+        let env = factory()?;
+        let spec = env.spec().clone();
         config.validate_on(&spec)?;
         let notes = Notes::default();
         oracle.prepare(&spec, &notes)?;
@@ -152,6 +160,10 @@ impl Trainer {
             ScorerKind::TaskReward => Box::new(TaskReward),
         };
         let snapshots = Snapshots::new(config.snapshots);
+        #[cfg(feature = "burn")]
+        let (resident, on_host) = resident::place(&config, &*env, &mut *learner)?;
+        #[cfg(not(feature = "burn"))]
+        let on_host = None;
         Ok(Self {
             config,
             factory,
@@ -170,6 +182,9 @@ impl Trainer {
             budget_spent: false,
             newest: None,
             notes,
+            #[cfg(feature = "burn")]
+            resident,
+            on_host,
         })
     }
 
@@ -208,6 +223,11 @@ impl Trainer {
         self.scorer.held_out()
     }
 
+    /// Why environments step on the host, where the learner computes on a GPU; `None` otherwise.
+    pub fn on_host(&self) -> Option<&'static str> {
+        self.on_host
+    }
+
     /// Environment steps so far.
     pub fn env_steps(&self) -> u64 {
         self.env_steps
@@ -229,6 +249,10 @@ impl Trainer {
     /// # Errors
     /// [`TrainError`] of environment, oracle or a divergence.
     pub fn step(&mut self) -> Result<Option<(Record, Timing)>, TrainError> {
+        #[cfg(feature = "burn")]
+        if self.resident.is_some() {
+            return self.step_on_device();
+        }
         let start = Instant::now();
         if self.begins_round() {
             self.begin_round()?;
@@ -301,9 +325,22 @@ impl Trainer {
         let steps = Steps { costs: weighed, ..Steps::from(&rollout) };
         let losses = self.learner.update(&steps, own, moment);
         let kl_to_init = divergence::on_visited(&policy, &self.initial, &rollout);
+        let seen = Seen { kl_to_init, ..Seen::of(&rollout, &scores) };
+        self.newest = Newest::of(self.iteration + 1, &rollout, &scores);
+        self.finish(rollout.steps() as u64 + opposing, seen, losses, [rolled_out, scored], start).map(Some)
+    }
+
+    /// Ends an iteration of so many environment steps, whose rollout and scores were done at so many seconds from its start.
+    fn finish(
+        &mut self,
+        steps: u64,
+        seen: Seen,
+        losses: Losses,
+        [rolled_out, scored]: [f64; 2],
+        start: Instant,
+    ) -> Result<(Record, Timing), TrainError> {
         self.iteration += 1;
-        self.newest = Newest::of(self.iteration, &rollout, &scores);
-        self.env_steps += rollout.steps() as u64 + opposing;
+        self.env_steps += steps;
         self.seconds += start.elapsed().as_secs_f64();
         for (what, value) in [
             ("policy_loss", losses.policy_loss),
@@ -321,19 +358,10 @@ impl Trainer {
             update: start.elapsed().as_secs_f64() - scored,
             seconds: self.seconds,
         };
-        Ok(Some((Record { kl_to_init, ..self.record(&rollout, &scores, losses) }, timing)))
+        Ok((self.record(seen, losses), timing))
     }
 
-    fn record(&self, rollout: &Rollout, scores: &[f32], losses: Losses) -> Record {
-        let mut rest = scores;
-        let totals: Vec<f64> = (rollout.episodes.iter())
-            .map(|e| {
-                let (own, tail) = rest.split_at(e.len());
-                rest = tail;
-                own.iter().map(|&s| f64::from(s)).sum()
-            })
-            .collect();
-        let returns = rollout.returns();
+    fn record(&self, seen: Seen, losses: Losses) -> Record {
         let (queries, safety) = (self.scorer.queries(), self.safety.as_ref());
         let asked_of_safety = safety.map(Safety::queries).unwrap_or_default();
         let model = self.scorer.model_report().unwrap_or_default();
@@ -344,11 +372,11 @@ impl Trainer {
             answered: queries.answered,
             tied: queries.tied,
             abstained: queries.abstained,
-            return_mean: stats::mean(&returns),
-            return_std: stats::std_dev(&returns),
-            length_mean: rollout.steps() as f64 / rollout.episodes.len() as f64,
-            score_mean: stats::mean(&totals),
-            score_spread: stats::std_dev(&totals),
+            return_mean: seen.return_mean,
+            return_std: seen.return_std,
+            length_mean: seen.length_mean,
+            score_mean: seen.score_mean,
+            score_spread: seen.score_spread,
             entropy: losses.entropy,
             approx_kl: losses.approx_kl,
             clip_fraction: losses.clip_fraction,
@@ -360,11 +388,11 @@ impl Trainer {
             reward_loss: model.loss,
             reward_accuracy: model.accuracy,
             reward_calibration: model.calibration,
-            kl_to_init: 0.0,
+            kl_to_init: seen.kl_to_init,
             reward_train_score: model.split.map(|s| s.train),
             reward_test_score: model.split.map(|s| s.test),
             rlhf_round: if self.config.rlhf_rounds > 0 { model.rounds } else { 0 },
-            cost_mean: stats::mean(&rollout.total_costs()),
+            cost_mean: seen.cost_mean,
             unsafe_share: safety.and_then(Safety::unsafe_share),
             multiplier: safety.map(Safety::multiplier),
             safety_queries: asked_of_safety.asked,
@@ -386,11 +414,20 @@ impl Trainer {
             metrics_bytes: 0,
             timings_bytes: 0,
             reward_model_bytes: 0,
-            learner: self.learner.save(),
+            learner: self.learner_state(),
             scorer: self.scorer.save()?,
             safety: self.safety.as_mut().map(Safety::save).transpose()?,
             snapshots: self.snapshots.clone(),
         })
+    }
+
+    /// The learner's, of the last whole iteration where its device is lost.
+    fn learner_state(&self) -> LearnerState {
+        #[cfg(feature = "burn")]
+        if let Some(kept) = self.resident.as_ref().and_then(resident::Resident::kept) {
+            return kept.clone();
+        }
+        self.learner.save()
     }
 
     /// Goes on from a checkpoint of the same configuration.

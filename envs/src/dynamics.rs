@@ -209,6 +209,10 @@ impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Env f
         }
     }
 
+    fn has_equations(&self) -> bool {
+        true
+    }
+
     fn frame(&self) -> Frame {
         self.dynamics.frame(&self.state)
     }

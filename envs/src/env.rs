@@ -89,6 +89,11 @@ pub trait Env: Send {
         None
     }
 
+    /// Whether [`with_dynamics`](crate::with_dynamics) gives this task's equations by its id.
+    fn has_equations(&self) -> bool {
+        false
+    }
+
     /// Name and length of an observation's parts in order, where it is one of named parts (DM Control); otherwise
     /// none.
     fn parts(&self) -> &[(&'static str, usize)] {

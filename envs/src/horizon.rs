@@ -42,6 +42,10 @@ impl Env for WithHorizon {
         self.env.fault()
     }
 
+    fn has_equations(&self) -> bool {
+        self.env.has_equations()
+    }
+
     fn parts(&self) -> &[(&'static str, usize)] {
         self.env.parts()
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::recorded::Recorded;
 use super::{Found, Options};
-use crate::config::{Config, TrainedResult};
+use crate::config::{Config, Residence, TrainedResult};
 use crate::policy::Policy;
 use crate::rollout::EnvFactory;
 use crate::run::{Run, files};
@@ -106,7 +106,8 @@ fn untrained(config: &Config, factory: &EnvFactory) -> Option<(u64, Player)> {
     if !config.init.is_empty() {
         return None;
     }
-    let config = Config { device: crate::device::NAMES[0].into(), ..config.clone() };
+    let config =
+        Config { device: crate::device::NAMES[0].into(), residence: Residence::Host, ..config.clone() };
     let nobody: Box<dyn oracle::Oracle> =
         Box::new(|_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5);
     let trainer = Trainer::new(config, factory.clone(), nobody, None).ok()?;

@@ -2,7 +2,7 @@
 
 use super::{
     Baseline, Config, HeadKind, LearnerKind, NormalizeScores, Opponents, Output, Placement, PolicyLoss,
-    Sampling, ScorerKind, Shape, Temperature, TrainedResult,
+    Residence, Sampling, ScorerKind, Shape, Temperature, TrainedResult,
 };
 
 impl Default for Config {
@@ -13,6 +13,7 @@ impl Default for Config {
             total_steps: 500_000,
             init: String::new(),
             device: "cpu".into(),
+            residence: Residence::Auto,
             learner: LearnerKind::Ppo,
             scorer: ScorerKind::SelfPlay,
             oracle: "return".into(),

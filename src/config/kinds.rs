@@ -72,6 +72,19 @@ pub enum HeadKind {
     TanhGaussian,
 }
 
+/// Where environments step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Residence {
+    /// On the learner's device where that is a GPU, and the task and the method allow it.
+    #[default]
+    Auto,
+    /// On the learner's device.
+    Device,
+    /// On the host.
+    Host,
+}
+
 /// Whether the scores that a critic learns from are brought to unit spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "toml::Value", into = "toml::Value")]

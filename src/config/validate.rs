@@ -4,7 +4,8 @@ use spo_envs::{ActionSpace, Spec};
 
 use super::keys::{CLIPPED_KEYS, OWN_KEYS, REWARD_KEYS, SCHEDULE_KEYS};
 use super::{
-    Baseline, Config, ConfigError, LearnerKind, Opponents, PolicyLoss, ScorerKind, Temperature, TrainedResult,
+    Baseline, Config, ConfigError, LearnerKind, Opponents, PolicyLoss, Residence, ScorerKind, Temperature,
+    TrainedResult,
 };
 use crate::oracle::human::Human;
 use crate::oracle::llm;
@@ -46,7 +47,7 @@ impl Config {
             return Err(ConfigError::Range { key, value: value.to_string(), expected: "at most 2^63 - 1" });
         }
         let rated = self.scorer == ScorerKind::LlmDirect;
-        let checks: [(&'static str, bool, String, &'static str); 40] = [
+        let checks: [(&'static str, bool, String, &'static str); 41] = [
             (
                 "oracle",
                 !rated || llm::is_alone(&self.oracle),
@@ -167,6 +168,12 @@ impl Config {
                 !sac || self.device == "cpu",
                 self.device.clone(),
                 "cpu with the learner `sac`, which computes on the host only",
+            ),
+            (
+                "residence",
+                self.residence != Residence::Device || self.device != "cpu",
+                "device".into(),
+                "auto or host with device=cpu, whose environments are the host's",
             ),
             (
                 "replay",

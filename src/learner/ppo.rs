@@ -7,6 +7,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spo_envs::Spec;
 
+#[cfg(feature = "burn")]
+use super::OnDevice;
 use super::{Experience, Learner, LearnerState, Losses, Moment, Steps};
 use crate::advantage;
 use crate::device::Device;
@@ -14,14 +16,18 @@ use crate::policy::{Activation, Head, Mlp, Normalizer, Policy, Tape};
 use crate::random::{Stream, stream};
 use fused::FusedEngine;
 use minibatches::Minibatches;
-use objective::{AdamMoments, Columns, Engine, FIGURES, Objective};
+use objective::{AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
 pub use regression::PolicyLoss;
 use regression::Trajectories;
 
 mod fused;
+#[cfg(feature = "burn")]
+pub(crate) mod layers;
 mod minibatches;
 mod objective;
 mod regression;
+#[cfg(feature = "burn")]
+mod resident;
 #[cfg(feature = "burn")]
 mod tensor;
 
@@ -180,6 +186,18 @@ impl Ppo {
         self.score_stats.update(&rows.collect::<Vec<_>>());
     }
 
+    /// Adam's step size now.
+    fn learning_rate(&self, moment: Moment) -> f64 {
+        self.config.learning_rate * if self.config.learning_rate_decay { 1.0 - moment.progress } else { 1.0 }
+    }
+
+    /// What an update reports, from the means of its figures.
+    fn losses(&self, means: Figures, epochs: f32) -> Losses {
+        let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] = means;
+        let temperature = self.config.entropy_bonus;
+        Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs, temperature }
+    }
+
     /// Normalises observations, evaluates the critics and estimates advantages, all on the host.
     fn columns(&self, steps: &Steps<'_>, scores: &[f32]) -> Columns {
         let scale = self.template.normalizer.scale();
@@ -296,8 +314,7 @@ impl Learner for Ppo {
             _ => Minibatches::groups(columns.trajectories.groups()),
         };
         let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
-        let decay = if self.config.learning_rate_decay { 1.0 - moment.progress } else { 1.0 };
-        let learning_rate = self.config.learning_rate * decay;
+        let learning_rate = self.learning_rate(moment);
 
         let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
         for _ in 0..self.config.epochs {
@@ -319,10 +336,12 @@ impl Learner for Ppo {
         if self.config.normalize_obs {
             steps.episodes.iter().for_each(|e| self.template.normalizer.update(e.obs));
         }
-        let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] =
-            sums.map(|sum| sum / steps_made);
-        let temperature = self.config.entropy_bonus;
-        Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs, temperature }
+        self.losses(sums.map(|sum| sum / steps_made), epochs)
+    }
+
+    #[cfg(feature = "burn")]
+    fn on_device(&mut self) -> Option<&mut dyn OnDevice> {
+        self.as_on_device()
     }
 
     fn save(&self) -> LearnerState {

@@ -204,6 +204,12 @@ impl Counted {
         if self.log.is_some() { None } else { of.map(|t| self.oracle.utility(t)).collect() }
     }
 
+    /// Whether the longer task return wins and no log wants every comparison.
+    #[cfg(feature = "burn")]
+    pub(crate) fn by_return(&self) -> bool {
+        self.log.is_none() && self.oracle.by_return()
+    }
+
     /// The kinds that the oracle tells apart, where it declares them and no log wants every comparison.
     pub fn kinds<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<usize>> {
         if self.log.is_some() { None } else { of.map(|t| self.oracle.kind(t)).collect() }

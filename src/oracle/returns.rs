@@ -16,6 +16,10 @@ impl Oracle for TaskReturn {
     fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
         Some(trajectory.task_return())
     }
+
+    fn by_return(&self) -> bool {
+        true
+    }
 }
 
 /// 1 if a > b, 0 if a < b, ½ if neither.

@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+#[cfg(feature = "burn")]
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Scorer, ScorerState};
 use crate::opponents::Opponents;
 use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
 use crate::random::{Stream, stream};
+#[cfg(feature = "burn")]
+use crate::resident;
 use crate::rollout::{Episode, Rollout, Trajectory};
 
 mod group;
@@ -198,6 +202,16 @@ impl Scorer for SelfPlay {
             self.placement.pay(share, steps, &mut scores);
         }
         Ok(scores)
+    }
+
+    #[cfg(feature = "burn")]
+    fn score_on_device(&mut self, rollout: &resident::Rollout) -> Option<Result<Tensor<2>, OracleError>> {
+        let alone = self.opponents == Opponents::Group && !self.optimistic && !self.given;
+        if !alone || !self.oracle.by_return() {
+            return None;
+        }
+        let (scores, decided) = resident::win_proportions(rollout, self.window, self.placement);
+        Some(self.oracle.count_decided(decided).map(|()| scores))
     }
 
     fn meet(&mut self, opponents: Rollout) {

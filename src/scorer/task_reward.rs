@@ -11,6 +11,14 @@ impl Scorer for TaskReward {
         Ok(batch.rollout.episodes.iter().flat_map(|e| &e.rewards).copied().collect())
     }
 
+    #[cfg(feature = "burn")]
+    fn score_on_device(
+        &mut self,
+        rollout: &crate::resident::Rollout,
+    ) -> Option<Result<burn::tensor::Tensor<2>, OracleError>> {
+        Some(Ok(rollout.rewards.clone()))
+    }
+
     fn queries(&self) -> Queries {
         Queries::default()
     }

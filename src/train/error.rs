@@ -55,4 +55,15 @@ pub enum TrainError {
         /// Its value.
         value: f32,
     },
+    /// The device went away, or ran out of memory.
+    #[error(
+        "the device failed at iteration {iteration}: {why}; the checkpoint is of the iteration before, and \
+         `spo train --resume` goes on from it; where memory was short, lower states or minibatch"
+    )]
+    DeviceLost {
+        /// The iteration.
+        iteration: u64,
+        /// What the libraries below said.
+        why: String,
+    },
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainedResult;
+use crate::rollout::Rollout;
+use crate::stats;
 
 /// One row of `metrics.csv`: nothing in it depends on the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -175,4 +177,40 @@ pub struct ModelCounts {
     pub unanswered: u64,
     /// Networks that diverged and were given fresh weights.
     pub restarts: u64,
+}
+
+/// What an iteration's trajectories were, in the words of [`Record`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub return_mean: f64,
+    pub return_std: f64,
+    pub length_mean: f64,
+    pub score_mean: f64,
+    pub score_spread: f64,
+    pub cost_mean: f64,
+    pub kl_to_init: f64,
+}
+
+impl Seen {
+    /// Of trajectories on the host and their scores, `[Σ T]`; without the divergence.
+    pub fn of(rollout: &Rollout, scores: &[f32]) -> Self {
+        let mut rest = scores;
+        let totals: Vec<f64> = (rollout.episodes.iter())
+            .map(|e| {
+                let (own, tail) = rest.split_at(e.len());
+                rest = tail;
+                own.iter().map(|&s| f64::from(s)).sum()
+            })
+            .collect();
+        let returns = rollout.returns();
+        Self {
+            return_mean: stats::mean(&returns),
+            return_std: stats::std_dev(&returns),
+            length_mean: rollout.steps() as f64 / rollout.episodes.len() as f64,
+            score_mean: stats::mean(&totals),
+            score_spread: stats::std_dev(&totals),
+            cost_mean: stats::mean(&rollout.total_costs()),
+            kl_to_init: 0.0,
+        }
+    }
 }

@@ -109,6 +109,12 @@ pub(super) trait Engine: Send {
     /// Goes on from weights and moments of the right lengths.
     fn load(&mut self, params: &[f32], moments: &AdamMoments);
 
+    /// The engine of tensors, where it is that.
+    #[cfg(feature = "burn")]
+    fn tensors(&mut self) -> Option<&mut super::tensor::TensorEngine> {
+        None
+    }
+
     /// L and its gradient on the rows of `order`.
     #[cfg(test)]
     fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>);

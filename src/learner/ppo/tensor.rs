@@ -7,11 +7,11 @@
 use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
+use super::layers::Layers;
 use super::objective::{
     ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
 };
 use super::regression::PolicyLoss;
-use crate::mlp::{Activation, Mlp};
 use crate::policy::Head;
 
 /// Weights and optimiser on a Burn device.
@@ -24,19 +24,32 @@ pub(super) struct TensorEngine {
 }
 
 /// One minibatch on the device.
-struct Rows {
-    obs: Tensor<2>,
-    latents: Tensor<2>,
-    log_probs: Tensor<1>,
-    advantages: Tensor<1>,
+pub(super) struct Rows {
+    pub obs: Tensor<2>,
+    pub latents: Tensor<2>,
+    pub log_probs: Tensor<1>,
+    pub advantages: Tensor<1>,
     /// Of each critic.
-    targets: Vec<Tensor<1>>,
+    pub targets: Vec<Tensor<1>>,
     /// Of a regression.
-    trajectories: Option<Totals>,
+    pub trajectories: Option<Totals>,
+    /// 1 for the rows that count and 0 for those that fill up, where there are any.
+    pub counts: Option<Tensor<1>>,
+}
+
+impl Rows {
+    /// The mean over the rows that count, `[1]`.
+    fn mean(&self, of_rows: Tensor<1>) -> Tensor<1> {
+        match &self.counts {
+            None => of_rows.mean(),
+            // A minibatch of none but fillers has nothing to say.
+            Some(counts) => (of_rows * counts.clone()).sum() / counts.clone().sum().clamp_min(1.0),
+        }
+    }
 }
 
 /// How rows add up to a minibatch's M trajectories, and what these scored.
-struct Totals {
+pub(super) struct Totals {
     /// 1 where a row is of a trajectory, `[M, rows]`.
     sums: Tensor<2>,
     /// `[M]`
@@ -56,17 +69,27 @@ impl TensorEngine {
         }
     }
 
+    /// Where it computes.
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// All weights.
+    pub(super) fn weights(&self) -> &Tensor<1> {
+        &self.params
+    }
+
     /// The gradient `[params]` of one minibatch and its figures but for the norm `[FIGURES - 1]`, on the device.
-    fn gradient(&self, columns: &Columns, order: &[usize]) -> (Tensor<1>, Tensor<1>) {
+    fn gradient(&self, rows: &Rows) -> (Tensor<1>, Tensor<1>) {
         let params = self.params.clone().autodiff().require_grad();
-        let (loss, figures) = self.loss(&params, self.rows(columns, order));
+        let (loss, figures) = self.loss(&params, rows);
         let gradients = loss.backward();
         (params.grad(&gradients).expect("the loss depends on the weights"), figures)
     }
 
     /// One gradient step; returns the minibatch's figures `[FIGURES]`, still on the device.
-    fn step(&mut self, columns: &Columns, order: &[usize], learning_rate: f64) -> Tensor<1> {
-        let (gradient, figures) = self.gradient(columns, order);
+    pub(super) fn step(&mut self, rows: &Rows, learning_rate: f64) -> Tensor<1> {
+        let (gradient, figures) = self.gradient(rows);
         let norm = gradient.clone().square().sum().sqrt();
         let limit = self.objective.max_grad_norm;
         let scale = norm.clone().add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0);
@@ -78,40 +101,41 @@ impl TensorEngine {
     }
 
     /// The [`Objective`] of a minibatch.
-    fn loss(&self, params: &Tensor<1>, rows: Rows) -> (Tensor<1>, Tensor<1>) {
+    fn loss(&self, params: &Tensor<1>, rows: &Rows) -> (Tensor<1>, Tensor<1>) {
         let config = &self.objective;
-        let out = forward(&config.actor, params, 0, rows.obs.clone());
+        let out = Layers::new(&config.actor, params, 0).apply(rows.obs.clone());
         let (log_probs, entropy) = match config.head {
-            Head::Categorical => categorical(out, rows.latents),
+            Head::Categorical => categorical(out, rows.latents.clone()),
             _ => {
                 let from = config.actor.params();
                 let log_std = params.clone().slice(from..from + config.actor.outputs());
-                gaussian(out, log_std, rows.latents)
+                gaussian(out, log_std, rows.latents.clone())
             }
         };
-        let log_ratio = log_probs - rows.log_probs;
+        let log_ratio = log_probs - rows.log_probs.clone();
         let ratio = log_ratio.clone().exp();
         let policy_loss = match &rows.trajectories {
             Some(trajectories) => regression(config, log_ratio.clone(), trajectories),
             None => {
                 let clipped = ratio.clone().clamp(1.0 - config.clip, 1.0 + config.clip);
                 let free = ratio.clone() * rows.advantages.clone();
-                free.min_pair(clipped * rows.advantages).mean().neg()
+                rows.mean(free.min_pair(clipped * rows.advantages.clone())).neg()
             }
         };
         let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_bonus);
         let mut value_loss = policy_loss.clone().detach().mul_scalar(0.0);
-        let critics = config.critic.iter().cycle().take(config.critics).zip(rows.targets);
+        let critics = config.critic.iter().cycle().take(config.critics).zip(rows.targets.iter().cloned());
         for (place, (critic, targets)) in critics.enumerate() {
             let offset = config.critic_weights(place).start;
-            let values: Tensor<1> = forward(critic, params, offset, rows.obs.clone()).squeeze_dim(1);
-            let half_mse = (values - targets).square().mean().mul_scalar(0.5);
+            let values: Tensor<1> =
+                Layers::new(critic, params, offset).apply(rows.obs.clone()).squeeze_dim(1);
+            let half_mse = rows.mean((values - targets).square()).mul_scalar(0.5);
             loss = loss + half_mse.clone().mul_scalar(config.value_weight);
             value_loss = value_loss + half_mse;
         }
         let (ratio, log_ratio) = (ratio.detach(), log_ratio.detach());
-        let approx_kl = (ratio.clone().sub_scalar(1.0) - log_ratio).mean();
-        let clip_fraction = ratio.sub_scalar(1.0).abs().greater_elem(config.clip).float().mean();
+        let approx_kl = rows.mean(ratio.clone().sub_scalar(1.0) - log_ratio);
+        let clip_fraction = rows.mean(ratio.sub_scalar(1.0).abs().greater_elem(config.clip).float());
         let figures = Tensor::cat(
             vec![policy_loss.detach(), value_loss.detach(), entropy.detach(), approx_kl, clip_fraction],
             0,
@@ -148,6 +172,7 @@ impl TensorEngine {
                     per_state: columns.trajectories.per_state,
                 }
             }),
+            counts: None,
         }
     }
 }
@@ -172,7 +197,8 @@ impl Engine for TensorEngine {
     }
 
     fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
-        let figures: Vec<Tensor<1>> = minibatches.iter().map(|rows| self.step(columns, rows, rate)).collect();
+        let figures: Vec<Tensor<1>> =
+            minibatches.iter().map(|order| self.step(&self.rows(columns, order), rate)).collect();
         // One read from the device an epoch.
         let host = to_vec(Tensor::cat(figures, 0));
         host.as_chunks::<FIGURES>().0.to_vec()
@@ -195,35 +221,15 @@ impl Engine for TensorEngine {
         });
     }
 
+    fn tensors(&mut self) -> Option<&mut TensorEngine> {
+        Some(self)
+    }
+
     #[cfg(test)]
     fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>) {
-        let (gradient, figures) = self.gradient(columns, order);
+        let (gradient, figures) = self.gradient(&self.rows(columns, order));
         (self.objective.loss(&to_vec(figures)), to_vec(gradient))
     }
-}
-
-/// The network on `x` `[rows, inputs]`, its weights at `offset` of the flat vector. Returns `[rows, outputs]`.
-fn forward(mlp: &Mlp, params: &Tensor<1>, mut offset: usize, x: Tensor<2>) -> Tensor<2> {
-    let mut take = |n: usize| {
-        offset += n;
-        params.clone().slice(offset - n..offset)
-    };
-    let last = mlp.layers().count() - 1;
-    mlp.layers().enumerate().fold(x, |x, (layer, (inputs, outputs))| {
-        let weight = take(inputs * outputs).reshape([inputs, outputs]);
-        let bias = take(outputs).reshape([1, outputs]);
-        let y = x.matmul(weight) + bias;
-        match mlp.activation() {
-            _ if layer == last => y,
-            Activation::Tanh => tanh(y),
-            Activation::Relu => activation::relu(y),
-        }
-    })
-}
-
-/// tanh y = 2 σ(2 y) − 1: on Burn's CPU backends `tanh` itself takes more time than all the rest of an update.
-fn tanh(y: Tensor<2>) -> Tensor<2> {
-    activation::sigmoid(y.mul_scalar(2.0)).mul_scalar(2.0).sub_scalar(1.0)
 }
 
 /// log N(u; μ, σ²) summed over dimensions `[rows]`, and the entropy `[1]`.

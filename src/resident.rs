@@ -1,0 +1,24 @@
+//! Environments that live where the learner computes: thousands step at once, and only a few numbers an iteration travel to the
+//! host.
+//!
+//! - `task`: the equations of a task over `column`s of environments;
+//! - `noise`: random numbers as functions of a key and a place;
+//! - `rollout`: trajectories on the device;
+//! - `scores`: their win proportions, where the longer return wins.
+//!
+//! The update is the learner's, `learner/ppo/resident.rs`.
+
+mod column;
+mod noise;
+mod rollout;
+mod scores;
+mod task;
+
+pub(crate) use noise::Noise;
+pub use rollout::{Actor, Rollout};
+pub(crate) use rollout::{Scale, Streams, host};
+pub(crate) use scores::{AT_ONCE, win_proportions};
+pub(crate) use task::{Task, task};
+
+#[cfg(test)]
+mod tests;
