@@ -1,17 +1,19 @@
 //! Curves of runs as SVG or PNG: return, cost, λ, win-proportion spread, entropy and KL, against steps and queries.
 
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::FontStyle;
 use serde::de::DeserializeOwned;
 
 use crate::config::{Config, ConfigError, ScorerKind};
 use crate::run::{Run, files};
 use crate::stats;
 use crate::train::Record;
+
+pub(crate) mod panel;
+
+use panel::{Drawn, axes, color, legend, png, register_font};
 
 /// What can go wrong with a plot.
 #[derive(Debug, thiserror::Error)]
@@ -155,10 +157,8 @@ impl Axis {
     }
 }
 
-// Pixels: the picture's width, the height of a row of panels and of a line of the legend.
-const WIDTH: u32 = 1200;
+/// Pixels of a row's height.
 const ROW: u32 = 320;
-const LINE: u32 = 22;
 
 /// Draws the runs in `dirs` into `out`, runs that differ in their seed alone as one curve with the 95 %
 /// interval of its mean. A figure that none of them has is left out.
@@ -181,7 +181,7 @@ pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
 /// [`PlotError::Ending`], [`PlotError::Write`].
 pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
     register_font();
-    let size = (WIDTH, LINE * (sheet.legend.len() as u32 + 1) + ROW * sheet.rows.len().max(1) as u32);
+    let size = panel::size(sheet.legend.len(), sheet.rows.len(), ROW);
     let write = |why: String| PlotError::Write { path: out.into(), why };
     match out.extension().and_then(|e| e.to_str()) {
         Some("svg") => {
@@ -195,25 +195,6 @@ pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
         }
         _ => Err(PlotError::Ending(out.into())),
     }
-}
-
-/// A PNG file of what `draw` draws.
-pub(crate) fn png(
-    size: (u32, u32),
-    draw: impl FnOnce(&DrawingArea<BitMapBackend<'_>, Shift>) -> Result<(), String>,
-) -> Result<Vec<u8>, String> {
-    let mut pixels = vec![0; (size.0 * size.1) as usize * 3];
-    draw(&BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area())?;
-    crate::pixels::png(size.0, size.1, &pixels)
-}
-
-/// Makes the font of all pictures known.
-pub(crate) fn register_font() {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // The one failure is an invalid font, and this one is built in.
-        let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
-    });
 }
 
 /// The rows of a run's metrics.
@@ -297,14 +278,8 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, sheet: &Sheet) -> Resul
             *axis == Axis::Steps || sheet.rows.iter().flat_map(|r| &r.curves).any(|c| axis.is_in(c))
         })
         .collect();
-    let drawn = || -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        area.fill(&WHITE)?;
-        let (legend, panels) = area.split_vertically(LINE * (sheet.legend.len() as u32 + 1));
-        for (i, label) in sheet.legend.iter().enumerate() {
-            let y = (LINE * i as u32 + LINE) as i32;
-            legend.draw(&PathElement::new([(70, y), (100, y)], color(i).stroke_width(3)))?;
-            legend.draw(&Text::new(label.as_str(), (110, y - 7), ("sans-serif", 14)))?;
-        }
+    let drawn = || -> Drawn<B> {
+        let panels = legend(area, &sheet.legend)?;
         for (area, row) in panels.split_evenly((sheet.rows.len().max(1), 1)).iter().zip(&sheet.rows) {
             for (panel, axis) in area.split_evenly((1, axes.len())).iter().zip(&axes) {
                 draw_panel(panel, row, *axis)?;
@@ -315,16 +290,7 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, sheet: &Sheet) -> Resul
     drawn().map_err(|e| e.to_string())
 }
 
-/// The colour of an entry of a legend.
-pub(crate) fn color(entry: usize) -> RGBAColor {
-    Palette99::pick(entry).to_rgba()
-}
-
-fn draw_panel<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    row: &Row,
-    axis: Axis,
-) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, row: &Row, axis: Axis) -> Drawn<B> {
     let mut drawn: Vec<(&Curve, Vec<Point>)> = (row.curves.iter())
         .filter(|c| axis.is_in(c))
         .map(|c| (c, mean_and_interval(&c.runs, |r| axis.of(r), |r| row.figure.of(r))))
@@ -336,29 +302,10 @@ fn draw_panel<B: DrawingBackend>(
         let (_, mean, half) = mean_and_interval(&c.runs, |_| 0.0, |r| row.figure.of(r)).pop()?;
         Some((c, vec![(0.0, mean, half), (x_max, mean, half)]))
     }));
-    let (low, high) = drawn
-        .iter()
-        .flat_map(|(_, points)| points)
-        .map(|(_, mean, half)| (mean - half, mean + half))
-        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-        .unwrap_or((0.0, 1.0));
-    let margin = ((high - low) * 0.05).max(1e-6);
-
-    let mut chart = ChartBuilder::on(area)
-        .margin(10)
-        .caption(&row.title, ("sans-serif", 16))
-        .x_label_area_size(36)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..x_max, low - margin..high + margin)?;
-    chart
-        .configure_mesh()
-        .x_desc(axis.title())
-        .x_labels(6)
-        .y_labels(6)
-        .light_line_style(WHITE)
-        .x_label_formatter(&|x| short(*x))
-        .label_style(("sans-serif", 13))
-        .draw()?;
+    let ends =
+        drawn.iter().flat_map(|(_, points)| points).flat_map(|(_, mean, half)| [mean - half, mean + half]);
+    let ranges = (0.0..x_max, panel::range(ends));
+    let mut chart = axes(area, &row.title, axis.title(), ranges)?;
     for (curve, points) in drawn {
         let color = color(curve.entry);
         let line = points.iter().map(|&(x, mean, _)| (x, mean));
@@ -391,13 +338,4 @@ fn mean_and_interval(
             (stats::mean(&xs), stats::mean(&ys), stats::ci95(&ys))
         })
         .collect()
-}
-
-/// 1500000 as "1.5M".
-pub(crate) fn short(x: f64) -> String {
-    match x.abs() {
-        a if a >= 1e6 => format!("{}M", (x / 1e5).round() / 10.0),
-        a if a >= 1e3 => format!("{}k", (x / 1e2).round() / 10.0),
-        _ => format!("{x}"),
-    }
 }

@@ -4,7 +4,8 @@ use plotters::prelude::*;
 use serde::Serialize;
 
 use super::{CellReport, Report, ReportError};
-use crate::plot::{PlotError, register_font};
+use crate::plot::PlotError;
+use crate::plot::panel::register_font;
 
 /// Name of the table.
 pub(super) const TABLE: &str = "positions.csv";
