@@ -25,7 +25,7 @@ pub const MOST_RUNS: usize = 50;
 
 /// The page's own files.
 const FILES: [File; 6] = [
-    ("/", HTML, include_str!("watch/page/index.html")),
+    ("/", HTML, concat!(include_str!("page/files/head.html"), include_str!("watch/page/index.html"))),
     ("/watch.css", CSS, include_str!("watch/page/watch.css")),
     ("/watch.js", SCRIPT, include_str!("watch/page/watch.js")),
     ("/chart.js", SCRIPT, include_str!("watch/page/chart.js")),

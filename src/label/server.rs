@@ -14,7 +14,7 @@ pub use crate::page::server::listen;
 
 /// The page's own files.
 const FILES: [File; 4] = [
-    ("/", HTML, include_str!("page/index.html")),
+    ("/", HTML, concat!(include_str!("../page/files/head.html"), include_str!("page/index.html"))),
     ("/label.css", CSS, include_str!("page/label.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
     ("/server.js", SCRIPT, include_str!("page/server.js")),
