@@ -1,7 +1,5 @@
 //! A headless Chromium, driven through the DevTools protocol over its pipe: JSON, each message ended by a 0.
 
-#![allow(dead_code)]
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

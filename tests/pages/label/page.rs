@@ -1,20 +1,15 @@
-//! The page in a real browser: somebody labels a whole training with keys and mouse, and the policy learns from it.
-#![cfg(unix)]
-
-#[path = "common/chromium.rs"]
-mod chromium;
-mod common;
-#[path = "common/annotator.rs"]
-mod people;
+//! In a real browser: somebody labels a whole training with keys and mouse, and the policy learns from it.
 
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use chromium::Browser;
-use common::{ok, spo};
-use people::{Process, address_of, right_answer, shown, wait_for};
 use serde_json::Value;
+
+use super::annotator::{right_answer, shown};
+use crate::chromium::Browser;
+use crate::common::{ok, spo};
+use crate::process::{Process, address_of, wait_for};
 
 /// The point robot, people's own defaults but for a small budget.
 fn train(dir: &Path, args: &[&str]) -> Process {

@@ -1,18 +1,11 @@
-//! The page of a run in a real browser: its curve grows while it trains, and its newest trajectories play.
-#![cfg(unix)]
-
-#[path = "common/chromium.rs"]
-mod chromium;
-mod common;
-#[path = "common/annotator.rs"]
-mod people;
+//! In a real browser: a run's curve grows while it trains, and its newest trajectories play.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use chromium::Browser;
-use common::{ok, spo};
-use people::{Process, address_of, wait_for};
+use crate::chromium::Browser;
+use crate::common::{ok, spo};
+use crate::process::{Process, address_of, wait_for};
 
 fn watch(dir: &Path, runs: &[&str]) -> (Process, String) {
     let args = [&["watch"], runs, &["--listen", "127.0.0.1:0"]].concat();
