@@ -1,0 +1,4 @@
+//! Preference games: solved exactly, and played by the network.
+
+mod exact;
+mod neural;
