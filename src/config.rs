@@ -40,7 +40,7 @@ pub struct Config {
     /// The initial policy π₀: a run, whose newest policy is taken, or a policy file of one policy; empty for the learner's
     /// own first weights.
     pub init: String,
-    /// Where the learner computes: `cpu`, or a Burn backend: `flex`, `ndarray`, `wgpu`.
+    /// Where the learner computes: `cpu`, or a Burn backend: `flex`, `ndarray`, `wgpu`; `wgpu:1` is the second adapter.
     pub device: String,
     /// Where environments step: on the learner's `device`, on the `host`, or, by `auto`, on a GPU where one computes and the
     /// task and the method allow it.

@@ -109,7 +109,7 @@ pub fn open(name: &str) -> Result<Device, DeviceError> {
         "ndarray" => Ok(Device::Burn(burn::tensor::Device::ndarray())),
         other => {
             let (base, index) = match other.split_once(':') {
-                Some(("wgpu", index)) => ("wgpu", index.parse().ok()),
+                Some(("wgpu", index)) => ("wgpu", index.parse::<usize>().ok()),
                 _ => (other, None),
             };
             let unknown = base != other && index.is_none();

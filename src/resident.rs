@@ -14,10 +14,14 @@ mod rollout;
 mod scores;
 mod task;
 
+#[cfg(all(test, feature = "flex"))]
+pub(crate) use column::Column;
 pub(crate) use noise::Noise;
 pub use rollout::{Actor, Rollout};
 pub(crate) use rollout::{Scale, Streams, host};
 pub(crate) use scores::{AT_ONCE, win_proportions};
+#[cfg(all(test, feature = "flex"))]
+pub(crate) use task::Stepped;
 pub(crate) use task::{Task, task};
 
 #[cfg(test)]

@@ -359,7 +359,14 @@ impl Run {
         observe: &mut dyn FnMut(&Record, &Timing) -> ControlFlow<()>,
     ) -> Result<Option<Summary>, TrainError> {
         while !self.trainer.done() {
-            let Some((record, timing)) = self.trainer.step()? else { break };
+            let stepped = match self.trainer.step() {
+                Err(lost @ TrainError::DeviceLost { .. }) => {
+                    self.save()?;
+                    return Err(lost);
+                }
+                other => other?,
+            };
+            let Some((record, timing)) = stepped else { break };
             self.metrics.push(&[record])?;
             self.timings.push(&[timing])?;
             if let Some(table) = &mut self.reward_model {

@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod analyze;
 mod audit;
+mod devices;
 mod envs;
 mod eval;
 mod experiment;
@@ -79,6 +80,8 @@ enum Verb {
     Watch(watch::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
+    /// List where a learner can compute: backends, adapters, their drivers and limits
+    Devices,
     /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
     Mujoco(mujoco::Args),
     /// List the judges and decorators that --oracle takes
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Label(args)) => label::run(&args),
         Some(Verb::Watch(args)) => watch::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
+        Some(Verb::Devices) => devices::run(),
         Some(Verb::Mujoco(args)) => mujoco::run(&args),
         Some(Verb::Oracles) => oracle::list(),
         Some(Verb::Oracle(args)) => oracle::run(&args),

@@ -32,6 +32,7 @@ Examples:
   spo train point_goal --safety-oracle cost=2      safe self-play
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
+  spo train pendulum --device wgpu --set states=1024 --set minibatch=65536      on a GPU, environments included
   spo train point --oracle human --question 'Which one gets further away?'
   spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
   spo train pendulum --tensorboard                then: tensorboard --logdir runs
@@ -60,9 +61,12 @@ pub struct Args {
     /// Begin from the newest policy of a run, or from a policy file, instead of fresh weights
     #[arg(long, value_name = "RUN")]
     init: Option<String>,
-    /// Where the learner computes: cpu, or a Burn backend: flex, ndarray, wgpu
+    /// Where the learner computes: cpu, or a Burn backend: flex, ndarray, wgpu (`spo devices`); a run can go on elsewhere
     #[arg(long)]
     device: Option<String>,
+    /// Which adapter wgpu takes, by its number in `spo devices`
+    #[arg(long, value_name = "N")]
+    device_index: Option<usize>,
     /// Seed of every random stream
     #[arg(long)]
     seed: Option<u64>,
@@ -76,7 +80,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was killed or stopped
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "safety_oracle", "learner", "scorer", "opponents", "init", "device", "seed", "config", "set", "out", "base_url", "model"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "safety_oracle", "learner", "scorer", "opponents", "init", "seed", "config", "set", "out", "base_url", "model"])]
     resume: Option<PathBuf>,
     /// Write TensorBoard's event files into the run's directory too; a run that has them goes on with them when resumed
     #[arg(long)]
@@ -99,7 +103,11 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let resumed = args.resume.is_some();
     let config = match &args.resume {
-        Some(dir) => Run::config_of(dir)?,
+        Some(dir) => {
+            let own = Run::config_of(dir)?;
+            let device = device_of(&args)?.unwrap_or_else(|| own.device.clone());
+            Config { device, ..own }
+        }
         None => configure(&args)?,
     };
     if args.show_config {
@@ -133,14 +141,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             (Box::new(oracle), server)
         }
     };
+    spo::device::open(&config.device)?;
     let mut run = if resumed {
+        if args.device.is_some() {
+            // From here on it is a run of that device.
+            Run::prepare(&dir, &config)?;
+        }
         Run::resume(&dir, factory, oracle)?
     } else {
-        spo::device::open(&config.device)?;
         Run::create(&dir, config.clone(), factory, oracle)?
     };
     let verb = if resumed { "going on with" } else { "training in" };
     eprintln!("{verb} {}: {} from {}", dir.display(), config.env, teacher(&config));
+    if let Some(why) = run.trainer().on_host() {
+        eprintln!("environments step on the host and not on {}: {why}", config.device);
+    }
 
     if args.stop_at_eof {
         let stop = stop.clone();
@@ -204,7 +219,7 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
         ("scorer", &args.scorer),
         ("opponents", &args.opponents),
         ("init", &args.init),
-        ("device", &args.device),
+        ("device", &device_of(args)?),
     ] {
         assignments.extend(value.as_ref().map(|value| format!("{key}={value}")));
     }
@@ -212,6 +227,15 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
     config.seed = args.seed.unwrap_or(config.seed);
     config.oracle = args.model.join(config.oracle)?;
     Ok(config)
+}
+
+/// `--device` and `--device-index`, as the key takes them.
+fn device_of(args: &Args) -> anyhow::Result<Option<String>> {
+    match (args.device.as_deref(), args.device_index) {
+        (Some("wgpu"), Some(index)) => Ok(Some(format!("wgpu:{index}"))),
+        (_, Some(_)) => bail!("--device-index is for --device wgpu"),
+        (device, None) => Ok(device.map(String::from)),
+    }
 }
 
 fn teacher(config: &Config) -> String {

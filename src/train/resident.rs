@@ -115,7 +115,6 @@ impl Trainer {
         let moment = Moment { seed, iteration, progress: self.progress() };
         let resident = self.resident.as_mut().expect("a run on a device has its task there");
         resident.kept = Some(before);
-        self.snapshots.offer(iteration, || policy.clone());
         let learner = self.learner.on_device().expect("a run on a device has a learner that can");
         let device = learner.device();
         let noise = |name| Noise::new(stream(seed, Stream(name), iteration, 0).next_u64());
@@ -152,6 +151,7 @@ impl Trainer {
         let first = rollout.to_host(0..rollout.per_state);
         let kl_to_init = divergence::on_visited(&policy, &self.initial, &first);
         let seen = Seen { kl_to_init, ..seen };
+        self.snapshots.offer(iteration, || policy);
         self.finish(steps, seen, losses, [rolled_out, scored], start).map(Some)
     }
 }
@@ -190,5 +190,73 @@ fn seen(rollout: &Rollout, scores: &Tensor<2>, steps: u64) -> Seen {
         score_spread: read[3],
         cost_mean: read.get(4).copied().unwrap_or(0.0),
         kl_to_init: 0.0,
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::oracle::returns::TaskReturn;
+    use crate::resident::{Column, Stepped};
+    use crate::train::registered;
+
+    /// A task whose device goes away.
+    struct Lost(Spec);
+
+    impl Task for Lost {
+        fn spec(&self) -> &Spec {
+            &self.0
+        }
+
+        fn start(&self, _: usize, _: usize, _: &Noise, _: &Device) -> Vec<Column> {
+            panic!("the device is lost")
+        }
+
+        fn observe(&self, _: &[Column]) -> Tensor<2> {
+            unreachable!()
+        }
+
+        fn step(&self, _: Vec<Column>, _: Tensor<2>) -> Stepped {
+            unreachable!()
+        }
+    }
+
+    fn config() -> Config {
+        let shape = Config { states: 2, trajectories_per_state: 3, minibatch: 60, ..Config::default() };
+        Config { env: "point".into(), device: "flex".into(), residence: Residence::Device, ..shape }
+    }
+
+    #[test]
+    fn a_lost_device_leaves_the_last_whole_iteration() {
+        let mut trainer =
+            Trainer::new(config(), registered("point").unwrap(), Box::new(TaskReturn), None).unwrap();
+        trainer.step().unwrap().unwrap();
+        let before = trainer.checkpoint().unwrap();
+        let spec = spo_envs::make("point").unwrap().spec().clone();
+        trainer.resident.as_mut().unwrap().task = Box::new(Lost(spec));
+        let error = trainer.step().unwrap_err();
+        assert!(
+            matches!(&error, TrainError::DeviceLost { iteration: 2, why } if why == "the device is lost")
+        );
+        assert!(error.to_string().contains("spo train --resume"), "{error}");
+        assert!(trainer.checkpoint().unwrap() == before);
+    }
+
+    #[test]
+    fn too_many_environments_are_refused_with_how_many_fit() {
+        let adapter = device::Adapter {
+            name: "small".into(),
+            kind: "GPU",
+            api: "Vulkan".into(),
+            driver: String::new(),
+            largest_buffer: 4 * 50 * 4 * 100,
+            workgroup: 1,
+        };
+        let spec = spo_envs::make("point").unwrap().spec().clone();
+        // 50 steps of 4 numbers: 100 trajectories fill the buffer, 33 whole groups of 3.
+        let fitting = Config { states: 33, ..config() };
+        fits(&fitting, &spec, &adapter).unwrap();
+        let error = fits(&Config { states: 34, ..config() }, &spec, &adapter).unwrap_err();
+        assert!(matches!(error, DeviceError::TooMany { asked: 102, fit: 99, .. }), "{error}");
     }
 }
