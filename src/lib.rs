@@ -28,6 +28,8 @@
 //!    choice, or from a replay (SAC); from its own first weights or an [`initial`] policy, and held to it at a price.
 //! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
 //!
+//! Where the device is a GPU, steps 1 to 6 can stay on it, environments included: `resident` (with a feature of Burn's).
+//!
 //! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
 //! [`tournament`] lets trained policies play each other, an audit says on one page what a run should disclose, and an `analysis`
 //! asks whether a reward model's scores mean what they say, and where a policy makes too much of them.

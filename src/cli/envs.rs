@@ -44,8 +44,12 @@ fn list() -> anyhow::Result<String> {
         format!("{:<26}{:>5}  {:<10}{:>8}{:>7}  about\n", "environment", "obs", "action", "horizon", "dt");
     let mut missing = None;
     for entry in registry() {
+        let mut id = entry.id.to_string();
         let row = match entry.make() {
-            Ok(env) => row(env.spec()),
+            Ok(env) => {
+                id += if env.has_equations() { " *" } else { "" };
+                row(env.spec())
+            }
             // A task without its simulator is listed all the same, and what to do is said once.
             Err(e @ EnvError::Mujoco { .. }) => {
                 missing.get_or_insert(e);
@@ -53,9 +57,9 @@ fn list() -> anyhow::Result<String> {
             }
             Err(e) => return Err(e.into()),
         };
-        text += &format!("{:<26}{row}  {}\n", entry.id, entry.about);
+        text += &format!("{id:<26}{row}  {}\n", entry.about);
     }
-    text += "\nid@N is a task with episodes of N steps, such as pendulum@100\n";
+    text += "\n* given by equations, which a GPU steps too (docs/devices.md)\nid@N is a task with episodes of N steps, such as pendulum@100\n";
     if let Some(e) = missing {
         text += &format!("without numbers: {e}\n");
     }

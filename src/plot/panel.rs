@@ -83,7 +83,8 @@ fn short(x: f64) -> String {
     match x.abs() {
         a if a >= 1e6 => format!("{}M", (x / 1e5).round() / 10.0),
         a if a >= 1e3 => format!("{}k", (x / 1e2).round() / 10.0),
-        _ => format!("{x}"),
+        // Steps of a tenth are not tenths in binary.
+        _ => format!("{}", (x * 1e6).round() / 1e6),
     }
 }
 

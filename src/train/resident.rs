@@ -53,9 +53,7 @@ pub(super) fn place(
     let why = match (config.host_alone(), device) {
         (Some(why), _) => why,
         (None, None) => "the learner computes on the host, has a categorical policy, or baseline=group",
-        (None, Some(_)) if !env.has_equations() => {
-            "the task is not one of equations: `spo envs` says which are"
-        }
+        (None, Some(_)) if !env.has_equations() => "the task is not one of equations, which `spo envs` marks",
         (None, Some(_)) => {
             let task = resident::task(&config.env).expect("a task of equations is known by its name");
             if let Some(adapter) = adapter {
