@@ -29,7 +29,7 @@ impl Noise {
         let mut k = word(0);
         let round_keys = std::array::from_fn(|i| {
             let own = k;
-            let next = (k + rotate_right(l[i % 3], 7) & MASK) ^ i as u32;
+            let next = ((k + rotate_right(l[i % 3], 7)) & MASK) ^ i as u32;
             l[i % 3] = next;
             k = rotate_left(k, 2) ^ next;
             own

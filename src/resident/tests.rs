@@ -197,7 +197,7 @@ fn made_up(device: &Device) -> Rollout {
         final_obs: matrix(&obs[..12], 2, device),
         actions: cube(&latents, 1),
         latents: cube(&latents, 1),
-        log_probs: matrix(&vec![-1.2; 42], 7, device),
+        log_probs: matrix(&[-1.2; 42], 7, device),
         rewards: matrix(&rewards, 7, device),
         costs: None,
         terminated: Some(vector(&[0.0, 1.0, 1.0, 1.0, 1.0, 1.0], device)),
@@ -282,7 +282,7 @@ fn columns_choose_and_wrap_as_numbers_do() {
         let values = [-7.0f32, -3.2, -0.5, 0.0, 0.5, 3.2, 7.0];
         let column = || Column(vector(&values, &device));
         let each = |f: fn(f64) -> f64| values.map(|v| f(f64::from(v)) as f32);
-        assert!(gap(&host(column().wrap().0), &each(|x| Real::wrap(x))) < 1e-5);
+        assert!(gap(&host(column().wrap().0), &each(Real::wrap)) < 1e-5);
         assert_eq!(host(column().above(0.0).0), each(|x| Real::above(x, 0.0)));
         assert_eq!(host(column().below(0.5).0), each(|x| Real::below(x, 0.5)));
         let chosen = column().above(0.0).choose(column(), column() * 0.0);
