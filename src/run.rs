@@ -156,8 +156,8 @@ impl Run {
         config.validate_on(&spec)?;
         // An oracle that cannot judge says so before there is a directory.
         oracle.prepare(&spec, &Notes::default())?;
-        if !config.init.is_empty() {
-            // So does an initial policy that does not fit.
+        if !config.init.is_empty() || config.device != crate::device::NAMES[0] {
+            // So does an initial policy that does not fit, and a device that cannot take the environments.
             Trainer::new(config.clone(), factory.clone(), nobody(), None)?;
         }
         Self::make_directory(dir)?;
