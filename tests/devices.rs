@@ -188,7 +188,7 @@ mod resident {
             change.iter().for_each(|assignment| config.set(assignment).unwrap());
             let oracle = spo::oracle::parse(&config.oracle).unwrap();
             match spo::train::Trainer::new(config.clone(), registered(&config.env).unwrap(), oracle, None) {
-                Err(TrainError::Config(error)) => error.to_string(),
+                Err(error @ (TrainError::Config(_) | TrainError::Residence(_))) => error.to_string(),
                 Err(other) => panic!("{other}"),
                 Ok(_) => panic!("{change:?} is taken"),
             }

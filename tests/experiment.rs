@@ -401,7 +401,10 @@ fn every_experiment_of_the_repository_can_run() {
         for quick in [false, true] {
             let experiment = Experiment::from_file(&path, quick).unwrap();
             for cell in experiment.cells(&path).unwrap() {
-                cell.check(&path).unwrap();
+                // Another build has the devices that this one lacks.
+                if spo::device::is_built(&cell.config.device) {
+                    cell.check(&path).unwrap();
+                }
             }
         }
         seen += 1;

@@ -55,6 +55,9 @@ pub enum TrainError {
         /// Its value.
         value: f32,
     },
+    /// Environments that cannot be on the device where the configuration wants them.
+    #[error("residence=device cannot be here: {0}; residence=auto or host goes on without")]
+    Residence(&'static str),
     /// The device went away, or ran out of memory.
     #[error(
         "the device failed at iteration {iteration}: {why}; the checkpoint is of the iteration before, and \

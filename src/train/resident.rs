@@ -8,7 +8,7 @@ use spo_envs::{ActionSpace, Env, Spec};
 
 use super::record::Seen;
 use super::{Record, Timing, TrainError, Trainer};
-use crate::config::{Config, ConfigError, Residence};
+use crate::config::{Config, Residence};
 use crate::device::{self, DeviceError};
 use crate::divergence;
 use crate::learner::{Learner, LearnerState, Moment};
@@ -34,7 +34,7 @@ impl Resident {
 /// The task on the learner's device; where the environments step on the host although a GPU computes, why.
 ///
 /// # Errors
-/// [`ConfigError`] with `residence=device` where that cannot be, [`DeviceError::TooMany`].
+/// [`TrainError::Residence`] with `residence=device` where that cannot be, [`DeviceError::TooMany`].
 pub(super) fn place(
     config: &Config,
     env: &dyn Env,
@@ -63,9 +63,7 @@ pub(super) fn place(
         }
     };
     match config.residence {
-        Residence::Device => {
-            Err(ConfigError::Range { key: "residence", value: "device".into(), expected: why }.into())
-        }
+        Residence::Device => Err(TrainError::Residence(why)),
         _ => Ok((None, Some(why))),
     }
 }
