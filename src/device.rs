@@ -108,13 +108,9 @@ pub fn open(name: &str) -> Result<Device, DeviceError> {
         #[allow(deprecated)]
         "ndarray" => Ok(Device::Burn(burn::tensor::Device::ndarray())),
         other => {
-            let (base, index) = match other.split_once(':') {
-                Some(("wgpu", index)) => ("wgpu", index.parse::<usize>().ok()),
-                _ => (other, None),
-            };
-            let unknown = base != other && index.is_none();
-            match NAMES.iter().find(|known| **known == base) {
-                Some(_) if unknown => Err(DeviceError::Unknown(other.to_string())),
+            let index = other.strip_prefix("wgpu:").and_then(|index| index.parse::<usize>().ok());
+            let name = if index.is_some() { "wgpu" } else { other };
+            match NAMES.iter().find(|known| **known == name) {
                 #[cfg(feature = "wgpu")]
                 Some(&"wgpu") => adapters::open(index).map(Device::Burn),
                 Some(known) => Err(DeviceError::NotBuilt(known)),

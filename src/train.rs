@@ -12,7 +12,7 @@ use crate::device;
 use crate::divergence;
 use crate::game::PreferenceMatrix;
 use crate::initial::{self, InitialError};
-use crate::learner::{Costs, Learner, LearnerState, Losses, Moment, Steps, ppo::Ppo, sac::Sac};
+use crate::learner::{Costs, Learner, LearnerState, Moment, Steps, ppo::Ppo, sac::Sac};
 use crate::newest::Newest;
 use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
@@ -328,77 +328,6 @@ impl Trainer {
         let seen = Seen { kl_to_init, ..Seen::of(&rollout, &scores) };
         self.newest = Newest::of(self.iteration + 1, &rollout, &scores);
         self.finish(rollout.steps() as u64 + opposing, seen, losses, [rolled_out, scored], start).map(Some)
-    }
-
-    /// Ends an iteration of so many environment steps, whose rollout and scores were done at so many seconds from its start.
-    fn finish(
-        &mut self,
-        steps: u64,
-        seen: Seen,
-        losses: Losses,
-        [rolled_out, scored]: [f64; 2],
-        start: Instant,
-    ) -> Result<(Record, Timing), TrainError> {
-        self.iteration += 1;
-        self.env_steps += steps;
-        self.seconds += start.elapsed().as_secs_f64();
-        for (what, value) in [
-            ("policy_loss", losses.policy_loss),
-            ("value_loss", losses.value_loss),
-            ("grad_norm", losses.grad_norm),
-        ] {
-            if !value.is_finite() {
-                return Err(TrainError::Diverged { iteration: self.iteration, what, value });
-            }
-        }
-        let timing = Timing {
-            iteration: self.iteration,
-            rollout: rolled_out,
-            score: scored - rolled_out,
-            update: start.elapsed().as_secs_f64() - scored,
-            seconds: self.seconds,
-        };
-        Ok((self.record(seen, losses), timing))
-    }
-
-    fn record(&self, seen: Seen, losses: Losses) -> Record {
-        let (queries, safety) = (self.scorer.queries(), self.safety.as_ref());
-        let asked_of_safety = safety.map(Safety::queries).unwrap_or_default();
-        let model = self.scorer.model_report().unwrap_or_default();
-        Record {
-            iteration: self.iteration,
-            env_steps: self.env_steps,
-            queries: queries.asked,
-            answered: queries.answered,
-            tied: queries.tied,
-            abstained: queries.abstained,
-            return_mean: seen.return_mean,
-            return_std: seen.return_std,
-            length_mean: seen.length_mean,
-            score_mean: seen.score_mean,
-            score_spread: seen.score_spread,
-            entropy: losses.entropy,
-            approx_kl: losses.approx_kl,
-            clip_fraction: losses.clip_fraction,
-            policy_loss: losses.policy_loss,
-            value_loss: losses.value_loss,
-            grad_norm: losses.grad_norm,
-            epochs: losses.epochs,
-            temperature: losses.temperature,
-            reward_loss: model.loss,
-            reward_accuracy: model.accuracy,
-            reward_calibration: model.calibration,
-            kl_to_init: seen.kl_to_init,
-            reward_train_score: model.split.map(|s| s.train),
-            reward_test_score: model.split.map(|s| s.test),
-            rlhf_round: if self.config.rlhf_rounds > 0 { model.rounds } else { 0 },
-            cost_mean: seen.cost_mean,
-            unsafe_share: safety.and_then(Safety::unsafe_share),
-            multiplier: safety.map(Safety::multiplier),
-            safety_queries: asked_of_safety.asked,
-            safety_verdicts: asked_of_safety.verdicts,
-            cost_loss: safety.and_then(Safety::cost_loss),
-        }
     }
 
     /// The state between two iterations; the run directory fills in its files' lengths.

@@ -191,9 +191,25 @@ impl Ppo {
         self.config.learning_rate * if self.config.learning_rate_decay { 1.0 - moment.progress } else { 1.0 }
     }
 
-    /// What an update reports, from the means of its figures.
-    fn losses(&self, means: Figures, epochs: f32) -> Losses {
-        let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] = means;
+    /// Passes over the data, each a call of `epoch`, until there are enough or KL(old ‖ new) is too large; what they report.
+    fn epochs(&mut self, mut epoch: impl FnMut(&mut Self) -> Vec<Figures>) -> Losses {
+        let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
+        for _ in 0..self.config.epochs {
+            let figures = epoch(self);
+            let count = figures.len() as f32;
+            let mut kl = 0.0;
+            for row in figures {
+                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+                kl += row[3] / count;
+            }
+            steps_made += count;
+            epochs += 1.0;
+            if self.config.target_kl > 0.0 && kl > self.config.target_kl {
+                break;
+            }
+        }
+        let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] =
+            sums.map(|sum| sum / steps_made);
         let temperature = self.config.entropy_bonus;
         Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs, temperature }
     }
@@ -316,27 +332,15 @@ impl Learner for Ppo {
         let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
         let learning_rate = self.learning_rate(moment);
 
-        let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
-        for _ in 0..self.config.epochs {
+        let losses = self.epochs(|ppo| {
             minibatches.shuffle(&mut rng);
-            let cuts = minibatches.cut(self.config.minibatch);
-            let figures = self.engine.epoch(&columns, &cuts, learning_rate);
-            let count = figures.len() as f32;
-            let mut kl = 0.0;
-            for row in figures {
-                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-                kl += row[3] / count;
-            }
-            steps_made += count;
-            epochs += 1.0;
-            if self.config.target_kl > 0.0 && kl > self.config.target_kl {
-                break;
-            }
-        }
+            let cuts = minibatches.cut(ppo.config.minibatch);
+            ppo.engine.epoch(&columns, &cuts, learning_rate)
+        });
         if self.config.normalize_obs {
             steps.episodes.iter().for_each(|e| self.template.normalizer.update(e.obs));
         }
-        self.losses(sums.map(|sum| sum / steps_made), epochs)
+        losses
     }
 
     #[cfg(feature = "burn")]

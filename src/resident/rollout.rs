@@ -28,9 +28,7 @@ pub(crate) struct Scale {
 
 impl Scale {
     pub fn new(scale: &crate::normalizer::Scale, device: &Device) -> Self {
-        let row =
-            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device);
-        Self { mean: row(&scale.mean), std: row(&scale.std) }
+        Self { mean: row(&scale.mean, device), std: row(&scale.std, device) }
     }
 
     /// Of rows `[rows, obs_dim]`, as [`crate::normalizer::Scale::apply`].
@@ -235,9 +233,7 @@ impl Bounds {
         let spo_envs::ActionSpace::Continuous { low, high } = action else {
             unreachable!("tasks given by equations have continuous actions");
         };
-        let row =
-            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device);
-        Self { low: row(low), high: row(high) }
+        Self { low: row(low, device), high: row(high, device) }
     }
 
     /// From [−1, 1] to the bounds, and the nearest of them from outside.
@@ -246,6 +242,11 @@ impl Bounds {
         let half = (self.high.clone() - self.low.clone()).mul_scalar(0.5);
         unit.clamp(-1.0, 1.0) * half + middle
     }
+}
+
+/// A row `[1, values]`.
+fn row(values: &[f32], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device)
 }
 
 /// The numbers of a tensor, row by row.

@@ -49,6 +49,22 @@ impl Http {
     }
 }
 
+/// Holds a server to give its page and these files, and files that load nothing from elsewhere.
+#[track_caller]
+pub fn serves_itself(http: Http, files: &[&str]) {
+    let page = http.get("/").unwrap();
+    assert!(page.0 == 200 && page.1.contains("<!doctype html>"));
+    for file in files {
+        let (status, text) = http.get(&format!("/{file}")).unwrap();
+        assert!(status == 200 && !text.is_empty(), "{file}");
+        let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(
+            !elsewhere.contains("http:") && !elsewhere.contains("https:") && !elsewhere.contains("//cdn"),
+            "{file}"
+        );
+    }
+}
+
 /// Holds a server that listens beyond loopback to its token: the page itself needs none, the rest of it at `path` does, in
 /// a header and nowhere else.
 #[track_caller]

@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
 use super::layers::Layers;
-use super::objective::{FIGURES, Objective};
+use super::objective::Objective;
 use super::tensor::{Rows, TensorEngine};
 use super::{Baseline, PolicyLoss, Ppo};
 use crate::learner::{Losses, Moment, OnDevice};
@@ -82,45 +82,29 @@ impl OnDevice for Ppo {
             let sums =
                 scores.clone().matmul(falling(scores.dims()[1], self.config.discount, &scores.device()));
             let [count, steps] = sums.dims();
-            let moments = moments(sums.reshape([count * steps, 1]), rollout.alive.clone());
-            let (rows, mean, var) = moments;
+            let (rows, mean, var) = moments(sums.reshape([count * steps, 1]), rollout.alive.clone());
             self.score_stats.merge(rows, &mean, &var);
         }
         let table = self.table(rollout, scores);
         let (count, steps) = rollout.dims();
         let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
         let learning_rate = self.learning_rate(moment);
-        let (size, target_kl) = (self.config.minibatch, self.config.target_kl);
-        let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
-        for _ in 0..self.config.epochs {
-            let engine = self.tensors();
+        let size = self.config.minibatch;
+        let losses = self.epochs(|ppo| {
+            let engine = ppo.tensors();
             let order = shuffled(count, steps, &mut rng, engine.device());
-            let figures: Vec<Tensor<1>> = (0..count * steps)
-                .step_by(size)
-                .map(|from| {
-                    let rows = order.clone().narrow(0, from, size.min(count * steps - from));
-                    engine.step(&table.pick(&rows), learning_rate)
-                })
-                .collect();
-            // One read from the device an epoch.
-            let figures = host(Tensor::cat(figures, 0));
-            let (figures, _) = figures.as_chunks::<FIGURES>();
-            let made = figures.len() as f32;
-            figures.iter().for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
-            steps_made += made;
-            epochs += 1.0;
-            let kl = figures.iter().map(|row| row[3] / made).sum::<f32>();
-            if target_kl > 0.0 && kl > target_kl {
-                break;
-            }
-        }
+            let rows = |_: &TensorEngine, from: usize| {
+                table.pick(&order.clone().narrow(0, from, size.min(count * steps - from)))
+            };
+            engine.steps((0..count * steps).step_by(size), rows, learning_rate)
+        });
         if self.config.normalize_obs {
             let [count, steps, dim] = rollout.obs.dims();
             let rows = rollout.obs.clone().reshape([count * steps, dim]);
             let (rows, mean, var) = moments(rows, rollout.alive.clone());
             self.template.normalizer.merge(rows, &mean, &var);
         }
-        self.losses(sums.map(|sum| sum / steps_made), epochs)
+        losses
     }
 }
 
@@ -181,9 +165,14 @@ fn critic(objective: &Objective, engine: &TensorEngine) -> Layers {
 
 /// The triangle `[T, T]` of powers whose product with rows `[N, T]` is Σ_k base^k x_{t−k}; transposed, Σ_k base^k x_{t+k}.
 fn falling(steps: usize, base: f32, device: &Device) -> Tensor<2> {
-    let power = |from: usize, to: usize| if from > to { 0.0 } else { base.powi((to - from) as i32) };
-    let values: Vec<f32> = (0..steps).flat_map(|from| (0..steps).map(move |to| power(from, to))).collect();
-    Tensor::from_data(TensorData::new(values, [steps, steps]), device)
+    // Nothing of what is ahead, then the powers from 0: place T − 1 + k has the k-th.
+    let ahead = std::iter::repeat_n(0.0, steps - 1);
+    let powers: Vec<f32> = ahead.chain((0..steps).map(|k| base.powi(k as i32))).collect();
+    let powers = Tensor::<1>::from_data(TensorData::new(powers, [2 * steps - 1]), device);
+    let time = Tensor::<1, Int>::arange(0..steps as i64, device);
+    let (from, to) = (time.clone().reshape([steps, 1]), time.reshape([1, steps]));
+    let place = (to - from).add_scalar(steps as i32 - 1).reshape([steps * steps]);
+    powers.select(0, place).reshape([steps, steps])
 }
 
 /// How many rows count, and the mean and population variance of each column of `rows` `[n, width]` over them.
@@ -221,6 +210,16 @@ fn shuffled(count: usize, steps: usize, rng: &mut impl Rng, device: &Device) -> 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_product_with_the_triangle_is_a_discounted_sum() {
+        // Of 1, 2, 4 at base ½: 1, 2 + ½, 4 + 1 + ¼; transposed 1 + 1 + 1, 2 + 2, 4.
+        let rows = Tensor::<2>::from_data([[1.0, 2.0, 4.0]], &Device::flex());
+        let triangle = falling(3, 0.5, &Device::flex());
+        assert_eq!(host(rows.clone().matmul(triangle.clone())), [1.0, 2.5, 5.25]);
+        assert_eq!(host(rows.clone().matmul(triangle.transpose())), [3.0, 4.0, 4.0]);
+        assert_eq!(host(rows.matmul(falling(3, 0.0, &Device::flex()))), [1.0, 2.0, 4.0]);
+    }
 
     #[test]
     fn a_shuffle_has_every_row_once_and_mixes_times() {

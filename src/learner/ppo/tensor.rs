@@ -13,6 +13,7 @@ use super::objective::{
 };
 use super::regression::PolicyLoss;
 use crate::policy::Head;
+use crate::resident::host;
 
 /// Weights and optimiser on a Burn device.
 pub(super) struct TensorEngine {
@@ -87,8 +88,24 @@ impl TensorEngine {
         (params.grad(&gradients).expect("the loss depends on the weights"), figures)
     }
 
+    /// A gradient step a minibatch, of the rows that `rows` makes of it; the figures of each.
+    pub(super) fn steps<M>(
+        &mut self,
+        minibatches: impl Iterator<Item = M>,
+        rows: impl Fn(&Self, M) -> Rows,
+        rate: f64,
+    ) -> Vec<Figures> {
+        let step = |minibatch| {
+            let rows = rows(self, minibatch);
+            self.step(&rows, rate)
+        };
+        // One read from the device for all.
+        let figures = host(Tensor::cat(minibatches.map(step).collect(), 0));
+        figures.as_chunks::<FIGURES>().0.to_vec()
+    }
+
     /// One gradient step; returns the minibatch's figures `[FIGURES]`, still on the device.
-    pub(super) fn step(&mut self, rows: &Rows, learning_rate: f64) -> Tensor<1> {
+    fn step(&mut self, rows: &Rows, learning_rate: f64) -> Tensor<1> {
         let (gradient, figures) = self.gradient(rows);
         let norm = gradient.clone().square().sum().sqrt();
         let limit = self.objective.max_grad_norm;
@@ -193,21 +210,17 @@ fn regression(objective: &Objective, log_ratios: Tensor<1>, trajectories: &Total
 
 impl Engine for TensorEngine {
     fn params(&self) -> Vec<f32> {
-        to_vec(self.params.clone())
+        host(self.params.clone())
     }
 
     fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
-        let figures: Vec<Tensor<1>> =
-            minibatches.iter().map(|order| self.step(&self.rows(columns, order), rate)).collect();
-        // One read from the device an epoch.
-        let host = to_vec(Tensor::cat(figures, 0));
-        host.as_chunks::<FIGURES>().0.to_vec()
+        self.steps(minibatches.iter(), |engine, order| engine.rows(columns, order), rate)
     }
 
     fn moments(&self) -> AdamMoments {
         self.state.as_ref().map_or_else(AdamMoments::default, |AdamState { momentum }| AdamMoments {
-            first: to_vec(momentum.moment_1.clone()),
-            second: to_vec(momentum.moment_2.clone()),
+            first: host(momentum.moment_1.clone()),
+            second: host(momentum.moment_2.clone()),
             time: momentum.time as u64,
         })
     }
@@ -228,7 +241,7 @@ impl Engine for TensorEngine {
     #[cfg(test)]
     fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>) {
         let (gradient, figures) = self.gradient(&self.rows(columns, order));
-        (self.objective.loss(&to_vec(figures)), to_vec(gradient))
+        (self.objective.loss(&host(figures)), host(gradient))
     }
 }
 
@@ -251,8 +264,4 @@ fn categorical(logits: Tensor<2>, options: Tensor<2>) -> (Tensor<1>, Tensor<1>) 
 
 fn vector(values: &[f32], device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
-}
-
-fn to_vec(tensor: Tensor<1>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
 }
