@@ -21,7 +21,6 @@ use parting::Course;
 
 pub mod bins;
 pub mod climb;
-mod draw;
 mod panels;
 pub mod parting;
 mod tell;

@@ -12,6 +12,7 @@ use crate::stats;
 use crate::train::Record;
 
 pub(crate) mod panel;
+pub(crate) mod points;
 
 use panel::{Drawn, axes, color, legend, png, register_font};
 

@@ -18,6 +18,7 @@ use crate::train::{self, Record, Summary, TrainError};
 use crate::{oracle, policy_file};
 
 pub mod figures;
+mod measures;
 mod positions;
 pub mod write;
 

@@ -53,6 +53,7 @@ fn a_report_measures_runs_against_each_other_as_the_command_does() {
     let expected = [
         "experiment.toml",
         "measures.csv",
+        "measures.svg",
         "positions.csv",
         "positions.svg",
         "report.csv",
@@ -63,6 +64,13 @@ fn a_report_measures_runs_against_each_other_as_the_command_does() {
     ];
     assert_eq!(files(&results), expected);
     assert!(expected[1..].iter().all(|name| printed.contains(name)), "{printed}");
+
+    let picture = fs::read_to_string(results.join("measures.svg")).unwrap();
+    let (_, names) = picture.split_once("average").unwrap();
+    // Two methods by exploitability and by what is measured besides: a dot each in a panel each.
+    let panels = picture.matches("order").count();
+    assert!(names.contains("skyline") && picture.contains("concentration of final headings"), "{picture}");
+    assert_eq!(picture.matches("<circle").count(), 2 * panels);
 
     let names = ["average-0", "average-1", "skyline-0", "skyline-1"];
     let paths: Vec<String> = names.iter().map(|name| format!("results/ring/{name}")).collect();

@@ -1,15 +1,19 @@
 //! What is drawn of an analysis.
 
 use super::climb::Reward;
-use super::draw::{Mark, Panel, Point, Series};
 use super::parting::Step;
 use super::{Analysis, Bin, OverRuns};
+use crate::plot::points::{Mark, Panel, Point, Series};
 
 /// The panels that have anything to show.
 pub(super) fn of(all: &[Analysis]) -> Vec<Panel> {
-    let panel = |title, x, series: &dyn Fn(&Analysis, usize) -> Vec<Series>| {
+    let panel = |title: &str, x, series: &dyn Fn(&Analysis, usize) -> Vec<Series>| {
         let series: Vec<Series> = all.iter().enumerate().flat_map(|(entry, a)| series(a, entry)).collect();
-        Panel { title, x, series: series.into_iter().filter(|s| !s.points.is_empty()).collect() }
+        Panel {
+            title: title.into(),
+            x,
+            series: series.into_iter().filter(|s| !s.points.is_empty()).collect(),
+        }
     };
     let panels = [
         panel(

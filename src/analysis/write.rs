@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bins::Bin;
-use super::{Analysis, draw, panels};
-use crate::plot::PlotError;
+use super::{Analysis, panels};
+use crate::plot::{PlotError, points};
 use crate::tensors::write_atomically;
 
 #[derive(Serialize)]
@@ -139,7 +139,13 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
         table(dir, "over_optimisation.csv", &parting_rows)?,
     ];
     let legend: Vec<&str> = all.iter().map(|a| a.name.as_str()).collect();
-    draw::sheet(&legend, &panels::of(all), &svg, &png)?;
+    let panels = panels::of(all);
+    let write = |path: &Path, picture: Result<Vec<u8>, String>| {
+        let written = picture.and_then(|bytes| write_atomically(path, &bytes).map_err(|e| e.to_string()));
+        written.map_err(|why| PlotError::Write { path: path.into(), why })
+    };
+    write(&svg, points::svg(&legend, &panels).map(String::into_bytes))?;
+    write(&png, points::png(&legend, &panels))?;
     Ok(written.into_iter().flatten().chain([svg, png]).collect())
 }
 

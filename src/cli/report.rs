@@ -16,11 +16,12 @@ Reads what `spo experiment` left in a directory and writes
                probabilities of improvement
   report.csv   the table of cells
   runs.csv     one row a run
-  report.svg   training returns against steps and against queries
+  report.svg   training returns against steps and against queries, where runs have returns
 
 and, where the experiment measures runs against each other or more than one thing of them,
 
   measures.csv        every measure of every run
+  measures.svg        each method's interquartile mean and interval, also of a single measure that is no return
   tournament-TASK.csv the win rates of the task's runs by its oracle, a preference matrix for `spo game`
   positions.csv/.svg  where the trajectories ended, where `concentration` is measured
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::figures::{Estimate, Improvement, Line};
-use super::{Report, ReportError, RunReport, positions};
+use super::{Report, ReportError, RunReport, measures, positions};
 use crate::experiment::Metric;
 use crate::plot::{self, Curve, Figure, Row, Sheet};
 use crate::tensors::{FileError, write_atomically};
 
 /// Writes a report's files into a folder, which is made, and returns their paths: `report.md`, `report.csv`, `runs.csv`,
-/// `report.svg`; where there is more than one measure, `measures.csv`; where runs played each other,
+/// `report.svg` unless no run has a return; where there are other measures than the return, `measures.svg`, and of more than one `measures.csv`; where runs played each other,
 /// `tournament-TASK.csv`; where their final headings are measured, `positions.csv` and `positions.svg`.
 ///
 /// # Errors
@@ -29,6 +29,9 @@ pub fn write(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     if !report.experiment.also.is_empty() {
         files.push(("measures.csv".into(), csv(report.measure_rows())));
     }
+    if measures::any(report) {
+        files.push((measures::PICTURE.into(), measures::picture(report, &lines)?));
+    }
     for (task, game) in &report.games {
         let name = if task.is_empty() { "tournament.csv".into() } else { format!("tournament-{task}.csv") };
         files.push((name, game.to_csv()));
@@ -43,9 +46,11 @@ pub fn write(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
         write_atomically(&path, text.as_bytes())?;
         written.push(path);
     }
-    let picture = out.join("report.svg");
-    plot::sheet(&report.sheet(), &picture)?;
-    written.push(picture);
+    if report.has_returns() {
+        let picture = out.join("report.svg");
+        plot::sheet(&report.sheet(), &picture)?;
+        written.push(picture);
+    }
     Ok(written)
 }
 
@@ -161,6 +166,11 @@ impl Report {
     }
 
     /// One row of panels a task, one colour a method.
+    /// Whether any run has a return: a game over options has preferences alone.
+    fn has_returns(&self) -> bool {
+        self.all_runs().any(|run| run.records.iter().any(|r| r.return_mean != 0.0))
+    }
+
     fn sheet(&self) -> Sheet {
         let methods = self.methods();
         let curve = |task: &str, entry: usize| {
@@ -195,9 +205,17 @@ impl Report {
         if self.measures().contains(&Metric::Concentration) {
             text += &format!("![final positions]({})\n\n{}\n\n", positions::PICTURE, positions::CAPTION);
         }
-        text += "![training returns](report.svg)\n\nTraining returns of the sampling policy, mean over seeds and its \
-                 95 % interval, against environment steps and against queries; a method that asks nobody is drawn \
-                 there dashed, at the level where it ended.\n\n";
+        if measures::any(self) {
+            text += &format!(
+                "![what was measured]({})\n\nInterquartile means over seeds and their 95 % intervals.\n\n",
+                measures::PICTURE
+            );
+        }
+        if self.has_returns() {
+            text += "![training returns](report.svg)\n\nTraining returns of the sampling policy, mean over seeds and \
+                     its 95 % interval, against environment steps and against queries; a method that asks nobody is \
+                     drawn there dashed, at the level where it ended.\n\n";
+        }
         text += NOTES;
         if !self.games.is_empty() {
             text += PLAYED;

@@ -1,19 +1,16 @@
 //! Panels of lines, points and intervals, as SVG and PNG.
 
-use std::path::Path;
-
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::plot::PlotError;
-use crate::plot::panel::{self, Drawn, axes, color, legend, range, register_font};
+use super::panel::{self, Drawn, axes, color, legend, range, register_font};
 
 /// x, y, and the ends of y's interval.
-pub(super) type Point = [f64; 4];
+pub(crate) type Point = [f64; 4];
 
 /// How points are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// A line, its interval as a band.
     Line,
     /// A line of dashes.
@@ -25,15 +22,15 @@ pub(super) enum Mark {
 }
 
 /// Points of one entry of the legend.
-pub(super) struct Series {
+pub(crate) struct Series {
     pub entry: usize,
     pub mark: Mark,
     pub points: Vec<Point>,
 }
 
 /// A pair of axes.
-pub(super) struct Panel {
-    pub title: &'static str,
+pub(crate) struct Panel {
+    pub title: String,
     pub x: &'static str,
     pub series: Vec<Series>,
 }
@@ -43,19 +40,24 @@ const HEIGHT: u32 = 340;
 /// Panels side by side.
 const COLUMNS: usize = 2;
 
-/// Draws panels below a legend into `svg` and `png`.
-pub(super) fn sheet(entries: &[&str], panels: &[Panel], svg: &Path, png: &Path) -> Result<(), PlotError> {
+fn size(entries: &[&str], panels: &[Panel]) -> (u32, u32) {
+    panel::size(entries.len(), panels.len().div_ceil(COLUMNS), HEIGHT)
+}
+
+/// Panels below a legend, as SVG.
+pub(crate) fn svg(entries: &[&str], panels: &[Panel]) -> Result<String, String> {
     register_font();
-    let size = panel::size(entries.len(), panels.len().div_ceil(COLUMNS), HEIGHT);
-    let write = |path: &Path, why: String| PlotError::Write { path: path.into(), why };
     let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-    draw(&area, entries, panels).map_err(|e| write(svg, e.to_string()))?;
+    let area = SVGBackend::with_string(&mut text, size(entries, panels)).into_drawing_area();
+    draw(&area, entries, panels).map_err(|e| e.to_string())?;
     drop(area);
-    std::fs::write(svg, text).map_err(|e| write(svg, e.to_string()))?;
-    let picture = panel::png(size, |area| draw(area, entries, panels).map_err(|e| e.to_string()));
-    let picture = picture.map_err(|e| write(png, e))?;
-    std::fs::write(png, picture).map_err(|e| write(png, e.to_string()))
+    Ok(text)
+}
+
+/// The same as PNG.
+pub(crate) fn png(entries: &[&str], panels: &[Panel]) -> Result<Vec<u8>, String> {
+    register_font();
+    panel::png(size(entries, panels), |area| draw(area, entries, panels).map_err(|e| e.to_string()))
 }
 
 fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, entries: &[&str], panels: &[Panel]) -> Drawn<B> {
@@ -70,7 +72,7 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, entries: &[&str], panel
 fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, panel: &Panel) -> Drawn<B> {
     let points = || panel.series.iter().flat_map(|s| &s.points);
     let (x, y) = (range(points().map(|p| p[0])), range(points().flat_map(|p| p[1..].iter().copied())));
-    let mut chart = axes(area, panel.title, panel.x, (x, y))?;
+    let mut chart = axes(area, &panel.title, panel.x, (x, y))?;
     for Series { entry, mark, points } in &panel.series {
         let color = color(*entry);
         let line = || points.iter().map(|p| (p[0], p[1]));
