@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::learner::ars::ArsConfig;
 use crate::learner::ppo::{Baseline, PolicyLoss, PpoConfig};
 use crate::learner::sac::{SacConfig, Temperature};
 use crate::opponents::Opponents;
@@ -46,7 +47,7 @@ pub struct Config {
     /// task and the method allow it.
     pub residence: Residence,
 
-    /// PPO or SAC.
+    /// PPO, SAC or ARS.
     pub learner: LearnerKind,
     /// Self-play, reward model, a language model's ratings or task reward.
     pub scorer: ScorerKind,
@@ -97,7 +98,7 @@ pub struct Config {
 
     /// S, initial states an iteration.
     pub states: usize,
-    /// K, trajectories from each initial state.
+    /// K, trajectories from each initial state; of ARS an even number.
     pub trajectories_per_state: usize,
 
     /// Action head of bounded actions.
@@ -127,7 +128,7 @@ pub struct Config {
     pub policy_loss: PolicyLoss,
     /// SPPO, REBEL: η, how far a win proportion of 1 over one of 0 should move their log-probabilities apart.
     pub eta: f32,
-    /// Adam's step size.
+    /// Adam's step size; ARS: α.
     pub learning_rate: f64,
     /// Whether the step size falls linearly to 0.
     pub learning_rate_decay: bool,
@@ -161,6 +162,12 @@ pub struct Config {
     /// SAC: whether replayed trajectories are compared with each new member of the queue and scored anew, or keep the
     /// scores of the iteration that collected them.
     pub relabel: bool,
+
+    /// ARS: ν, the standard deviation of the noise in the weights.
+    pub search_noise: f32,
+    /// ARS: b, how many of an iteration's directions the weights move along, those with the best trajectory; a direction is two
+    /// trajectories.
+    pub top_directions: usize,
 
     /// Reward model: widths of the hidden layers (B-Pref: three of 256; imitation: two of 32).
     pub reward_hidden: Vec<usize>,
@@ -299,6 +306,17 @@ impl Config {
             tau: self.tau,
             temperature: self.temperature,
             score_scale: self.score_scale,
+            normalize_obs: self.normalize_obs,
+        }
+    }
+
+    /// ARS's part.
+    pub fn ars(&self) -> ArsConfig {
+        ArsConfig {
+            hidden: self.hidden.clone(),
+            learning_rate: self.learning_rate,
+            search_noise: self.search_noise,
+            top_directions: self.top_directions,
             normalize_obs: self.normalize_obs,
         }
     }

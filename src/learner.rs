@@ -7,6 +7,7 @@ use crate::policy::{Acting, Normalizer, Policy};
 use crate::resident::{self, Actor};
 use crate::rollout::{Episode, Rollout};
 
+pub mod ars;
 pub mod ppo;
 pub mod sac;
 
@@ -45,6 +46,24 @@ pub struct Costs<'a> {
     pub multiplier: f32,
 }
 
+impl<'a> Steps<'a> {
+    /// Each episode with its part of a signal `[Σ T]`.
+    fn with<'s>(&'s self, signal: &'s [f32]) -> Vec<(&'s Experience<'a>, &'s [f32])> {
+        let mut rest = signal;
+        let part = |e: &'s Experience<'a>| {
+            let (own, tail) = rest.split_at(e.log_probs.len());
+            rest = tail;
+            (e, own)
+        };
+        self.episodes.iter().map(part).collect()
+    }
+
+    /// The sum of a signal over each episode.
+    fn totals(&self, signal: &[f32]) -> Vec<f32> {
+        self.with(signal).iter().map(|(_, own)| own.iter().sum()).collect()
+    }
+}
+
 impl<'a> From<&'a Rollout> for Steps<'a> {
     fn from(rollout: &'a Rollout) -> Self {
         let view = |e: &'a Episode| Experience {
@@ -65,20 +84,20 @@ impl<'a> From<&'a Rollout> for Steps<'a> {
 /// What an update reports, means over its minibatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {
-    /// PPO: the clipped surrogate. SAC: α log π − min Q.
+    /// PPO: the clipped surrogate. SAC: α log π − min Q. ARS: the mean score, negative.
     pub policy_loss: f32,
     /// Half the mean squared error of the critic, of two the sum (SAC: the mean); 0 without one.
     pub value_loss: f32,
     /// Entropy of the policy, in nats. PPO: of the Gaussian before squashing or clipping; SAC: of the squashed action
-    /// in (−1, 1), estimated at the replayed states.
+    /// in (−1, 1), estimated at the replayed states. ARS: of the noise that its policy has where it is sampled.
     pub entropy: f32,
-    /// KL(old ‖ new) by Schulman's k3 estimator: mean of (ratio − 1) − log ratio.
+    /// KL(old ‖ new) by Schulman's k3 estimator: mean of (ratio − 1) − log ratio. ARS: of the weights searched, ‖Δθ‖² / 2ν².
     pub approx_kl: f32,
     /// Share of ratios outside the clip range.
     pub clip_fraction: f32,
-    /// Norm of the gradient before clipping; SAC: of the last update's.
+    /// Norm of the gradient before clipping; SAC: of the last update's; ARS: of the step before α.
     pub grad_norm: f32,
-    /// Passes over the data. PPO: before the target KL stopped them; SAC: over what replay held.
+    /// Passes over the data. PPO: before the target KL stopped them; SAC: over what replay held; ARS: 1.
     pub epochs: f32,
     /// The price of a nat of entropy: SAC's α, PPO's entropy bonus.
     pub temperature: f32,
@@ -111,6 +130,12 @@ pub trait Learner: Send {
     /// How to act in the next iteration's rollout.
     fn acting(&self) -> Acting {
         Acting::Sample
+    }
+
+    /// Who acts in the next iteration's rollout, one policy a trajectory of `count`; `None` where [`policy`](Self::policy)
+    /// does in all of them.
+    fn explorers(&self, _count: usize, _moment: Moment) -> Option<Vec<Policy>> {
+        None
     }
 
     /// Takes new scores for the steps of earlier iterations, oldest first and ending with the newest of them; a

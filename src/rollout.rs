@@ -233,18 +233,49 @@ impl Phase {
 /// # Errors
 /// What the task reports: a wrong shape, a number that is not finite.
 pub fn collect(policies: &[Policy], make: &EnvFactory, request: &Request) -> Result<Rollout, EnvError> {
+    gather(make, request, |index| drawn(policies, request, index))
+}
+
+/// Rolls out a policy a trajectory, `policies[i]` in the i-th; otherwise as [`collect`].
+///
+/// # Errors
+/// As [`collect`].
+pub fn collect_each(policies: &[Policy], make: &EnvFactory, request: &Request) -> Result<Rollout, EnvError> {
+    gather(make, request, |index| &policies[index])
+}
+
+/// All episodes of a request, each by the policy that `actor` names.
+fn gather<'p>(
+    make: &EnvFactory,
+    request: &Request,
+    actor: impl Fn(usize) -> &'p Policy + Sync,
+) -> Result<Rollout, EnvError> {
     let episodes = (0..request.states * request.per_state)
         .into_par_iter()
         .map_init(
             || make().map(Checked::new),
             |env, index| match env {
-                Ok(env) => episode(policies, env, request, index),
+                Ok(env) => act_out(actor(index), env, request, index),
                 // The error cannot be moved out of the worker's slot: make the same one again.
                 Err(_) => Err(make().err().expect("a factory that failed once fails again")),
             },
         )
         .collect::<Result<_, _>>()?;
     Ok(Rollout { episodes, per_state: request.per_state })
+}
+
+/// The policy of a mixture that acts in the episode `index`.
+fn drawn<'p>(policies: &'p [Policy], request: &Request, index: usize) -> &'p Policy {
+    use rand::RngExt;
+
+    let [.., mixture] = request.phase.streams();
+    match policies {
+        [only] => only,
+        many => {
+            let mut rng = stream(request.seed, mixture, request.iteration, index as u64);
+            &many[rng.random_range(0..many.len())]
+        }
+    }
 }
 
 /// The episode `index` of a request, as [`collect`] makes it.
@@ -257,15 +288,12 @@ pub fn episode(
     request: &Request,
     index: usize,
 ) -> Result<Episode, EnvError> {
-    use rand::RngExt;
+    act_out(drawn(policies, request, index), env, request, index)
+}
 
-    let [_, actions, mixture] = request.phase.streams();
-    let at = |name, index: usize| stream(request.seed, name, request.iteration, index as u64);
-    let policy = match policies {
-        [only] => only,
-        many => &many[at(mixture, index).random_range(0..many.len())],
-    };
-    let mut rng = at(actions, index);
+fn act_out(policy: &Policy, env: &mut Checked, request: &Request, index: usize) -> Result<Episode, EnvError> {
+    let [_, actions, _] = request.phase.streams();
+    let mut rng = stream(request.seed, actions, request.iteration, index as u64);
     let (horizon, obs_dim, action_dim) = (env.spec().horizon, env.spec().obs_dim, env.spec().action.dim());
 
     let mut out = Episode {

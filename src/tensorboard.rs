@@ -78,7 +78,7 @@ pub fn now() -> f64 {
 
 /// A row of the metrics by the names that TensorBoard shows; what a run has not is left out.
 pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)> {
-    let ppo = config.learner == LearnerKind::Ppo;
+    let (ppo, sac) = (config.learner == LearnerKind::Ppo, config.learner == LearnerKind::Sac);
     let played = config.scorer == ScorerKind::SelfPlay;
     let asked = config.scorer != ScorerKind::TaskReward;
     let safe = config.is_safe();
@@ -96,9 +96,9 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
         ("oracle/tied", some(asked, r.tied as f64)),
         ("oracle/abstained", some(asked, r.abstained as f64)),
         ("train/policy_loss", Some(r.policy_loss.into())),
-        ("train/value_loss", Some(r.value_loss.into())),
+        ("train/value_loss", some(ppo || sac, r.value_loss.into())),
         ("train/entropy", Some(r.entropy.into())),
-        ("train/kl", some(ppo, r.approx_kl.into())),
+        ("train/kl", some(!sac, r.approx_kl.into())),
         ("train/clip_fraction", some(ppo, r.clip_fraction.into())),
         ("train/grad_norm", Some(r.grad_norm.into())),
         ("train/epochs", Some(r.epochs.into())),

@@ -12,7 +12,7 @@ use crate::device;
 use crate::divergence;
 use crate::game::PreferenceMatrix;
 use crate::initial::{self, InitialError};
-use crate::learner::{Costs, Learner, LearnerState, Moment, Steps, ppo::Ppo, sac::Sac};
+use crate::learner::{Costs, Learner, LearnerState, Moment, Steps, ars::Ars, ppo::Ppo, sac::Sac};
 use crate::newest::Newest;
 use crate::opponents::Opponents;
 use crate::oracle::time_share::TimeShare;
@@ -126,6 +126,7 @@ impl Trainer {
                 Box::new(Ppo::new(&spec, config.ppo(discrete), device, config.seed))
             }
             LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac(), config.seed)),
+            LearnerKind::Ars => Box::new(Ars::new(&spec, config.ars(), config.seed)),
         };
         if !config.init.is_empty() {
             let source = Path::new(&config.init);
@@ -268,9 +269,12 @@ impl Trainer {
             acting: self.learner.acting(),
         };
         self.snapshots.offer(self.iteration, || policy.clone());
-        let rollout = rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?;
         let progress = self.progress();
         let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
+        let rollout = match self.learner.explorers(request.states * request.per_state, moment) {
+            Some(each) => rollout::collect_each(&each, &self.factory, &request)?,
+            None => rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?,
+        };
         let opponents = match self.opposition(&policy, &rollout, request, moment) {
             Err(TrainError::Oracle(OracleError::Budget { .. })) => {
                 self.budget_spent = true;

@@ -47,6 +47,26 @@ fn the_preference_decides_what_is_learned() {
 }
 
 #[test]
+fn random_search_learns_from_comparisons_of_whole_trajectories() {
+    let returns = |total_steps: &str| -> Vec<f64> {
+        (0..5)
+            .map(|seed| {
+                let mut training = Spo::on("lqr").config("learner=ars").unwrap().seed(seed);
+                let keys = ["states=8", "trajectories_per_state=4", "top_directions=16", "learning_rate=0.1"];
+                let others = ["search_noise=0.1", "normalize_obs=false", "eval_episodes=200", total_steps];
+                for key in keys.into_iter().chain(others) {
+                    training = training.config(key).unwrap();
+                }
+                training.train().unwrap().summary.eval_return_mean
+            })
+            .collect()
+    };
+    // The control: the same learner after its first step.
+    let (learned, control) = (returns("total_steps=24000"), returns("total_steps=1"));
+    assert_learned(&learned, &control);
+}
+
+#[test]
 fn soft_actor_critic_learns_by_the_task_reward() {
     let returns = |total_steps: &str| -> Vec<f64> {
         (0..5)

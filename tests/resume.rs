@@ -113,19 +113,40 @@ fn train_sac(dir: &Path, out: &str) -> Command {
     command
 }
 
+/// Kills a run three times on its way; each goes on and ends as one that was let be.
+#[track_caller]
+fn kills_leave_no_trace(dir: &Path, train: impl Fn(&str) -> Command, name: &str) {
+    let whole = format!("{name}-whole");
+    let start = Instant::now();
+    assert!(train(&whole).status().unwrap().success());
+    let duration = start.elapsed();
+    for kill in 1..4 {
+        let out = format!("{name}-killed-{kill}");
+        kill_midway(train(&out), &dir.join(&out), duration.mul_f64(f64::from(kill) * 0.22));
+        ok(dir, &["train", "--resume", &out]);
+        same_run(dir, &whole, &out);
+    }
+}
+
 #[test]
 fn kills_of_an_off_policy_run_leave_no_trace() {
     let home = tempfile::tempdir().unwrap();
-    let dir = home.path();
-    let start = Instant::now();
-    assert!(train_sac(dir, "whole").status().unwrap().success());
-    let whole = start.elapsed();
-    for kill in 1..4 {
-        let out = format!("killed-{kill}");
-        kill_midway(train_sac(dir, &out), &dir.join(&out), whole.mul_f64(f64::from(kill) * 0.22));
-        ok(dir, &["train", "--resume", &out]);
-        same_run(dir, "whole", &out);
-    }
+    kills_leave_no_trace(home.path(), |out| train_sac(home.path(), out), "sac");
+}
+
+#[test]
+fn kills_of_a_search_leave_no_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let train = |out: &str| {
+        let mut command = spo(home.path(), &["train", "pendulum", "--learner", "ars", "--out", out]);
+        command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels"]);
+        for key in ["log_comparisons=true", "total_steps=64000", "hidden=[8]", "checkpoint_every=3"] {
+            command.args(["--set", key]);
+        }
+        command.args(["--set", "eval_episodes=4"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    kills_leave_no_trace(home.path(), train, "ars");
 }
 
 /// A reward model with what it adds to a checkpoint: an ensemble and its moments, answers and the segments they are of,
@@ -164,19 +185,9 @@ fn kills_of_a_run_with_a_reward_model_leave_no_trace() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     for learner in ["ppo", "sac"] {
-        let whole = format!("{learner}-whole");
-        let start = Instant::now();
-        assert!(train_model(dir, learner, &whole).status().unwrap().success());
-        let duration = start.elapsed();
-        let rows = fs::read_to_string(dir.join(&whole).join("comparisons.csv")).unwrap();
+        kills_leave_no_trace(dir, |out| train_model(dir, learner, out), learner);
+        let rows = fs::read_to_string(dir.join(format!("{learner}-whole/comparisons.csv"))).unwrap();
         assert_eq!(rows.lines().count(), 1 + 300, "the whole budget is asked");
-        for kill in 1..4 {
-            let out = format!("{learner}-killed-{kill}");
-            let moment = duration.mul_f64(f64::from(kill) * 0.22);
-            kill_midway(train_model(dir, learner, &out), &dir.join(&out), moment);
-            ok(dir, &["train", "--resume", &out]);
-            same_run(dir, &whole, &out);
-        }
     }
 }
 
@@ -213,19 +224,12 @@ fn kills_of_a_safe_run_leave_no_trace() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     for scorer in ["self_play", "reward_model"] {
-        let whole = format!("{scorer}-whole");
-        let start = Instant::now();
-        assert!(train_safely(dir, scorer, &whole).status().unwrap().success());
-        let duration = start.elapsed();
+        kills_leave_no_trace(dir, |out| train_safely(dir, scorer, out), scorer);
+        let log = |run: &str| fs::read(dir.join(format!("{scorer}-{run}/safety_comparisons.csv"))).unwrap();
         for kill in 1..4 {
-            let out = format!("{scorer}-killed-{kill}");
-            let moment = duration.mul_f64(f64::from(kill) * 0.22);
-            kill_midway(train_safely(dir, scorer, &out), &dir.join(&out), moment);
-            ok(dir, &["train", "--resume", &out]);
-            same_run(dir, &whole, &out);
-            let log = |run: &str| fs::read(dir.join(run).join("safety_comparisons.csv")).unwrap();
-            assert!(log(&whole) == log(&out) && log(&out).len() > 1000, "{out}");
+            assert!(log("whole") == log(&format!("killed-{kill}")), "{scorer} {kill}");
         }
+        assert!(log("whole").len() > 1000, "{scorer}");
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Args {
     /// Who says which trajectory is the safer, and whether one is safe, such as cost=25: trains safely (docs/safety.md)
     #[arg(long, value_name = "ORACLE")]
     safety_oracle: Option<String>,
-    /// ppo, or sac: off-policy, for continuous actions
+    /// ppo; sac: off-policy, for continuous actions; or ars: random search of weights, for comparisons of long trajectories
     #[arg(long)]
     learner: Option<String>,
     /// self_play; reward_model, fitted to the same answers, as baseline; llm_direct, a language model's ratings; or

@@ -62,6 +62,8 @@ impl Default for Config {
             temperature: Temperature::Auto,
             score_scale: 1.0,
             relabel: false,
+            search_noise: 0.03,
+            top_directions: 4,
             // Chosen on Pendulum; the models of B-Pref and imitation are experiments/reward_*.toml.
             reward_hidden: vec![64, 64],
             reward_ensemble: 1,
@@ -103,6 +105,8 @@ impl Config {
     /// SAC's are those of Stable-Baselines3's and CleanRL's SAC (networks, learning rate, γ, τ and replay of Haarnoja et
     /// al. 2018, table 1), the steps of RL Baselines3 Zoo for Pendulum, and the paper's form of self-play: whole
     /// trajectories against a queue of ten, one trajectory an iteration.
+    ///
+    /// ARS's were chosen on HalfCheetah-v5, whole trajectories within a group of 16: a linear policy, as in Mania et al. 2018.
     pub fn of(learner: LearnerKind) -> Self {
         let ppo = Self::default();
         match learner {
@@ -119,6 +123,16 @@ impl Config {
                 learning_rate: 3e-4,
                 minibatch: 256,
                 checkpoint_every: 20,
+                ..ppo
+            },
+            LearnerKind::Ars => Self {
+                learner,
+                total_steps: 1_000_000,
+                window: 0,
+                states: 1,
+                trajectories_per_state: 16,
+                hidden: Vec::new(),
+                learning_rate: 0.02,
                 ..ppo
             },
         }

@@ -2,10 +2,10 @@
 
 use super::LearnerKind;
 
-/// Keys that one learner alone uses.
-pub(super) const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
+/// Keys that some learners use and others do not.
+pub(super) const OWN_KEYS: [(&[LearnerKind], &[&str]); 4] = [
     (
-        LearnerKind::Ppo,
+        &[LearnerKind::Ppo],
         &[
             "head",
             "initial_log_std",
@@ -27,9 +27,11 @@ pub(super) const OWN_KEYS: [(LearnerKind, &[&str]); 2] = [
         ],
     ),
     (
-        LearnerKind::Sac,
+        &[LearnerKind::Sac],
         &["replay", "updates_per_step", "learning_starts", "tau", "temperature", "score_scale", "relabel"],
     ),
+    (&[LearnerKind::Ars], &["search_noise", "top_directions"]),
+    (&[LearnerKind::Ppo, LearnerKind::Sac], &["discount", "minibatch"]),
 ];
 
 /// Keys that PPO's own policy loss alone uses.

@@ -13,11 +13,18 @@ pub enum LearnerKind {
     Ppo,
     /// Soft actor-critic: off-policy, continuous actions only.
     Sac,
+    /// Augmented random search: noise in the weights, for whole trajectories; continuous actions only.
+    Ars,
 }
 
 impl fmt::Display for LearnerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", if *self == Self::Ppo { "ppo" } else { "sac" })
+        let name = match self {
+            Self::Ppo => "ppo",
+            Self::Sac => "sac",
+            Self::Ars => "ars",
+        };
+        write!(f, "{name}")
     }
 }
 

@@ -161,7 +161,8 @@ impl Config {
                 "rlhf_rounds",
                 rounds == 0 || self.learner == LearnerKind::Ppo,
                 self.rlhf_rounds.to_string(),
-                "0 with the learner `sac`, whose replay would outlive a round",
+                "0 but with the learner `ppo`: a replay would outlive a round, and `ars` has no policy to deploy but the mean of its \
+                 search",
             ),
             (
                 "rlhf_rounds",

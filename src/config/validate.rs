@@ -32,14 +32,15 @@ impl Config {
         let in_unit = |x: f32| (0.0..=1.0).contains(&x);
         let above = |x: f64| x.is_finite() && x > 0.0;
         let at_least = |x: f32| x.is_finite() && x >= 0.0;
-        let sac = self.learner == LearnerKind::Sac;
+        let (sac, ars) = (self.learner == LearnerKind::Sac, self.learner == LearnerKind::Ars);
+        let ppo = self.learner == LearnerKind::Ppo;
         let temperature = match self.temperature {
             Temperature::Auto => true,
             Temperature::Fixed(alpha) => above(f64::from(alpha)),
         };
-        let regresses = self.policy_loss != PolicyLoss::Ppo && !sac;
-        let sppo = self.policy_loss == PolicyLoss::Sppo && !sac;
-        let plays = self.scorer == ScorerKind::SelfPlay && !sac;
+        let regresses = self.policy_loss != PolicyLoss::Ppo && ppo;
+        let sppo = self.policy_loss == PolicyLoss::Sppo && ppo;
+        let plays = self.scorer == ScorerKind::SelfPlay && ppo;
         let queue = self.scorer == ScorerKind::SelfPlay && matches!(self.opponents, Opponents::Queue(_));
         // TOML, in which a run's configuration is kept, has no larger.
         if let Some((key, value)) = self.whole_numbers().into_iter().find(|(_, n)| i64::try_from(*n).is_err())
@@ -47,7 +48,7 @@ impl Config {
             return Err(ConfigError::Range { key, value: value.to_string(), expected: "at most 2^63 - 1" });
         }
         let rated = self.scorer == ScorerKind::LlmDirect;
-        let checks: [(&'static str, bool, String, &'static str); 41] = [
+        let checks: [(&'static str, bool, String, &'static str); 44] = [
             (
                 "oracle",
                 !rated || llm::is_alone(&self.oracle),
@@ -165,9 +166,9 @@ impl Config {
             ),
             (
                 "device",
-                !sac || self.device == "cpu",
+                ppo || self.device == "cpu",
                 self.device.clone(),
-                "cpu with the learner `sac`, which computes on the host only",
+                "cpu with the learners `sac` and `ars`, which compute on the host only",
             ),
             (
                 "residence",
@@ -197,6 +198,14 @@ impl Config {
             ("temperature", temperature, self.temperature.to_string(), "`auto` or a finite number above 0"),
             ("score_scale", above(f64::from(self.score_scale)), self.score_scale.to_string(), rate),
             (
+                "trajectories_per_state",
+                !ars || self.trajectories_per_state.is_multiple_of(2),
+                self.trajectories_per_state.to_string(),
+                "an even number with the learner `ars`, whose trajectories come in pairs",
+            ),
+            ("search_noise", above(f64::from(self.search_noise)), self.search_noise.to_string(), rate),
+            ("top_directions", self.top_directions > 0, self.top_directions.to_string(), positive),
+            (
                 "relabel",
                 !self.relabel || queue,
                 self.relabel.to_string(),
@@ -225,9 +234,9 @@ impl Config {
             return Err(ConfigError::Range { key: "result", value: "best".into(), expected });
         }
         let (given, defaults) = (self.table(), Self::default().table());
-        for (learner, keys) in OWN_KEYS {
+        for (users, keys) in OWN_KEYS {
             if let Some(key) =
-                keys.iter().find(|&&key| learner != self.learner && given[key] != defaults[key])
+                keys.iter().find(|&&key| !users.contains(&self.learner) && given[key] != defaults[key])
             {
                 return Err(ConfigError::Unused { key, user: format!("learner `{}`", self.learner) });
             }
@@ -272,8 +281,8 @@ impl Config {
     /// As [`validate`](Self::validate).
     pub fn validate_on(&self, spec: &Spec) -> Result<(), ConfigError> {
         self.validate()?;
-        if self.learner == LearnerKind::Sac && matches!(spec.action, ActionSpace::Discrete(_)) {
-            let expected = "`ppo` on a task of options; SAC acts continuously only";
+        if self.learner != LearnerKind::Ppo && matches!(spec.action, ActionSpace::Discrete(_)) {
+            let expected = "`ppo` on a task of options; SAC and ARS act continuously only";
             return Err(ConfigError::Range { key: "learner", value: self.learner.to_string(), expected });
         }
         if self.scorer == ScorerKind::RewardModel && spec.horizon > LONGEST {
@@ -303,7 +312,7 @@ impl Config {
     }
 
     /// Every key that counts something.
-    fn whole_numbers(&self) -> [(&'static str, u64); 24] {
+    fn whole_numbers(&self) -> [(&'static str, u64); 25] {
         [
             ("seed", self.seed),
             ("total_steps", self.total_steps),
@@ -315,6 +324,7 @@ impl Config {
             ("minibatch", self.minibatch as u64),
             ("replay", self.replay as u64),
             ("learning_starts", self.learning_starts),
+            ("top_directions", self.top_directions as u64),
             ("snapshots", self.snapshots as u64),
             ("validation_episodes", self.validation_episodes as u64),
             ("eval_episodes", self.eval_episodes as u64),

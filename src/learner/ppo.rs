@@ -9,7 +9,7 @@ use spo_envs::Spec;
 
 #[cfg(feature = "burn")]
 use super::OnDevice;
-use super::{Experience, Learner, LearnerState, Losses, Moment, Steps};
+use super::{Learner, LearnerState, Losses, Moment, Steps};
 use crate::advantage;
 use crate::device::Device;
 use crate::policy::{Activation, Head, Mlp, Normalizer, Policy, Tape};
@@ -243,7 +243,7 @@ impl Ppo {
         };
         if self.config.policy_loss != PolicyLoss::Ppo {
             let of_row = steps.episodes.iter().enumerate().flat_map(|(at, e)| vec![at; e.log_probs.len()]);
-            let scores = totals(steps, scores);
+            let scores = steps.totals(scores);
             columns.trajectories =
                 Trajectories { of_row: of_row.collect(), scores, per_state: steps.per_state };
         }
@@ -259,14 +259,14 @@ impl Ppo {
     fn estimate(&self, seen: &Seen<'_>, signal: &[f32], place: usize) -> Estimate {
         let (steps, normalize) = (seen.steps, self.config.normalize_advantage);
         let Some(mlp) = &self.objective.critic else {
-            let group = advantage::group(&totals(steps, signal), steps.per_state, normalize);
+            let group = advantage::group(&steps.totals(signal), steps.per_state, normalize);
             let of_steps = steps.episodes.iter().zip(group).map(|(e, a)| vec![a; e.log_probs.len()]);
             return Estimate { advantages: of_steps.flatten().collect(), targets: vec![0.0; signal.len()] };
         };
         let weights = &seen.params[self.objective.critic_weights(place)];
         let score_scale = if self.config.normalize_scores { self.score_stats.std().nth(place) } else { None };
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
-        let per_episode: Vec<(Vec<f32>, Vec<f32>)> = (of_episodes(steps, signal).par_iter())
+        let per_episode: Vec<(Vec<f32>, Vec<f32>)> = (steps.with(signal).par_iter())
             .zip(&seen.obs)
             .map(|((e, own), (obs, final_obs))| {
                 let mut tape = Tape::default();
@@ -288,22 +288,6 @@ impl Ppo {
         }
         Estimate { advantages, targets }
     }
-}
-
-/// Each episode with its part of a signal.
-fn of_episodes<'s, 'a>(steps: &'s Steps<'a>, signal: &'s [f32]) -> Vec<(&'s Experience<'a>, &'s [f32])> {
-    let mut rest = signal;
-    let part = |e: &'s Experience<'a>| {
-        let (own, tail) = rest.split_at(e.log_probs.len());
-        rest = tail;
-        (e, own)
-    };
-    steps.episodes.iter().map(part).collect()
-}
-
-/// The sum of a signal over each episode.
-fn totals(steps: &Steps<'_>, signal: &[f32]) -> Vec<f32> {
-    of_episodes(steps, signal).iter().map(|(_, own)| own.iter().sum()).collect()
 }
 
 impl Learner for Ppo {

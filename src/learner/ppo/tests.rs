@@ -1,7 +1,7 @@
 //! The loss against finite differences, the engines against each other, the update against its promises.
 
 use super::*;
-use crate::learner::Costs;
+use crate::learner::{Costs, Experience};
 use rand::RngExt;
 use spo_envs::ActionSpace;
 

@@ -1,0 +1,155 @@
+//! Augmented random search (Mania, Guy & Recht 2018): it explores weights instead of actions.
+//!
+//! An iteration's trajectories come in pairs, with the weights θ + ν δ and θ − ν δ held over the whole trajectory, and θ moves
+//! along each direction δ by how much more the first of the pair scored. One number a trajectory is all that this asks for:
+//! where whole trajectories are compared, there is no credit to spread over their steps. Win proportions within a group are the
+//! ranks that evolution strategies shape their returns into (Salimans et al. 2017, section 2), and need no return.
+
+use rand::RngExt;
+use rand_distr::StandardNormal;
+use spo_envs::Spec;
+
+use super::{Learner, LearnerState, Losses, Moment, Steps};
+use crate::policy::{Acting, Activation, Head, Normalizer, Policy};
+use crate::random::{Stream, stream};
+
+/// ½ log 2πe, the entropy of a Gaussian of unit spread in nats.
+const UNIT_ENTROPY: f32 = 1.418_938_5;
+
+/// The hyperparameters, by the names of Mania et al.'s algorithm 2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArsConfig {
+    /// Widths of the hidden layers; none make the policy linear.
+    pub hidden: Vec<usize>,
+    /// α
+    pub learning_rate: f64,
+    /// ν, the standard deviation of the noise in the weights.
+    pub search_noise: f32,
+    /// b, the directions of an iteration that θ moves along: those with the best trajectory.
+    pub top_directions: usize,
+    /// Whether observations are normalised by running statistics.
+    pub normalize_obs: bool,
+}
+
+/// The learner.
+pub struct Ars {
+    config: ArsConfig,
+    /// θ, and behind the network's weights a standard deviation of ν for those who sample its actions.
+    policy: Policy,
+}
+
+/// A direction of the search and what came of it.
+struct Trial {
+    direction: Vec<f32>,
+    /// Total scores of its two trajectories, θ + ν δ first.
+    scores: [f32; 2],
+}
+
+impl Ars {
+    /// A fresh learner on a task of continuous actions; its first weights depend on `seed` alone.
+    pub fn new(spec: &Spec, config: ArsConfig, seed: u64) -> Self {
+        let head = Head::ClippedGaussian;
+        let mlp = Policy::network(spec, head, &config.hidden, Activation::Tanh);
+        let mut params = mlp.init(0.01, &mut stream(seed, Stream("weights"), 0, 0));
+        params.resize(params.len() + Policy::log_stds(head, mlp.outputs()), config.search_noise.ln());
+        let normalizer = Normalizer::identity(spec.obs_dim);
+        let policy = Policy { mlp, params, normalizer, head, action: spec.action.clone() };
+        Self { config, policy }
+    }
+
+    /// δ of an iteration's pair, a standard normal number a weight.
+    fn direction(&self, pair: usize, moment: Moment) -> Vec<f32> {
+        let mut rng = stream(moment.seed, Stream("search"), moment.iteration, pair as u64);
+        (0..self.policy.mlp.params()).map(|_| rng.sample(StandardNormal)).collect()
+    }
+
+    /// The policy of weights θ + by · δ.
+    fn moved(&self, direction: &[f32], by: f32) -> Policy {
+        let mut policy = self.policy.clone();
+        policy.params.iter_mut().zip(direction).for_each(|(weight, d)| *weight += by * d);
+        policy
+    }
+
+    /// Σ (s₊ − s₋) δ / (b σ) over the best b directions, σ the spread of their scores; nothing where all scored alike.
+    fn estimate(&self, mut trials: Vec<Trial>) -> Vec<f32> {
+        let best = |trial: &Trial| trial.scores[0].max(trial.scores[1]);
+        trials.sort_by(|a, b| best(b).total_cmp(&best(a)));
+        trials.truncate(self.config.top_directions);
+        let scores: Vec<f64> = trials.iter().flat_map(|t| t.scores).map(f64::from).collect();
+        let (count, mut step) = (scores.len() as f64, vec![0.0; self.policy.mlp.params()]);
+        let mean = scores.iter().sum::<f64>() / count;
+        let spread = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / count).sqrt();
+        if spread == 0.0 {
+            return step;
+        }
+        for Trial { direction, scores: [plus, minus] } in &trials {
+            let weight = f64::from(plus - minus) / (trials.len() as f64 * spread);
+            step.iter_mut().zip(direction).for_each(|(sum, d)| *sum += weight as f32 * d);
+        }
+        step
+    }
+}
+
+impl Learner for Ars {
+    fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+
+    fn start_from(&mut self, policy: &Policy) {
+        self.policy.params.copy_from_slice(&policy.params);
+        self.policy.normalizer = policy.normalizer.clone();
+    }
+
+    fn acting(&self) -> Acting {
+        Acting::Mode
+    }
+
+    fn explorers(&self, count: usize, moment: Moment) -> Option<Vec<Policy>> {
+        let noise = self.config.search_noise;
+        let pairs = (0..count / 2).map(|pair| self.direction(pair, moment));
+        Some(pairs.flat_map(|d| [self.moved(&d, noise), self.moved(&d, -noise)]).collect())
+    }
+
+    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
+        let totals = steps.totals(scores);
+        let pairs = totals.as_chunks().0.iter().enumerate();
+        let trial =
+            |(pair, &scores): (usize, &[f32; 2])| Trial { direction: self.direction(pair, moment), scores };
+        let step = self.estimate(pairs.map(trial).collect());
+        let rate = self.config.learning_rate as f32;
+        self.policy = self.moved(&step, rate);
+        if self.config.normalize_obs {
+            steps.episodes.iter().for_each(|e| self.policy.normalizer.update(e.obs));
+        }
+        let norm = step.iter().map(|g| g * g).sum::<f32>().sqrt();
+        Losses {
+            policy_loss: -totals.iter().sum::<f32>() / totals.len() as f32,
+            entropy: self.policy.action.dim() as f32 * (UNIT_ENTROPY + self.config.search_noise.ln()),
+            // KL of N(θ, ν² I) from the same about the new θ.
+            approx_kl: 0.5 * (rate * norm / self.config.search_noise).powi(2),
+            grad_norm: norm,
+            epochs: 1.0,
+            ..Losses::default()
+        }
+    }
+
+    fn save(&self) -> LearnerState {
+        LearnerState {
+            tensors: [("params".to_string(), self.policy.params.clone())].into(),
+            counters: Default::default(),
+            normalizer: self.policy.normalizer.clone(),
+            score_stats: Normalizer::identity(1),
+        }
+    }
+
+    fn load(&mut self, state: &LearnerState) -> Result<(), String> {
+        let params = state.tensor("params", self.policy.params.len())?;
+        state.check_normalizer(self.policy.mlp.inputs())?;
+        self.policy.params.copy_from_slice(params);
+        self.policy.normalizer = state.normalizer.clone();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
