@@ -16,7 +16,7 @@
 //!
 //! One iteration, in [`train`]:
 //!
-//! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`].
+//! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`] or under policies about it.
 //! 2. [`opponents`]: whom each is compared with — its group, a sample of it, or a queue of earlier ones.
 //! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do, a language model, and people at a page of `spo train
 //!    --oracle human`.
@@ -25,7 +25,8 @@
 //! 5. [`advantage`]: against the group's mean and spread, or by a critic. With [`safety`], a second oracle says who is
 //!    safer, and the advantages of what that costs are held against these at a price.
 //! 6. [`learner`]: an update of the policy: on-policy (PPO, or the regressions of SPPO and REBEL), on a [`device`] of
-//!    choice, or from a replay (SAC); from its own first weights or an [`initial`] policy, and held to it at a price.
+//!    choice, from a replay (SAC), or along random directions in its weights (ARS, which needs no step 5); from its own first
+//!    weights or an [`initial`] policy, and held to it at a price.
 //! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
 //!
 //! Where the device is a GPU, steps 1 to 6 can stay on it, environments included: `resident` (with a feature of Burn's).

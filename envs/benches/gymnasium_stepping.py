@@ -1,19 +1,43 @@
-"""Steps a second of HalfCheetah-v5 in Gymnasium on one thread, by the seconds it spent on a core: python3 gymnasium_stepping.py"""
+"""Steps a second of HalfCheetah-v5 in Gymnasium: one environment, and its vectors of as many as there are cores.
 
-import time
+Seconds are those that a process spent on a core (Linux's schedstat), of a vector's workers and their parent together, times
+the cores that it has: a rate is what as many busy cores give. python3 gymnasium_stepping.py
+"""
+
+import os
+from pathlib import Path
 
 import gymnasium
 import numpy as np
 
-EPISODE, ROUNDS = 1000, 50
+TASK, EPISODE, ROUNDS = "HalfCheetah-v5", 1000, 20
+CORES = len(os.sched_getaffinity(0))
 
-env = gymnasium.make("HalfCheetah-v5")
-actions = np.random.default_rng(0).uniform(-1, 1, (EPISODE, 6)).astype(np.float32)
-spent = 0.0
-for seed in range(ROUNDS):
-    env.reset(seed=seed)
-    begun = time.thread_time()
-    for action in actions:
-        env.step(action)
-    spent += time.thread_time() - begun
-print(f"HalfCheetah-v5, 1 thread: gymnasium {ROUNDS * EPISODE / spent:.0f} steps/s")
+
+def spent(pids):
+    """Seconds on a core of the processes' first threads."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1e9
+
+
+def measure(name, env, pids, envs, cores):
+    shape = (EPISODE, 6) if envs is None else (EPISODE, envs, 6)
+    actions = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    seconds = 0.0
+    for seed in range(ROUNDS):
+        env.reset(seed=seed)
+        begun = spent(pids)
+        for action in actions:
+            env.step(action)
+        seconds += spent(pids) - begun
+    env.close()
+    rate = ROUNDS * EPISODE * (envs or 1) / seconds
+    print(f"{TASK}, {name}: {rate:.0f} steps a second of one core, {cores * rate:.0f} on {cores}")
+
+
+if __name__ == "__main__":
+    own = [os.getpid()]
+    measure("gymnasium.make", gymnasium.make(TASK), own, None, 1)
+    measure(f"SyncVectorEnv of {CORES}", gymnasium.make_vec(TASK, CORES, "sync"), own, CORES, 1)
+    several = gymnasium.make_vec(TASK, CORES, "async")
+    workers = [process.pid for process in several.processes]
+    measure(f"AsyncVectorEnv of {CORES}", several, own + workers, CORES, CORES)
