@@ -8,8 +8,8 @@ use super::layers::Layers;
 use super::objective::Objective;
 use super::tensor::{Rows, TensorEngine};
 use super::{Baseline, PolicyLoss, Ppo};
-use crate::learner::{Losses, Moment, OnDevice};
-use crate::policy::Head;
+use crate::learner::{Learner, LearnerState, Losses, Moment, OnDevice};
+use crate::policy::{Head, Policy};
 use crate::random::{Stream, stream};
 use crate::resident::{Actor, Rollout, Scale, host};
 
@@ -64,13 +64,19 @@ impl OnDevice for Ppo {
         self.tensors().device().clone()
     }
 
+    fn snapshot(&self) -> (Policy, LearnerState) {
+        let state = self.save();
+        let params = state.tensors["params"][..self.objective.actor_params()].to_vec();
+        (Policy { params, ..self.template.clone() }, state)
+    }
+
     fn actor(&mut self) -> Actor {
         let (objective, scale) = (self.objective.clone(), self.template.normalizer.scale());
         let squashes = self.config.head == Head::TanhGaussian;
         let engine = self.tensors();
         let (weights, from) = (engine.weights(), objective.actor.params());
         Actor {
-            mean: Layers::new(&objective.actor, weights, 0),
+            mean: engine.layers(&objective.actor, weights, 0),
             log_std: weights.clone().slice(from..from + objective.actor.outputs()),
             scale: Scale::new(&scale, engine.device()),
             squashes,
@@ -160,7 +166,7 @@ impl Ppo {
 
 fn critic(objective: &Objective, engine: &TensorEngine) -> Layers {
     let mlp = objective.critic.as_ref().expect("a learner on a device has a critic");
-    Layers::new(mlp, engine.weights(), objective.critic_weights(0).start)
+    engine.layers(mlp, engine.weights(), objective.critic_weights(0).start)
 }
 
 /// The triangle `[T, T]` of powers whose product with rows `[N, T]` is Σ_k base^k x_{t−k}; transposed, Σ_k base^k x_{t+k}.
