@@ -1,9 +1,10 @@
 //! The whole loop on a device: trained environment steps a second against the number of environments and the width of the
-//! networks, where the time goes, and the time to a return of −200 on Pendulum from comparisons.
+//! networks, where the time goes, how many kernels are launched, and the time to a return of −200 on Pendulum from comparisons.
 //!
 //! `cargo bench --features wgpu --bench device -- wgpu` prints Markdown; further arguments are numbers of environments
 //! (default 256 to 65,536). Pendulum, groups of 16, windows of 10 steps, 4 epochs, minibatches of up to 32,768 rows.
 
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use spo::config::{Config, Residence};
@@ -40,6 +41,31 @@ fn step(trainer: &mut Trainer) -> Result<(f64, Timing), TrainError> {
     Ok((record.return_mean, timing))
 }
 
+/// When each kernel was launched.
+#[derive(Default)]
+struct Launches(Mutex<Vec<Instant>>);
+
+#[cfg(feature = "wgpu")]
+impl cubecl::logging::LaunchObserver for Launches {
+    fn launched(&self, _: &'static str) {
+        self.0.lock().expect("no launch panics").push(Instant::now());
+    }
+}
+
+/// Kernels that one iteration launches for its rollout, scores and update; 0 where a device has none. What a part queued was
+/// launched when it ends: each ends with a read.
+fn launches(trainer: &mut Trainer) -> Result<[usize; 3], TrainError> {
+    let launches = Arc::new(Launches::default());
+    #[cfg(feature = "wgpu")]
+    let _watched = cubecl::logging::LaunchObservation::new(launches.clone());
+    let begun = Instant::now();
+    let (_, Timing { rollout, score, .. }) = step(trainer)?;
+    let all = launches.0.lock().expect("no launch panics");
+    let by = |seconds: f64| all.iter().filter(|at| (**at - begun).as_secs_f64() < seconds).count();
+    let (rolled_out, scored) = (by(rollout), by(rollout + score));
+    Ok([rolled_out, scored - rolled_out, all.len() - scored])
+}
+
 fn row(device: &str, environments: usize, width: usize) -> Result<String, TrainError> {
     let mut trainer = trainer(config(device, environments, width))?;
     let begun = Instant::now();
@@ -54,8 +80,9 @@ fn row(device: &str, environments: usize, width: usize) -> Result<String, TrainE
     let rate = (trainer.env_steps() - before) as f64 / begun.elapsed().as_secs_f64();
     let all: f64 = shares.iter().sum();
     let [rollout, score, update] = shares.map(|part| 100.0 * part / all);
+    let launched = launches(&mut trainer)?.map(|n| n.to_string()).join(" + ");
     Ok(format!(
-        "| {environments} | {width} | {rate:.0} | {rollout:.0} % | {score:.0} % | {update:.0} % | {first:.1} |"
+        "| {environments} | {width} | {rate:.0} | {rollout:.0} % | {score:.0} % | {update:.0} % | {first:.1} | {launched} |"
     ))
 }
 
@@ -82,13 +109,15 @@ fn main() -> Result<(), TrainError> {
     for (index, adapter) in spo::device::adapters().iter().enumerate() {
         println!("adapter {index}: {}, {}, {}", adapter.name, adapter.api, adapter.driver);
     }
-    println!("\n| environments | width | trained steps/s | rollout | scores | update | first iteration, s |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "\n| environments | width | steps/s | rollout | scores | update | first iteration, s | launches an iteration |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for width in WIDTHS {
         for &environments in &numbers {
             match row(&device, environments, width) {
                 Ok(row) => println!("{row}"),
-                Err(why) => println!("| {environments} | {width} | {why} | | | | |"),
+                Err(why) => println!("| {environments} | {width} | {why} | | | | | |"),
             }
         }
     }

@@ -171,6 +171,9 @@ pub trait OnDevice {
     /// Where that is.
     fn device(&mut self) -> burn::tensor::Device;
 
+    /// The present policy, and all that a checkpoint must hold: the weights travel once.
+    fn snapshot(&self) -> (Policy, LearnerState);
+
     /// What acts in the next rollout.
     fn actor(&mut self) -> Actor;
 

@@ -16,7 +16,7 @@ mod task;
 
 #[cfg(all(test, feature = "flex"))]
 pub(crate) use column::Column;
-pub(crate) use noise::Noise;
+pub(crate) use noise::{Noise, arange};
 pub use rollout::{Actor, Rollout};
 pub(crate) use rollout::{Scale, Streams, host};
 pub(crate) use scores::{AT_ONCE, win_proportions};

@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use burn::BurnConfig;
 use burn::tensor::Device;
+use cubecl::config::RuntimeConfig;
 use cubecl::wgpu::{
     AutoGraphicsApi, RuntimeOptions, WgpuDevice, WgpuDeviceKind as Kind, WgpuSetup, try_init_setup, wgpu,
 };
@@ -53,12 +55,21 @@ fn of(selector: &WgpuDevice) -> Result<Opened, String> {
     if let Some(known) = opened.iter().find(|o| o.selector == *selector) {
         return Ok(known.clone());
     }
+    fuse_in_order();
     let setup = super::caught(|| try_init_setup::<AutoGraphicsApi>(selector, RuntimeOptions::default()))?;
     let adapter = describe(&setup.map_err(|why| why.to_string())?);
     let device = Device::new(selector.clone());
     let new = Opened { selector: selector.clone(), device, adapter };
     opened.push(new.clone());
     Ok(new)
+}
+
+/// Sets how Burn fuses kernels, which it reads once in a process: a program that set it before keeps its own.
+fn fuse_in_order() {
+    // Kernels that follow one another. Of up to five rows of them at once, Burn's default, it often finds no order that all
+    // can run in, and then fuses none: results/gpu has the launches counted both ways.
+    let in_order = "[fusion.beam_search]\nmax_blocks = 1";
+    BurnConfig::try_set(toml::from_str(in_order).expect("a table of Burn's configuration"));
 }
 
 fn describe(setup: &WgpuSetup) -> Adapter {

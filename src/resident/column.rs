@@ -66,8 +66,10 @@ impl Real for Column {
     }
     fn wrap(self) -> Self {
         use std::f64::consts::PI;
-        let turns = self.clone().0.add_scalar(PI).div_scalar(2.0 * PI).floor();
-        Self(self.0 - turns.mul_scalar(2.0 * PI))
+        // Less whole turns, of none exactly 0, so that an angle within the range stays as it is. Not by `floor`, which
+        // Burn's fusion does not take: it ends what is one kernel.
+        let shifted = self.0.clone().add_scalar(PI);
+        Self(self.0 - (shifted.clone() - shifted.remainder_scalar(2.0 * PI)))
     }
     fn unwind(self) -> Self {
         self.wrap()

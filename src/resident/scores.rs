@@ -1,7 +1,8 @@
 //! Win proportions of trajectories, by their returns, on the device (Swamy et al. 2024, Algorithm 1).
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
+use super::noise::arange;
 use super::rollout::{Rollout, host};
 use crate::oracle::counted::Decided;
 use crate::scorer::self_play::Placement;
@@ -58,7 +59,7 @@ pub(crate) fn win_proportions(
 /// 1 for the windows that a group has, as many as its longest trajectory, `[groups, 1, W]`, from lengths `[groups, K, W]`.
 fn counted(lengths: &Tensor<3>, width: usize) -> Tensor<3> {
     let windows = lengths.dims()[2];
-    let starts = Tensor::<1, Int>::arange(0..windows as i64, &lengths.device()).float();
+    let starts = arange(windows, &lengths.device()).float();
     let starts: Tensor<3> = starts.mul_scalar(width as f64).reshape([1, 1, windows]);
     let longest = lengths.clone().sum_dim(2).max_dim(1);
     (longest - starts).greater_elem(0.0).float()

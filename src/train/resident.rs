@@ -104,14 +104,13 @@ impl Trainer {
 
     fn iterate(&mut self) -> Result<Option<(Record, Timing)>, TrainError> {
         let start = Instant::now();
-        let policy = self.learner.policy();
-        let before = self.learner.save();
         let config = &self.config;
         let (seed, iteration) = (config.seed, self.iteration);
         let moment = Moment { seed, iteration, progress: self.progress() };
         let resident = self.resident.as_mut().expect("a run on a device has its task there");
-        resident.kept = Some(before);
         let learner = self.learner.on_device().expect("a run on a device has a learner that can");
+        let (policy, before) = learner.snapshot();
+        resident.kept = Some(before);
         let device = learner.device();
         let noise = |name| Noise::new(stream(seed, Stream(name), iteration, 0).next_u64());
         let streams = Streams { resets: noise("g.reset"), actions: noise("g.action") };

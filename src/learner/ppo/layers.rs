@@ -2,7 +2,6 @@
 
 use burn::tensor::{Tensor, activation};
 
-use crate::device;
 use crate::mlp::{Activation, Mlp};
 
 /// The layers of a network, views of one flat vector of weights.
@@ -15,8 +14,8 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// The network whose weights stand at `offset` of `params`.
-    pub fn new(mlp: &Mlp, params: &Tensor<1>, mut offset: usize) -> Self {
+    /// The network whose weights stand at `offset` of `params`. Burn's own tanh is one kernel, and on the host slow.
+    pub fn new(mlp: &Mlp, params: &Tensor<1>, mut offset: usize, native_tanh: bool) -> Self {
         let mut take = |n: usize| {
             offset += n;
             params.clone().slice(offset - n..offset)
@@ -24,8 +23,6 @@ impl Layers {
         let layer = |(inputs, outputs): (usize, usize)| {
             (take(inputs * outputs).reshape([inputs, outputs]), take(outputs).reshape([1, outputs]))
         };
-        // Where a kernel is dear to launch; Burn's own on the host is slow.
-        let native_tanh = device::adapter(&params.device()).is_some();
         Self { layers: mlp.layers().map(layer).collect(), activation: mlp.activation(), native_tanh }
     }
 

@@ -8,10 +8,10 @@ use super::layers::Layers;
 use super::objective::Objective;
 use super::tensor::{Rows, TensorEngine};
 use super::{Baseline, PolicyLoss, Ppo};
-use crate::learner::{Losses, Moment, OnDevice};
-use crate::policy::Head;
+use crate::learner::{Learner, LearnerState, Losses, Moment, OnDevice};
+use crate::policy::{Head, Policy};
 use crate::random::{Stream, stream};
-use crate::resident::{Actor, Rollout, Scale, host};
+use crate::resident::{Actor, Rollout, Scale, arange, host};
 
 /// Rows that a critic sees at once outside of minibatches: bounds what its layers take of the device's memory.
 const AT_ONCE: usize = 1 << 18;
@@ -64,13 +64,19 @@ impl OnDevice for Ppo {
         self.tensors().device().clone()
     }
 
+    fn snapshot(&self) -> (Policy, LearnerState) {
+        let state = self.save();
+        let params = state.tensors["params"][..self.objective.actor_params()].to_vec();
+        (Policy { params, ..self.template.clone() }, state)
+    }
+
     fn actor(&mut self) -> Actor {
         let (objective, scale) = (self.objective.clone(), self.template.normalizer.scale());
         let squashes = self.config.head == Head::TanhGaussian;
         let engine = self.tensors();
         let (weights, from) = (engine.weights(), objective.actor.params());
         Actor {
-            mean: Layers::new(&objective.actor, weights, 0),
+            mean: engine.layers(&objective.actor, weights, 0),
             log_std: weights.clone().slice(from..from + objective.actor.outputs()),
             scale: Scale::new(&scale, engine.device()),
             squashes,
@@ -160,7 +166,7 @@ impl Ppo {
 
 fn critic(objective: &Objective, engine: &TensorEngine) -> Layers {
     let mlp = objective.critic.as_ref().expect("a learner on a device has a critic");
-    Layers::new(mlp, engine.weights(), objective.critic_weights(0).start)
+    engine.layers(mlp, engine.weights(), objective.critic_weights(0).start)
 }
 
 /// The triangle `[T, T]` of powers whose product with rows `[N, T]` is Σ_k base^k x_{t−k}; transposed, Σ_k base^k x_{t+k}.
@@ -169,7 +175,7 @@ fn falling(steps: usize, base: f32, device: &Device) -> Tensor<2> {
     let ahead = std::iter::repeat_n(0.0, steps - 1);
     let powers: Vec<f32> = ahead.chain((0..steps).map(|k| base.powi(k as i32))).collect();
     let powers = Tensor::<1>::from_data(TensorData::new(powers, [2 * steps - 1]), device);
-    let time = Tensor::<1, Int>::arange(0..steps as i64, device);
+    let time = arange(steps, device);
     let (from, to) = (time.clone().reshape([steps, 1]), time.reshape([1, steps]));
     let place = (to - from).add_scalar(steps as i32 - 1).reshape([steps * steps]);
     powers.select(0, place).reshape([steps, steps])
@@ -200,7 +206,7 @@ fn shuffled(count: usize, steps: usize, rng: &mut impl Rng, device: &Device) -> 
         let length = values.len();
         Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
     };
-    let place = Tensor::<1, Int>::arange(0..(count * steps) as i64, device);
+    let place = arange(count * steps, device);
     let turn = place.clone().div_scalar(steps as i32);
     let at = place - turn.clone().mul_scalar(steps as i32);
     let shifted = (turn + ints(shifts).select(0, at.clone())).remainder_scalar(count as i32);

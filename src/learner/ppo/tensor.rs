@@ -12,6 +12,8 @@ use super::objective::{
     ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
 };
 use super::regression::PolicyLoss;
+use crate::device;
+use crate::mlp::Mlp;
 use crate::policy::Head;
 use crate::resident::host;
 
@@ -19,6 +21,8 @@ use crate::resident::host;
 pub(super) struct TensorEngine {
     objective: Objective,
     device: Device,
+    /// Whether a kernel is dear to launch.
+    launches: bool,
     params: Tensor<1>,
     adam: Adam,
     state: Option<AdamState<1>>,
@@ -63,6 +67,7 @@ impl TensorEngine {
     pub(super) fn new(objective: Objective, device: Device, params: &[f32]) -> Self {
         Self {
             objective,
+            launches: device::adapter(&device).is_some(),
             params: vector(params, &device),
             adam: AdamConfig::new().with_epsilon(ADAM_EPSILON as f32).build(),
             state: None,
@@ -78,6 +83,11 @@ impl TensorEngine {
     /// All weights.
     pub(super) fn weights(&self) -> &Tensor<1> {
         &self.params
+    }
+
+    /// The network whose weights stand at `offset` of `params`.
+    pub(super) fn layers(&self, mlp: &Mlp, params: &Tensor<1>, offset: usize) -> Layers {
+        Layers::new(mlp, params, offset, self.launches)
     }
 
     /// The gradient `[params]` of one minibatch and its figures but for the norm `[FIGURES - 1]`, on the device.
@@ -120,7 +130,7 @@ impl TensorEngine {
     /// The [`Objective`] of a minibatch.
     fn loss(&self, params: &Tensor<1>, rows: &Rows) -> (Tensor<1>, Tensor<1>) {
         let config = &self.objective;
-        let out = Layers::new(&config.actor, params, 0).apply(rows.obs.clone());
+        let out = self.layers(&config.actor, params, 0).apply(rows.obs.clone());
         let (log_probs, entropy) = match config.head {
             Head::Categorical => categorical(out, rows.latents.clone()),
             _ => {
@@ -145,7 +155,7 @@ impl TensorEngine {
         for (place, (critic, targets)) in critics.enumerate() {
             let offset = config.critic_weights(place).start;
             let values: Tensor<1> =
-                Layers::new(critic, params, offset).apply(rows.obs.clone()).squeeze_dim(1);
+                self.layers(critic, params, offset).apply(rows.obs.clone()).squeeze_dim(1);
             let half_mse = rows.mean((values - targets).square()).mul_scalar(0.5);
             loss = loss + half_mse.clone().mul_scalar(config.value_weight);
             value_loss = value_loss + half_mse;
