@@ -56,8 +56,9 @@ fn explorers_are_pairs_about_the_policy_and_others_in_another_iteration() {
     for (pair, both) in explorers.chunks_exact(2).enumerate() {
         let [plus, minus] = both else { unreachable!() };
         let delta = ars.direction(pair, NOW);
-        for at in 0..network {
-            assert!((plus.params[at] - theta.params[at] - 0.5 * delta[at]).abs() < 1e-6);
+        assert_eq!(delta.len(), network);
+        for (at, d) in delta.iter().enumerate() {
+            assert!((plus.params[at] - theta.params[at] - 0.5 * d).abs() < 1e-6);
             assert!((plus.params[at] + minus.params[at] - 2.0 * theta.params[at]).abs() < 1e-6);
         }
         // The policy's own spread is not searched.
