@@ -54,6 +54,8 @@ pub struct Policy {
 
 /// log √(2π)
 pub(crate) const LOG_SQRT_2PI: f32 = 0.918_938_5;
+/// log √(2πe), the entropy of a unit Gaussian in nats.
+pub(crate) const UNIT_ENTROPY: f32 = 1.418_938_5;
 
 /// Bounds of a log standard deviation that is a network's output (Haarnoja et al. 2018, in their code; SB3's
 /// `LOG_STD_MIN` and `LOG_STD_MAX`).

@@ -46,21 +46,24 @@ fn the_preference_decides_what_is_learned() {
     assert!(train(0, inverted) < -10.0 / 3.0);
 }
 
+/// Returns of a learner on that task over five seeds.
+fn returns(learner: &str, keys: &[&str], total_steps: &str) -> Vec<f64> {
+    (0..5)
+        .map(|seed| {
+            let mut training = Spo::on("lqr").config(learner).unwrap().seed(seed);
+            for key in keys.iter().chain(&["eval_episodes=200", total_steps]) {
+                training = training.config(key).unwrap();
+            }
+            training.train().unwrap().summary.eval_return_mean
+        })
+        .collect()
+}
+
 #[test]
 fn random_search_learns_from_comparisons_of_whole_trajectories() {
-    let returns = |total_steps: &str| -> Vec<f64> {
-        (0..5)
-            .map(|seed| {
-                let mut training = Spo::on("lqr").config("learner=ars").unwrap().seed(seed);
-                let keys = ["states=8", "trajectories_per_state=4", "top_directions=16", "learning_rate=0.1"];
-                let others = ["search_noise=0.1", "normalize_obs=false", "eval_episodes=200", total_steps];
-                for key in keys.into_iter().chain(others) {
-                    training = training.config(key).unwrap();
-                }
-                training.train().unwrap().summary.eval_return_mean
-            })
-            .collect()
-    };
+    let groups = ["states=8", "trajectories_per_state=4", "top_directions=16"];
+    let steps = ["learning_rate=0.1", "search_noise=0.1", "normalize_obs=false"];
+    let returns = |total_steps| returns("learner=ars", &[groups, steps].concat(), total_steps);
     // The control: the same learner after its first step.
     let (learned, control) = (returns("total_steps=24000"), returns("total_steps=1"));
     assert_learned(&learned, &control);
@@ -68,18 +71,14 @@ fn random_search_learns_from_comparisons_of_whole_trajectories() {
 
 #[test]
 fn soft_actor_critic_learns_by_the_task_reward() {
-    let returns = |total_steps: &str| -> Vec<f64> {
-        (0..5)
-            .map(|seed| {
-                let mut training = Spo::on("lqr").config("learner=sac").unwrap().seed(seed);
-                let keys = ["scorer=task_reward", "hidden=[32,32]", "learning_rate=0.001", "minibatch=64"];
-                for key in keys.into_iter().chain(["learning_starts=200", "eval_episodes=200", total_steps]) {
-                    training = training.config(key).unwrap();
-                }
-                training.train().unwrap().summary.eval_return_mean
-            })
-            .collect()
-    };
+    let keys = [
+        "scorer=task_reward",
+        "hidden=[32,32]",
+        "learning_rate=0.001",
+        "minibatch=64",
+        "learning_starts=200",
+    ];
+    let returns = |total_steps| returns("learner=sac", &keys, total_steps);
     // The control: the same learner before its first update but for a few.
     let (learned, control) = (returns("total_steps=3000"), returns("total_steps=210"));
     assert_learned(&learned, &control);

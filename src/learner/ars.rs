@@ -10,11 +10,9 @@ use rand_distr::StandardNormal;
 use spo_envs::Spec;
 
 use super::{Learner, LearnerState, Losses, Moment, Steps};
-use crate::policy::{Acting, Activation, Head, Normalizer, Policy};
+use crate::policy::{Acting, Activation, Head, Normalizer, Policy, UNIT_ENTROPY};
 use crate::random::{Stream, stream};
-
-/// ½ log 2πe, the entropy of a Gaussian of unit spread in nats.
-const UNIT_ENTROPY: f32 = 1.418_938_5;
+use crate::stats;
 
 /// The hyperparameters, by the names of Mania et al.'s algorithm 2.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,9 +74,7 @@ impl Ars {
         trials.sort_by(|a, b| best(b).total_cmp(&best(a)));
         trials.truncate(self.config.top_directions);
         let scores: Vec<f64> = trials.iter().flat_map(|t| t.scores).map(f64::from).collect();
-        let (count, mut step) = (scores.len() as f64, vec![0.0; self.policy.mlp.params()]);
-        let mean = scores.iter().sum::<f64>() / count;
-        let spread = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let (spread, mut step) = (stats::std_dev(&scores), vec![0.0; self.policy.mlp.params()]);
         if spread == 0.0 {
             return step;
         }

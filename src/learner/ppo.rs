@@ -186,6 +186,12 @@ impl Ppo {
         self.score_stats.update(&rows.collect::<Vec<_>>());
     }
 
+    /// The policy among all weights.
+    fn acting_by(&self, mut params: Vec<f32>) -> Policy {
+        params.truncate(self.objective.actor_params());
+        Policy { params, ..self.template.clone() }
+    }
+
     /// Adam's step size now.
     fn learning_rate(&self, moment: Moment) -> f64 {
         self.config.learning_rate * if self.config.learning_rate_decay { 1.0 - moment.progress } else { 1.0 }
@@ -292,9 +298,7 @@ impl Ppo {
 
 impl Learner for Ppo {
     fn policy(&self) -> Policy {
-        let mut params = self.engine.params();
-        params.truncate(self.objective.actor_params());
-        Policy { params, ..self.template.clone() }
+        self.acting_by(self.engine.params())
     }
 
     fn start_from(&mut self, policy: &Policy) {

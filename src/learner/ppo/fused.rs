@@ -8,12 +8,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::objective::{
-    ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
-};
+use super::objective::{ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
 use super::regression::{self, PolicyLoss};
 use crate::mlp::{Mlp, Tape};
-use crate::policy::Head;
+use crate::policy::{Head, LOG_SQRT_2PI, UNIT_ENTROPY};
 use crate::simd::{AdamStep, adam, sum_of_squares};
 
 /// Rows a block: its activations stay in a core's cache.

@@ -8,10 +8,6 @@ use crate::policy::{Head, Policy};
 
 /// Adam's ε, as in OpenAI baselines and CleanRL.
 pub(super) const ADAM_EPSILON: f64 = 1e-5;
-/// log √(2πe), the entropy of a unit Gaussian in nats
-pub(super) const UNIT_ENTROPY: f32 = 1.418_938_5;
-/// log √(2π)
-pub(super) const LOG_SQRT_2PI: f32 = 0.918_938_5;
 
 /// The networks, and the constants of
 /// L = −E[min(ρ A, clip(ρ, 1 ± ε) A)] + c_v ½ E[(V − target)²] − c_e H[π] (Schulman et al. 2017, equation 9), or with one

@@ -66,8 +66,7 @@ impl OnDevice for Ppo {
 
     fn snapshot(&self) -> (Policy, LearnerState) {
         let state = self.save();
-        let params = state.tensors["params"][..self.objective.actor_params()].to_vec();
-        (Policy { params, ..self.template.clone() }, state)
+        (self.acting_by(state.tensors["params"].clone()), state)
     }
 
     fn actor(&mut self) -> Actor {

@@ -8,13 +8,11 @@ use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer}
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::layers::Layers;
-use super::objective::{
-    ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, LOG_SQRT_2PI, Objective, UNIT_ENTROPY,
-};
+use super::objective::{ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
 use super::regression::PolicyLoss;
 use crate::device;
 use crate::mlp::Mlp;
-use crate::policy::Head;
+use crate::policy::{Head, LOG_SQRT_2PI, UNIT_ENTROPY};
 use crate::resident::host;
 
 /// Weights and optimiser on a Burn device.
