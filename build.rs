@@ -4,7 +4,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is compiled; a change elsewhere does not make a program of another commit.
-const SOURCES: [&str; 6] = ["Cargo.lock", "Cargo.toml", "build.rs", "envs/Cargo.toml", "envs/src", "src"];
+const SOURCES: [&str; 8] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "build.rs",
+    "cli/Cargo.toml",
+    "cli/src",
+    "envs/Cargo.toml",
+    "envs/src",
+    "src",
+];
 
 fn main() {
     for path in SOURCES.iter().filter(|path| Path::new(path).exists()) {

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use spo::config::{Config, Residence};
+use spo::train::config::{Config, EnvDevice};
 use spo::train::{Timing, TrainError, Trainer, registered};
 
 const GROUP: usize = 16;
@@ -18,7 +18,7 @@ const TIMED: u64 = 3;
 fn config(device: &str, environments: usize, width: usize) -> Config {
     Config {
         device: device.into(),
-        residence: Residence::Device,
+        residence: EnvDevice::Device,
         states: environments.div_ceil(GROUP),
         trajectories_per_state: GROUP,
         hidden: vec![width, width],

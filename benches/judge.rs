@@ -9,9 +9,9 @@ use std::path::Path;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spo::opponents::all_pairs;
-use spo::oracle::{Notes, Pair, parse};
+use spo::oracle::{OracleEvents, Pair, parse};
 use spo::rollout::Episode;
+use spo::scorer::opponents::all_pairs;
 
 const PAIRS: usize = 1000;
 
@@ -45,7 +45,7 @@ fn comparisons(c: &mut Criterion) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/judges").join(judge);
         let mut oracle = parse(&format!("exec{options}:python3 '{}'", path.display())).expect("a command");
         let env = spo_envs::make("pendulum").expect("a task");
-        oracle.prepare(env.spec(), &Notes::default()).expect("python3 and its judge");
+        oracle.prepare(env.spec(), &OracleEvents::default()).expect("python3 and its judge");
         // Groups of four as in training, and at worst two trajectories that no other pair has.
         let fours: Vec<(usize, usize)> = (0..PAIRS.div_ceil(6))
             .flat_map(|g| all_pairs(&[4 * g, 4 * g + 1, 4 * g + 2, 4 * g + 3]))

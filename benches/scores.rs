@@ -7,9 +7,9 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
-use spo::opponents::Opponents;
-use spo::oracle::{Counted, Oracle, returns::TaskReturn};
+use spo::oracle::{MeteredOracle, Oracle, returns::TaskReturn};
 use spo::rollout::{Episode, Rollout, Trajectory};
+use spo::scorer::opponents::Opponents;
 use spo::scorer::self_play::{Placement, SelfPlay};
 use spo::scorer::{Batch, Scorer};
 
@@ -39,7 +39,8 @@ fn win_proportions(c: &mut Criterion) {
         let rollout = rollout(k);
         let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
         let mut time = |name: &str, oracle: Box<dyn Oracle>, opponents: Opponents| {
-            let mut scorer = SelfPlay::new(Counted::new(oracle, None), opponents, Placement::Spread, None);
+            let mut scorer =
+                SelfPlay::new(MeteredOracle::new(oracle, None), opponents, Placement::Spread, None);
             group.bench_function(BenchmarkId::new(name, k), |b| {
                 b.iter(|| black_box(scorer.score(&batch).expect("an oracle that answers")));
             });

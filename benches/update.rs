@@ -9,8 +9,8 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use spo::Config;
-use spo::config::LearnerKind;
 use spo::learner::{Experience, Learner, Moment, Steps, ppo::Ppo, sac::Sac};
+use spo::train::config::LearnerKind;
 use spo_envs::{ActionSpace, Spec};
 
 const OBS: usize = 17;

@@ -39,72 +39,25 @@
 //! preferences; [`game`] solves small cases exactly.
 #![warn(missing_docs)]
 
-pub mod advantage;
-#[cfg(feature = "cli")]
-pub mod analysis;
-#[cfg(feature = "cli")]
-pub mod audit;
-pub mod best_of;
-pub mod checkpoint;
-pub mod config;
+pub mod base;
 pub mod device;
-mod divergence;
-pub mod experiment;
 pub mod game;
-mod geometric;
-pub mod initial;
-#[cfg(feature = "cli")]
-pub mod label;
 pub mod learner;
-pub mod mlp;
-mod nearest;
-pub mod newest;
-pub mod normalizer;
-pub mod opponents;
 pub mod oracle;
-#[cfg(feature = "cli")]
-pub mod page;
-#[cfg(feature = "cli")]
-mod pixels;
-#[cfg(feature = "cli")]
-pub mod play;
-#[cfg(feature = "cli")]
-pub mod plot;
 pub mod policy;
-pub mod policy_file;
-pub mod random;
-pub mod recipe;
-#[cfg(feature = "cli")]
-pub mod report;
-#[cfg(feature = "burn")]
-pub mod resident;
-pub mod reward_model;
 pub mod rollout;
-pub mod run;
-pub mod safety;
 pub mod scorer;
-mod simd;
-pub mod snapshots;
-mod spo;
-pub mod stats;
-pub mod tensorboard;
-pub mod tensors;
-pub mod tournament;
 pub mod train;
-#[cfg(feature = "cli")]
-pub mod watch;
-mod weights;
 
-pub use config::Config;
-pub use spo::{Outcome, Spo};
-pub use train::TrainError;
+pub use train::config::Config;
+pub use train::{Outcome, Spo, TrainError};
 
 /// What a program that trains needs in scope.
 pub mod prelude {
-    pub use crate::config::{Config, ScorerKind, TrainedResult};
-    pub use crate::opponents::Opponents;
     pub use crate::oracle::{Answer, Oracle, OracleError, Pair};
     pub use crate::rollout::Trajectory;
+    pub use crate::scorer::opponents::Opponents;
+    pub use crate::train::config::{Config, ScorerKind, TrainedResult};
     pub use crate::{Outcome, Spo, TrainError};
     pub use spo_envs::{ActionSpace, Env, Spec, Step};
 }

@@ -212,7 +212,6 @@ pub enum EnvError {
         why: String,
     },
     /// The task needs MuJoCo, and it or the model cannot be opened.
-    #[cfg(feature = "mujoco")]
     #[error("{id}: {why}")]
     Mujoco {
         /// The task.

@@ -5,7 +5,7 @@
 //! - [`Checked`]: a task behind shape checks and its time limit; what a rollout steps.
 //! - [`trace`]: steps a task through a recorded trajectory, to hold it against another simulator.
 //! - [`tasks`]: those in pure Rust; [`dynamics`]: their equations, for a host or a device.
-//! - [`mujoco`]: those of Gymnasium and DM Control, on a library that is opened at run time (feature `mujoco`).
+//! - [`mujoco`]: those of Gymnasium and DM Control, on a library that is opened at run time.
 //!
 //! ```
 //! use rand::SeedableRng;
@@ -25,7 +25,6 @@ mod checked;
 pub mod dynamics;
 mod env;
 mod horizon;
-#[cfg(feature = "mujoco")]
 pub mod mujoco;
 mod registry;
 pub mod tasks;

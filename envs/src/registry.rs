@@ -23,9 +23,7 @@ enum Maker {
     /// See [`with_dynamics`].
     Closed,
     Options(usize),
-    #[cfg(feature = "mujoco")]
     Gym(&'static crate::mujoco::gym::Task),
-    #[cfg(feature = "mujoco")]
     Dmc(&'static crate::mujoco::dmc::Task),
 }
 
@@ -35,14 +33,11 @@ impl Entry {
     /// # Errors
     /// [`EnvError::Mujoco`] where the task needs MuJoCo and it cannot be opened.
     pub fn make(&self) -> Result<Box<dyn Env>, EnvError> {
-        #[cfg(feature = "mujoco")]
         let failed = crate::mujoco::failed(self.id);
         match self.maker {
             Maker::Closed => Ok(with_dynamics(self.id, Simulate).expect("its equations are known")),
             Maker::Options(n) => Ok(Box::new(Options::new(n))),
-            #[cfg(feature = "mujoco")]
             Maker::Gym(task) => Ok(Box::new(crate::mujoco::gym::Gym::open(task).map_err(failed)?)),
-            #[cfg(feature = "mujoco")]
             Maker::Dmc(task) => Ok(Box::new(crate::mujoco::dmc::Suite::open(task).map_err(failed)?)),
         }
     }
@@ -103,7 +98,6 @@ const CLOSED: &[Entry] = &[
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let closed = CLOSED.iter().cloned();
-    #[cfg(feature = "mujoco")]
     let closed = {
         use crate::mujoco::{dmc, gym};
         let gym = gym::TASKS.iter().map(|t| Entry { id: t.id, about: t.about, maker: Maker::Gym(t) });

@@ -1,5 +1,4 @@
 //! The tasks of MuJoCo beyond the contract and the recorded trajectories.
-#![cfg(feature = "mujoco")]
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

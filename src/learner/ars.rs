@@ -9,10 +9,10 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use spo_envs::Spec;
 
-use super::{Learner, LearnerState, Losses, Moment, Steps};
+use super::{Learner, LearnerState, Moment, Steps, UpdateMetrics};
+use crate::base::random::{Stream, stream};
+use crate::base::stats;
 use crate::policy::{Acting, Activation, Head, Normalizer, Policy, UNIT_ENTROPY};
-use crate::random::{Stream, stream};
-use crate::stats;
 
 /// The hyperparameters, by the names of Mania et al.'s algorithm 2.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,13 +100,13 @@ impl Learner for Ars {
         Acting::Mode
     }
 
-    fn explorers(&self, count: usize, moment: Moment) -> Option<Vec<Policy>> {
+    fn perturbed_policies(&self, count: usize, moment: Moment) -> Option<Vec<Policy>> {
         let noise = self.config.search_noise;
         let pairs = (0..count / 2).map(|pair| self.direction(pair, moment));
         Some(pairs.flat_map(|d| [self.moved(&d, noise), self.moved(&d, -noise)]).collect())
     }
 
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
+    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics {
         let totals = steps.totals(scores);
         let pairs = totals.as_chunks().0.iter().enumerate();
         let trial =
@@ -118,14 +118,14 @@ impl Learner for Ars {
             steps.episodes.iter().for_each(|e| self.policy.normalizer.update(e.obs));
         }
         let norm = step.iter().map(|g| g * g).sum::<f32>().sqrt();
-        Losses {
+        UpdateMetrics {
             policy_loss: -totals.iter().sum::<f32>() / totals.len() as f32,
             entropy: self.policy.action.dim() as f32 * (UNIT_ENTROPY + self.config.search_noise.ln()),
             // KL of N(θ, ν² I) from the same about the new θ.
             approx_kl: 0.5 * (rate * norm / self.config.search_noise).powi(2),
             grad_norm: norm,
             epochs: 1.0,
-            ..Losses::default()
+            ..UpdateMetrics::default()
         }
     }
 

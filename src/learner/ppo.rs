@@ -9,11 +9,11 @@ use spo_envs::Spec;
 
 #[cfg(feature = "burn")]
 use super::OnDevice;
-use super::{Learner, LearnerState, Losses, Moment, Steps};
-use crate::advantage;
+use super::{Learner, LearnerState, Moment, Steps, UpdateMetrics};
+use crate::base::random::{Stream, stream};
 use crate::device::Device;
+use crate::learner::advantage;
 use crate::policy::{Activation, Head, Mlp, Normalizer, Policy, Tape};
-use crate::random::{Stream, stream};
 use fused::FusedEngine;
 use minibatches::Minibatches;
 use objective::{AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
@@ -25,9 +25,9 @@ mod fused;
 pub(crate) mod layers;
 mod minibatches;
 mod objective;
-mod regression;
 #[cfg(feature = "burn")]
-mod resident;
+mod on_device;
+mod regression;
 #[cfg(feature = "burn")]
 mod tensor;
 
@@ -198,7 +198,7 @@ impl Ppo {
     }
 
     /// Passes over the data, each a call of `epoch`, until there are enough or KL(old ‖ new) is too large; what they report.
-    fn epochs(&mut self, mut epoch: impl FnMut(&mut Self) -> Vec<Figures>) -> Losses {
+    fn epochs(&mut self, mut epoch: impl FnMut(&mut Self) -> Vec<Figures>) -> UpdateMetrics {
         let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
         for _ in 0..self.config.epochs {
             let figures = epoch(self);
@@ -217,7 +217,16 @@ impl Ppo {
         let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] =
             sums.map(|sum| sum / steps_made);
         let temperature = self.config.entropy_bonus;
-        Losses { policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm, epochs, temperature }
+        UpdateMetrics {
+            policy_loss,
+            value_loss,
+            entropy,
+            approx_kl,
+            clip_fraction,
+            grad_norm,
+            epochs,
+            temperature,
+        }
     }
 
     /// Normalises observations, evaluates the critics and estimates advantages, all on the host.
@@ -308,7 +317,7 @@ impl Learner for Ppo {
         self.template.normalizer = policy.normalizer.clone();
     }
 
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
+    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics {
         if self.config.normalize_scores {
             self.observe_scores(steps, scores);
         }

@@ -9,10 +9,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use spo_envs::Spec;
 
-use super::{Learner, LearnerState, Losses, Moment, Steps};
+use super::{Learner, LearnerState, Moment, Steps, UpdateMetrics};
+use crate::base::random::{Stream, stream};
+use crate::policy::weights::Weights;
 use crate::policy::{Acting, Activation, Head, Mlp, Normalizer, Policy};
-use crate::random::{Stream, stream};
-use crate::weights::Weights;
 use networks::{Critic, Networks};
 use replay::Replay;
 use update::{Engine, FIGURES};
@@ -140,7 +140,7 @@ impl Sac {
     ///
     /// # Panics
     /// Where replay is empty.
-    pub fn learn(&mut self, updates: u64, moment: Moment) -> Losses {
+    pub fn learn(&mut self, updates: u64, moment: Moment) -> UpdateMetrics {
         let mut rng = stream(moment.seed, Stream("replay"), moment.iteration, 0);
         let scale = self.template.normalizer.scale();
         let Self { engine, networks, replay, .. } = self;
@@ -157,17 +157,21 @@ impl Sac {
         if updates == 0 {
             // The uniform policy's entropy, on (−1, 1).
             let entropy = self.template.action.dim() as f32 * std::f32::consts::LN_2;
-            return Losses { entropy, temperature: self.networks.temperature(), ..Losses::default() };
+            return UpdateMetrics {
+                entropy,
+                temperature: self.networks.temperature(),
+                ..UpdateMetrics::default()
+            };
         }
         let rows = (updates * self.config.minibatch as u64) as f32;
-        Losses {
+        UpdateMetrics {
             value_loss,
             policy_loss,
             entropy,
             temperature,
             grad_norm: self.networks.grad_norm(),
             epochs: rows / self.replay.len() as f32,
-            ..Losses::default()
+            ..UpdateMetrics::default()
         }
     }
 }
@@ -196,7 +200,7 @@ impl Learner for Sac {
         self.networks.critics = [(); 2].map(|()| Critic::new(mlp.init_uniform(&mut rng)));
     }
 
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> Losses {
+    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics {
         let before = self.replay.seen();
         let mut rest = scores;
         for episode in &steps.episodes {

@@ -11,11 +11,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::notes::Notes;
+use super::events::OracleEvents;
 use super::{Answer, Oracle, OracleError, Pair};
-use crate::opponents::all_pairs;
+use crate::base::stats;
 use crate::rollout::Trajectory;
-use crate::stats;
+use crate::scorer::opponents::all_pairs;
 
 pub mod cycle;
 
@@ -92,7 +92,7 @@ struct Round {
 pub fn check(
     oracle: &mut dyn Oracle,
     trajectories: &[Trajectory<'_>],
-    notes: &Notes,
+    notes: &OracleEvents,
     seed: u64,
 ) -> Result<Report, OracleError> {
     let n = trajectories.len();

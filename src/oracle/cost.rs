@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::{Answer, Exposure, Oracle, OracleError, Pair, returns::hard};
+use super::{Answer, Oracle, OracleError, Pair, SafetyQuery, returns::hard};
 use crate::rollout::Trajectory;
 
 /// The trajectory with the smaller total cost is the safer, equal costs tie; one is safe by itself whose total cost is at
@@ -26,7 +26,7 @@ impl Oracle for Cost {
 
     fn verdicts(
         &mut self,
-        shown: &[Exposure<'_>],
+        shown: &[SafetyQuery<'_>],
         _: &mut dyn Rng,
     ) -> Result<Vec<Option<bool>>, OracleError> {
         Ok(shown.iter().map(|e| Some(e.trajectory.total_cost() <= self.limit * e.share)).collect())
@@ -40,7 +40,7 @@ impl Oracle for Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Stream, stream};
+    use crate::base::random::{Stream, stream};
 
     #[test]
     fn trajectories_and_windows_by_hand() {
@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(p(steps(0, 1), steps(3, 4)), Answer::Prefer(0.5));
         // 3 of 2 in all. Each half may cost 1, of which the first takes 1 and the second 2. Three steps may cost 1.5.
         let mut safe = |from, to, limit| {
-            let shown = [Exposure { trajectory: steps(from, to), share: (to - from) as f64 / 4.0 }];
+            let shown = [SafetyQuery { trajectory: steps(from, to), share: (to - from) as f64 / 4.0 }];
             Cost { limit }.verdicts(&shown, &mut rng).unwrap()[0]
         };
         assert_eq!([safe(0, 4, 2.0), safe(0, 4, 3.0)], [Some(false), Some(true)]);

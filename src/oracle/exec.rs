@@ -4,7 +4,7 @@
 //! stdout, one JSON object a line; `docs/oracle-protocol.md` describes the lines, `examples/judges` has programs. A
 //! program that dies, hangs or talks nonsense is started anew, with the pairs that are still open, and the wait before
 //! a start doubles each time; so it goes until it has failed too often without a new answer. Whatever happens on the
-//! way is counted in [`Notes`].
+//! way is counted in [`OracleEvents`].
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use spo_envs::Spec;
 
-use super::notes::Notes;
+use super::events::OracleEvents;
 use super::text::judges;
 use super::{Answer, Oracle, OracleError, Pair};
 
@@ -38,7 +38,7 @@ const MOST_REJECTED: u64 = 100;
 /// A program that judges.
 pub struct Exec {
     options: Options,
-    notes: Notes,
+    notes: OracleEvents,
     task: Option<Spec>,
     judge: Option<Judge>,
     batch: u64,
@@ -70,7 +70,14 @@ pub fn is_asked_by(text: &str) -> bool {
 impl Exec {
     /// A program by its options; it starts with [`prepare`](Oracle::prepare).
     pub fn new(options: Options) -> Self {
-        Self { options, notes: Notes::default(), task: None, judge: None, batch: 0, rejected_in_a_row: 0 }
+        Self {
+            options,
+            notes: OracleEvents::default(),
+            task: None,
+            judge: None,
+            batch: 0,
+            rejected_in_a_row: 0,
+        }
     }
 
     /// Attempts until one succeeds, or too many in a row failed without a new answer.
@@ -240,7 +247,7 @@ impl Judge {
         &mut self,
         deadline: Instant,
         timeout: Duration,
-        notes: &Notes,
+        notes: &OracleEvents,
         noise: &mut usize,
     ) -> Result<Reply, Trouble> {
         loop {
@@ -295,7 +302,7 @@ fn shown(line: &[u8]) -> String {
 
 impl Oracle for Exec {
     /// Starts the program, unless it runs already for this task.
-    fn prepare(&mut self, task: &Spec, notes: &Notes) -> Result<(), OracleError> {
+    fn prepare(&mut self, task: &Spec, notes: &OracleEvents) -> Result<(), OracleError> {
         notes.take_over(&self.notes);
         self.notes = notes.clone();
         if self.task.as_ref() != Some(task) {

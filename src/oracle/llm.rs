@@ -14,28 +14,17 @@ mod options;
 
 pub use options::{Api, FORM, Keep, Options, behind_name, is_alone, is_asked_by, with};
 
-#[cfg(feature = "llm")]
 mod answer;
-#[cfg(feature = "llm")]
 mod api;
-#[cfg(feature = "llm")]
 mod cache;
-#[cfg(feature = "llm")]
 mod client;
-#[cfg(feature = "llm")]
 mod judge;
-#[cfg(feature = "llm")]
 mod key;
-#[cfg(feature = "llm")]
 mod pace;
-#[cfg(feature = "llm")]
 mod prompt;
-#[cfg(feature = "llm")]
 mod summary;
-#[cfg(feature = "llm")]
 mod template;
-#[cfg(all(test, feature = "llm"))]
+#[cfg(test)]
 mod tests;
 
-#[cfg(feature = "llm")]
 pub use judge::Llm;

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::{Answer, Exposure, Oracle, OracleError, Pair, map_preferences};
+use super::{Answer, Oracle, OracleError, Pair, SafetyQuery, map_preferences};
 use crate::game::PreferenceMatrix;
 
 /// Flips each answer, and each verdict of safety, with probability ε. A tie stays a tie.
@@ -27,7 +27,7 @@ impl Oracle for Mistake {
 
     fn verdicts(
         &mut self,
-        shown: &[Exposure<'_>],
+        shown: &[SafetyQuery<'_>],
         rng: &mut dyn Rng,
     ) -> Result<Vec<Option<bool>>, OracleError> {
         let right = self.inner.verdicts(shown, rng)?;

@@ -160,14 +160,8 @@ fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
     Ok(oracle)
 }
 
-#[cfg(feature = "llm")]
 fn language_model(options: llm::Options) -> Result<Box<dyn Oracle>, String> {
     Ok(Box::new(llm::Llm::new(options)))
-}
-
-#[cfg(not(feature = "llm"))]
-fn language_model(_: llm::Options) -> Result<Box<dyn Oracle>, String> {
-    Err("this program was built without language models; build it with the feature `llm`".into())
 }
 
 /// `LOW-HIGH`, two shares.
@@ -209,7 +203,7 @@ pub(super) fn number(name: &str, text: &str, low: f64, high: f64) -> Result<f64,
 fn unknown(text: &str, decorator: bool) -> String {
     let kind = if decorator { "decorator" } else { "judge" };
     let names = registry().iter().filter(|e| e.decorator == decorator).map(|e| e.form);
-    let nearest = crate::nearest::nearest(split_value(text).0, names.map(|form| split_value(form).0));
+    let nearest = crate::base::nearest::nearest(split_value(text).0, names.map(|form| split_value(form).0));
     let hint = nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default();
     format!("no {kind} `{text}`{hint} `spo oracles` lists them")
 }

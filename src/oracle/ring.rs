@@ -65,7 +65,7 @@ mod tests {
             origin: None,
         };
         let pair = [Pair { a: at(&a), b: at(&b) }];
-        let mut rng = crate::random::stream(0, crate::random::Stream("test"), 0, 0);
+        let mut rng = crate::base::random::stream(0, crate::base::random::Stream("test"), 0, 0);
         match (Ring { radius: 10.0 }).compare(&pair, &mut rng).unwrap()[0] {
             Answer::Prefer(p) => p,
             Answer::Abstain => panic!("it always answers"),

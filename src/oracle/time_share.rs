@@ -63,7 +63,7 @@ mod tests {
         };
         let share = TimeShare { low: 0.25, high: 0.5 };
         assert_eq!([0, 1, 2, 3].map(|i| share.keeps(at(i))), [false, true, true, false]);
-        let mut rng = crate::random::stream(0, crate::random::Stream("test"), 0, 0);
+        let mut rng = crate::base::random::stream(0, crate::base::random::Stream("test"), 0, 0);
         let mut p = |a, b| {
             let pair = [Pair { a: at(a), b: at(b) }];
             { share }.compare(&pair, &mut rng).unwrap()[0]

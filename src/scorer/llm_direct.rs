@@ -2,7 +2,7 @@
 
 use super::self_play::Placement;
 use super::{Batch, Scorer, ScorerState};
-use crate::oracle::{Counted, OracleError, Queries};
+use crate::oracle::{MeteredOracle, OracleError, Queries};
 use crate::rollout::Trajectory;
 
 /// Scores a trajectory by what the oracle rates it, in [−1, 1], paid out over its steps (d-RLAIF: Lee et al. 2023).
@@ -10,13 +10,13 @@ use crate::rollout::Trajectory;
 /// A trajectory that was not rated gets the mean of those from the same state that were, so that it is neither good
 /// nor bad beside them; where none was, 0, the middle of the scale. Queries are ratings: one a trajectory.
 pub struct LlmDirect {
-    oracle: Counted,
+    oracle: MeteredOracle,
     placement: Placement,
 }
 
 impl LlmDirect {
     /// Scores by `oracle`'s ratings.
-    pub fn new(oracle: Counted, placement: Placement) -> Self {
+    pub fn new(oracle: MeteredOracle, placement: Placement) -> Self {
         Self { oracle, placement }
     }
 }
@@ -30,7 +30,7 @@ impl Scorer for LlmDirect {
         let groups = ratings.chunks(rollout.per_state).zip(rollout.episodes.chunks(rollout.per_state));
         for (ratings, episodes) in groups {
             let rated: Vec<f64> = ratings.iter().flatten().map(|&r| f64::from(r)).collect();
-            let middle = if rated.is_empty() { 0.0 } else { crate::stats::mean(&rated) };
+            let middle = if rated.is_empty() { 0.0 } else { crate::base::stats::mean(&rated) };
             for (rating, episode) in ratings.iter().zip(episodes) {
                 self.placement.pay(rating.map_or(middle, f64::from), episode.len(), &mut scores);
             }
@@ -88,12 +88,12 @@ mod tests {
         // Two states: (½, unrated) and (unrated, unrated).
         let rollout = rollout(&[0.5, 9.0, 9.0, 9.0], 2);
         let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
-        let mut scorer = LlmDirect::new(Counted::new(Box::new(ByReward), Some(7)), Placement::Spread);
+        let mut scorer = LlmDirect::new(MeteredOracle::new(Box::new(ByReward), Some(7)), Placement::Spread);
         assert_eq!(scorer.score(&batch).unwrap(), [0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]);
         let counted = Queries { asked: 4, answered: 1, abstained: 3, ..Queries::default() };
         assert_eq!(scorer.queries(), counted);
         assert!(matches!(scorer.score(&batch), Err(OracleError::Budget { asked: 4, next: 4, .. })));
-        let mut other = LlmDirect::new(Counted::new(Box::new(ByReward), None), Placement::Last);
+        let mut other = LlmDirect::new(MeteredOracle::new(Box::new(ByReward), None), Placement::Last);
         other.load(scorer.save().unwrap()).unwrap();
         assert_eq!(other.queries(), counted);
         assert_eq!(other.score(&batch).unwrap()[..4], [0.0, 0.5, 0.0, 0.5]);
@@ -103,10 +103,10 @@ mod tests {
     fn what_is_no_rating_is_an_error() {
         let rollout = rollout(&[0.0, -1.5], 1);
         let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
-        let mut scorer = LlmDirect::new(Counted::new(Box::new(ByReward), None), Placement::Spread);
+        let mut scorer = LlmDirect::new(MeteredOracle::new(Box::new(ByReward), None), Placement::Spread);
         assert!(matches!(scorer.score(&batch), Err(OracleError::Rating { trajectory: 1, .. })));
         let compares = |_: Trajectory<'_>, _: Trajectory<'_>| 0.5;
-        let mut scorer = LlmDirect::new(Counted::new(Box::new(compares), None), Placement::Spread);
+        let mut scorer = LlmDirect::new(MeteredOracle::new(Box::new(compares), None), Placement::Spread);
         assert!(scorer.score(&batch).unwrap_err().to_string().contains("does not rate"));
     }
 }

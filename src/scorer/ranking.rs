@@ -1,6 +1,6 @@
 //! Win proportions by sorting, for oracles that decide by a number: what all pairs would give, without the pairs.
 
-use crate::oracle::counted::Decided;
+use crate::oracle::metered::Decided;
 
 /// A number to be decided by, and whether it is that of an empty window.
 type Contestant = (f64, bool);

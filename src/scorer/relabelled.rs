@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::self_play::Placement;
 use super::{Batch, Scorer, ScorerState};
-use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
-use crate::random::{Stream, stream};
+use crate::base::random::{Stream, stream};
+use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries};
 use crate::rollout::{Episode, Trajectory};
 
 /// Win proportions against a queue of the last B trajectories, for new trajectories and for those still in replay.
@@ -14,7 +14,7 @@ use crate::rollout::{Episode, Trajectory};
 /// No pair is asked about twice: answers are kept as long as both sides matter, and count for both. So an iteration
 /// costs one comparison of each trajectory in replay with each new member of the queue.
 pub struct Relabelled {
-    oracle: Counted,
+    oracle: MeteredOracle,
     /// B
     size: usize,
     placement: Placement,
@@ -57,7 +57,7 @@ impl Past {
 impl Relabelled {
     /// Scores by `oracle`'s answers against the last `size` trajectories, for a replay of `replay` steps.
     pub fn new(
-        oracle: Counted,
+        oracle: MeteredOracle,
         size: usize,
         placement: Placement,
         window: Option<usize>,
@@ -244,7 +244,7 @@ mod tests {
             std::cmp::Ordering::Equal => 0.5,
             std::cmp::Ordering::Greater => 1.0,
         };
-        Relabelled::new(Counted::new(Box::new(judge), None), size, Placement::Last, window, replay)
+        Relabelled::new(MeteredOracle::new(Box::new(judge), None), size, Placement::Last, window, replay)
     }
 
     /// One iteration; the scores at collection and those of all that is kept.

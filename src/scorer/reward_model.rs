@@ -13,19 +13,20 @@ use rand::Rng;
 use spo_envs::Spec;
 
 use super::{Batch, HeldOut, ModelReport, Scorer, ScorerState};
+use crate::base::random::{Stream, stream};
 use crate::learner::LearnerState;
-use crate::normalizer::Normalizer;
-use crate::oracle::{Answer, Counted, Exposure, OracleError, Pair, Queries};
-use crate::random::{Stream, stream};
-use crate::reward_model::assess::Assessment;
-use crate::reward_model::{Comparison, RewardConfig, RewardModel, Segment};
+use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries, SafetyQuery};
+use crate::policy::normalizer::Normalizer;
 use crate::rollout::{Episode, Rollout, Trajectory};
+use crate::scorer::reward_model::model::assess::Assessment;
+use crate::scorer::reward_model::model::{Comparison, RewardConfig, RewardModel, Segment};
 use answers::{Answered, Part};
 use queries::{Clip, Sampling};
 use schedule::Schedule;
 use split::Split;
 
 mod answers;
+pub mod model;
 mod novelty;
 pub mod queries;
 pub mod schedule;
@@ -61,7 +62,7 @@ pub struct QueryConfig {
 /// Comparisons of equal lengths leave a constant of the reward open. Standardised scores set it by their mean of 0, which
 /// matters where an episode may end early: there, too, a reward model judges by what it was never told.
 pub struct IteratedRewardModel {
-    oracle: Counted,
+    oracle: MeteredOracle,
     model: RewardModel,
     /// Where the answers are split.
     split: Option<Split>,
@@ -125,7 +126,7 @@ fn segment<'a>(t: &Trajectory<'a>) -> Segment<'a> {
 impl IteratedRewardModel {
     /// Scores by a model of `oracle`'s answers, for a learner with a replay of `replay` steps, or without one.
     pub fn new(
-        oracle: Counted,
+        oracle: MeteredOracle,
         spec: &Spec,
         model: RewardConfig,
         config: QueryConfig,
@@ -254,9 +255,9 @@ impl IteratedRewardModel {
         let shown = |clip: Clip| {
             let episode = &self.episodes[&clip.episode];
             let trajectory = episode.window(clip.from, clip.to);
-            Exposure { trajectory, share: trajectory.len() as f64 / episode.len() as f64 }
+            SafetyQuery { trajectory, share: trajectory.len() as f64 / episode.len() as f64 }
         };
-        let all: Vec<Exposure<'_>> = pairs.iter().flatten().map(|&clip| shown(clip)).collect();
+        let all: Vec<SafetyQuery<'_>> = pairs.iter().flatten().map(|&clip| shown(clip)).collect();
         let verdicts = self.oracle.verdicts(&all, rng)?;
         let sign = |verdict: Option<bool>| verdict.map_or(0.0, |safe| if safe { -1.0 } else { 1.0 });
         Ok(verdicts.as_chunks::<2>().0.iter().map(|&[a, b]| [sign(a), sign(b)]).collect())

@@ -8,12 +8,12 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Scorer, ScorerState};
-use crate::opponents::Opponents;
-use crate::oracle::{Answer, Counted, OracleError, Pair, Queries};
-use crate::random::{Stream, stream};
+use crate::base::random::{Stream, stream};
 #[cfg(feature = "burn")]
-use crate::resident;
+use crate::device::rollout;
+use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries};
 use crate::rollout::{Episode, Rollout, Trajectory};
+use crate::scorer::opponents::Opponents;
 
 mod group;
 mod queue;
@@ -56,7 +56,7 @@ impl Placement {
 /// plays, whose last iterate converges where opponents move in cycles (Rakhlin & Sridharan 2013; Daskalakis & Panageas
 /// 2019).
 pub struct SelfPlay {
-    oracle: Counted,
+    oracle: MeteredOracle,
     opponents: Opponents,
     placement: Placement,
     /// Steps a window; `None` compares whole trajectories.
@@ -95,12 +95,17 @@ impl Wins {
 
 impl SelfPlay {
     /// Scores by `oracle`'s answers.
-    pub fn new(oracle: Counted, opponents: Opponents, placement: Placement, window: Option<usize>) -> Self {
+    pub fn new(
+        oracle: MeteredOracle,
+        opponents: Opponents,
+        placement: Placement,
+        window: Option<usize>,
+    ) -> Self {
         Self { oracle, opponents, placement, window, optimistic: false, given: false, queue: VecDeque::new() }
     }
 
     /// Who is asked.
-    pub(crate) fn oracle(&mut self) -> &mut Counted {
+    pub(crate) fn oracle(&mut self) -> &mut MeteredOracle {
         &mut self.oracle
     }
 

@@ -14,7 +14,7 @@ impl Scorer for TaskReward {
     #[cfg(feature = "burn")]
     fn score_on_device(
         &mut self,
-        rollout: &crate::resident::Rollout,
+        rollout: &crate::device::rollout::Rollout,
     ) -> Option<Result<burn::tensor::Tensor<2>, OracleError>> {
         Some(Ok(rollout.rewards.clone()))
     }

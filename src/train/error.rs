@@ -2,11 +2,11 @@
 
 use spo_envs::EnvError;
 
-use crate::config::ConfigError;
+use crate::base::tensors::FileError;
 use crate::device::DeviceError;
-use crate::initial::InitialError;
 use crate::oracle::OracleError;
-use crate::tensors::FileError;
+use crate::train::config::ConfigError;
+use crate::train::reference::InitialError;
 
 /// What can end a training.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum TrainError {
     },
     /// Environments that cannot be on the device where the configuration wants them.
     #[error("residence=device cannot be here: {0}; residence=auto or host goes on without")]
-    Residence(&'static str),
+    EnvDevice(&'static str),
     /// The device went away, or ran out of memory.
     #[error(
         "the device failed at iteration {iteration}: {why}; the checkpoint is of the iteration before, and \

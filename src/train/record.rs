@@ -6,11 +6,11 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{TrainError, Trainer};
-use crate::config::TrainedResult;
-use crate::learner::Losses;
+use crate::base::stats;
+use crate::learner::UpdateMetrics;
 use crate::rollout::Rollout;
-use crate::safety::Safety;
-use crate::stats;
+use crate::scorer::safety::Safety;
+use crate::train::config::TrainedResult;
 
 /// One row of `metrics.csv`: nothing in it depends on the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ pub struct Summary {
     /// Comparisons and verdicts asked of the safety oracle in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_queries: Option<u64>,
-    /// The program's commit, as far as it knows; see [`COMMIT`](crate::run::COMMIT).
+    /// The program's commit, as far as it knows; see [`COMMIT`](crate::train::run::COMMIT).
     #[serde(default)]
     pub commit: Option<String>,
     /// What happened on the way to the oracle's answers since the last start or resumption, counted by kind, such as
@@ -225,7 +225,7 @@ impl Trainer {
         &mut self,
         steps: u64,
         seen: Seen,
-        losses: Losses,
+        losses: UpdateMetrics,
         [rolled_out, scored]: [f64; 2],
         start: Instant,
     ) -> Result<(Record, Timing), TrainError> {
@@ -251,7 +251,7 @@ impl Trainer {
         Ok((self.record(seen, losses), timing))
     }
 
-    fn record(&self, seen: Seen, losses: Losses) -> Record {
+    fn record(&self, seen: Seen, losses: UpdateMetrics) -> Record {
         let (queries, safety) = (self.scorer.queries(), self.safety.as_ref());
         let asked_of_safety = safety.map(Safety::queries).unwrap_or_default();
         let model = self.scorer.model_report().unwrap_or_default();

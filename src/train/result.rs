@@ -3,15 +3,15 @@
 use spo_envs::EnvError;
 
 use super::{ModelCounts, Summary, TrainError, Trainer};
-use crate::config::TrainedResult;
+use crate::base::random::{Stream, stream};
+use crate::base::stats;
 use crate::game::PreferenceMatrix;
 use crate::oracle::Oracle;
 use crate::policy::{Acting, Head, Policy};
-use crate::random::{Stream, stream};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
-use crate::safety;
+use crate::scorer::safety;
 use crate::scorer::{Batch, ModelReport};
-use crate::stats;
+use crate::train::config::TrainedResult;
 
 impl Trainer {
     /// The trained result, as a mixture of policies.
@@ -124,7 +124,7 @@ impl Trainer {
                 let queries = safety.queries();
                 queries.asked + queries.verdicts
             }),
-            commit: crate::run::COMMIT.map(String::from),
+            commit: crate::train::run::COMMIT.map(String::from),
             notes: self.notes.counts(),
         })
     }

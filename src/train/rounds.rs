@@ -3,8 +3,8 @@
 
 use super::{TrainError, Trainer};
 use crate::policy::Policy;
+use crate::policy::snapshots::Snapshots;
 use crate::rollout::{self, Phase, Request};
-use crate::snapshots::Snapshots;
 
 impl Trainer {
     /// Rounds begun so far, by the steps that are done: each has an equal share of them.

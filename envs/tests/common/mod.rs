@@ -1,6 +1,5 @@
 //! Whether the tasks of MuJoCo can be tested here.
 
-#[cfg(feature = "mujoco")]
 use spo_envs::EnvError;
 use spo_envs::make;
 
@@ -8,7 +7,6 @@ use spo_envs::make;
 pub fn available(id: &str) -> bool {
     match make(id) {
         Ok(_) => true,
-        #[cfg(feature = "mujoco")]
         Err(e @ EnvError::Mujoco { .. }) => {
             assert!(std::env::var_os("SPO_REQUIRE_MUJOCO").is_none(), "SPO_REQUIRE_MUJOCO is set, but {e}");
             static ONCE: std::sync::Once = std::sync::Once::new();

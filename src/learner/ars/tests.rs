@@ -22,7 +22,7 @@ fn learner(top_directions: usize) -> Ars {
 }
 
 /// An update by trajectories of two steps, each of half a total.
-fn update(ars: &mut Ars, totals: &[f32]) -> Losses {
+fn update(ars: &mut Ars, totals: &[f32]) -> UpdateMetrics {
     let obs = [1.0, 2.0, 3.0, 3.0, 2.0, 1.0];
     let episode = Experience {
         obs: &obs,
@@ -50,10 +50,10 @@ fn assert_close(a: &[f32], b: &[f32]) {
 fn explorers_are_pairs_about_the_policy_and_others_in_another_iteration() {
     let ars = learner(2);
     let theta = &ars.policy;
-    let explorers = ars.explorers(6, NOW).unwrap();
-    assert_eq!(explorers.len(), 6);
+    let perturbed_policies = ars.perturbed_policies(6, NOW).unwrap();
+    assert_eq!(perturbed_policies.len(), 6);
     let network = theta.mlp.params();
-    for (pair, both) in explorers.chunks_exact(2).enumerate() {
+    for (pair, both) in perturbed_policies.chunks_exact(2).enumerate() {
         let [plus, minus] = both else { unreachable!() };
         let delta = ars.direction(pair, NOW);
         assert_eq!(delta.len(), network);
@@ -64,8 +64,8 @@ fn explorers_are_pairs_about_the_policy_and_others_in_another_iteration() {
         // The policy's own spread is not searched.
         assert_eq!(plus.params[network..], [0.5f32.ln(); DIM]);
     }
-    assert!(explorers[0] != explorers[2]);
-    assert!(ars.explorers(2, Moment { iteration: 5, ..NOW }).unwrap()[0] != explorers[0]);
+    assert!(perturbed_policies[0] != perturbed_policies[2]);
+    assert!(ars.perturbed_policies(2, Moment { iteration: 5, ..NOW }).unwrap()[0] != perturbed_policies[0]);
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn many_directions_climb_the_slope() {
     let slope = [0.3f32, -1.0, 0.5, 0.0, 2.0, 0.7, -0.4, 1.1];
     let mut ars = learner(4000);
     let before = ars.policy();
-    let explorers = ars.explorers(8000, NOW).unwrap();
+    let perturbed_policies = ars.perturbed_policies(8000, NOW).unwrap();
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let totals: Vec<f32> = explorers.iter().map(|policy| dot(&slope, &policy.params)).collect();
+    let totals: Vec<f32> = perturbed_policies.iter().map(|policy| dot(&slope, &policy.params)).collect();
     update(&mut ars, &totals);
     let step = &moved(&ars, &before)[..slope.len()];
     let cosine = dot(step, &slope) / (dot(step, step) * dot(&slope, &slope)).sqrt();

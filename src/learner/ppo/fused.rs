@@ -10,9 +10,9 @@ use rayon::prelude::*;
 
 use super::objective::{ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
 use super::regression::{self, PolicyLoss};
-use crate::mlp::{Mlp, Tape};
+use crate::base::simd::{AdamStep, adam, sum_of_squares};
+use crate::policy::mlp::{Mlp, Tape};
 use crate::policy::{Head, LOG_SQRT_2PI, UNIT_ENTROPY};
-use crate::simd::{AdamStep, adam, sum_of_squares};
 
 /// Rows a block: its activations stay in a core's cache.
 const BLOCK: usize = 256;

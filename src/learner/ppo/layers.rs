@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use crate::mlp::{Activation, Mlp};
+use crate::policy::mlp::{Activation, Mlp};
 
 /// The layers of a network, views of one flat vector of weights.
 #[derive(Clone, Debug)]

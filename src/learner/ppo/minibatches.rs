@@ -66,7 +66,7 @@ impl Minibatches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Stream, stream};
+    use crate::base::random::{Stream, stream};
 
     #[test]
     fn groups_stay_whole_and_every_row_comes_once() {

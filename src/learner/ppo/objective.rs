@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::regression::{PolicyLoss, Trajectories};
-use crate::mlp::Mlp;
+use crate::policy::mlp::Mlp;
 use crate::policy::{Head, Policy};
 
 /// Adam's ε, as in OpenAI baselines and CleanRL.

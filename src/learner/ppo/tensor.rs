@@ -11,9 +11,9 @@ use super::layers::Layers;
 use super::objective::{ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
 use super::regression::PolicyLoss;
 use crate::device;
-use crate::mlp::Mlp;
+use crate::device::rollout::host;
+use crate::policy::mlp::Mlp;
 use crate::policy::{Head, LOG_SQRT_2PI, UNIT_ENTROPY};
-use crate::resident::host;
 
 /// Weights and optimiser on a Burn device.
 pub(super) struct TensorEngine {

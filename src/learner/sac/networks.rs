@@ -1,8 +1,8 @@
 //! What is learned: an actor, two critics with their targets, and the temperature.
 
 use super::super::LearnerState;
-use crate::mlp::{Mlp, Tape};
-use crate::weights::Weights;
+use crate::policy::mlp::{Mlp, Tape};
+use crate::policy::weights::Weights;
 
 /// One of the two critics, its target, and what an update finds out about it.
 pub(super) struct Critic {

@@ -9,7 +9,7 @@ const OBS: usize = 3;
 const DIM: usize = 2;
 
 fn config() -> SacConfig {
-    let sac = crate::Config::of(crate::config::LearnerKind::Sac);
+    let sac = crate::Config::of(crate::train::config::LearnerKind::Sac);
     SacConfig { hidden: vec![12, 8], minibatch: 20, replay: 50, learning_starts: 30, ..sac.sac() }
 }
 
@@ -33,7 +33,7 @@ fn made(steps: usize, seed: u64) -> Made {
 }
 
 impl Made {
-    fn update(&self, sac: &mut Sac, iteration: u64) -> Losses {
+    fn update(&self, sac: &mut Sac, iteration: u64) -> UpdateMetrics {
         let (obs, final_obs) = self.obs.split_at(self.obs.len() - OBS);
         let episode = Experience {
             obs,

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::networks::{Critic, Networks};
 use super::replay::Replay;
 use super::{SacConfig, Temperature};
-use crate::mlp::{Mlp, Tape};
+use crate::policy::mlp::{Mlp, Tape};
 use crate::policy::{LOG_SQRT_2PI, LOG_STD_BOUNDS, Scale};
 
 /// Rows a block: two of them make up the usual minibatch of 256.

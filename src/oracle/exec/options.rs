@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::parse::number;
-use crate::nearest::nearest;
+use crate::base::nearest::nearest;
 
 /// How trajectories reach the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::key::Key;
 use super::options::{Keep, Options};
 use super::pace::{Pace, backoff, retry_after, sleep_until};
-use crate::oracle::Notes;
+use crate::oracle::OracleEvents;
 
 /// Most bytes of a reply; one of four hundred tokens with twenty alternatives each has a hundred thousand.
 const LARGEST_REPLY: u64 = 4 << 20;
@@ -29,7 +29,7 @@ pub struct Client {
     options: Options,
     cache: Option<Mutex<Cache>>,
     pace: Pace,
-    notes: Notes,
+    notes: OracleEvents,
     /// Once set, nothing more is sent: no request can succeed.
     stop: AtomicBool,
 }
@@ -56,7 +56,7 @@ impl Client {
     ///
     /// # Errors
     /// A key that is not there, a cache that cannot be opened.
-    pub fn new(options: &Options, notes: Notes) -> Result<Self, String> {
+    pub fn new(options: &Options, notes: OracleEvents) -> Result<Self, String> {
         let cache = match &options.cache {
             Keep::Off => None,
             Keep::File(path) => Some(Mutex::new(Cache::open(path)?)),

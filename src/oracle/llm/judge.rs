@@ -14,8 +14,8 @@ use super::options::Options;
 use super::prompt::{Question, Talk};
 use super::summary::describe;
 use super::template::Template;
+use crate::oracle::events::OracleEvents;
 use crate::oracle::exec::Table;
-use crate::oracle::notes::Notes;
 use crate::oracle::{Answer, Oracle, OracleError, Pair};
 use crate::rollout::Trajectory;
 
@@ -25,7 +25,7 @@ const MOST_UNCLEAR: u64 = 10;
 /// A language model that judges.
 pub struct Llm {
     options: Options,
-    notes: Notes,
+    notes: OracleEvents,
     ready: Option<Ready>,
     unclear_in_a_row: u64,
 }
@@ -58,7 +58,7 @@ impl From<Failure> for Trouble {
 impl Llm {
     /// A model by its options; nothing is sent before the first question.
     pub fn new(options: Options) -> Self {
-        Self { options, notes: Notes::default(), ready: None, unclear_in_a_row: 0 }
+        Self { options, notes: OracleEvents::default(), ready: None, unclear_in_a_row: 0 }
     }
 
     fn failed(&self, why: String) -> OracleError {
@@ -176,7 +176,7 @@ impl<'a> Asked<'a> {
 
 impl Oracle for Llm {
     /// Reads the template and the key, and opens the cache.
-    fn prepare(&mut self, task: &Spec, notes: &Notes) -> Result<(), OracleError> {
+    fn prepare(&mut self, task: &Spec, notes: &OracleEvents) -> Result<(), OracleError> {
         notes.take_over(&self.notes);
         self.notes = notes.clone();
         let template = Template::load(self.options.template.as_deref(), task).map_err(|e| self.failed(e))?;

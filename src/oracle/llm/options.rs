@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::parse::number;
 use super::super::text::{judges, split};
-use crate::nearest::nearest;
+use crate::base::nearest::nearest;
 
 /// The form of the whole, as help shows it.
 pub const FORM: &str = "llm(base_url=URL,model=NAME)";

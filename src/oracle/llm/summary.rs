@@ -34,7 +34,7 @@ pub struct Summary {
     #[serde(default)]
     pub signal: Option<Signal>,
     /// How the steps are taken together.
-    pub take: Take,
+    pub take: RankedTrajectory,
     /// Of `share_above` and `share_below`.
     #[serde(default)]
     pub threshold: Option<f64>,
@@ -53,7 +53,7 @@ pub enum Signal {
 /// How the values x₁ … x_T of the steps become one; of observations, x_t is the one after step t.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Take {
+pub enum RankedTrajectory {
     /// (Σ x_t) / T
     #[default]
     Mean,
@@ -98,7 +98,7 @@ impl Summary {
                 return fail(format!("`{part}` names place {place}; `{}` has 0 to {}", task.id, width - 1));
             }
         }
-        let shares = matches!(self.take, Take::ShareAbove | Take::ShareBelow);
+        let shares = matches!(self.take, RankedTrajectory::ShareAbove | RankedTrajectory::ShareBelow);
         match self.threshold {
             Some(threshold) if !(shares && threshold.is_finite()) => {
                 fail("`threshold` is a finite number, and goes with share_above and share_below alone".into())
@@ -135,16 +135,16 @@ impl Summary {
         let share =
             |holds: &dyn Fn(f64) -> bool| mean(&mut values.iter().map(|&x| f64::from(u8::from(holds(x)))));
         match self.take {
-            Take::Mean => mean(&mut values.iter().copied()),
-            Take::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
-            Take::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Take::First => first,
-            Take::Final => last,
-            Take::Change => last - first,
-            Take::Sum => values.iter().sum(),
-            Take::MeanAbs => mean(&mut values.iter().map(|x| x.abs())),
-            Take::ShareAbove => share(&|x| x > limit),
-            Take::ShareBelow => share(&|x| x < limit),
+            RankedTrajectory::Mean => mean(&mut values.iter().copied()),
+            RankedTrajectory::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+            RankedTrajectory::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            RankedTrajectory::First => first,
+            RankedTrajectory::Final => last,
+            RankedTrajectory::Change => last - first,
+            RankedTrajectory::Sum => values.iter().sum(),
+            RankedTrajectory::MeanAbs => mean(&mut values.iter().map(|x| x.abs())),
+            RankedTrajectory::ShareAbove => share(&|x| x > limit),
+            RankedTrajectory::ShareBelow => share(&|x| x < limit),
         }
     }
 
@@ -152,7 +152,9 @@ impl Summary {
     fn line(&self, t: Trajectory<'_>) -> String {
         let value = self.of(t);
         match self.take {
-            Take::ShareAbove | Take::ShareBelow => format!("- {}: {} %", self.name, shown(100.0 * value)),
+            RankedTrajectory::ShareAbove | RankedTrajectory::ShareBelow => {
+                format!("- {}: {} %", self.name, shown(100.0 * value))
+            }
             _ if self.unit.is_empty() => format!("- {}: {}", self.name, shown(value)),
             _ => format!("- {}: {} {}", self.name, shown(value), self.unit),
         }

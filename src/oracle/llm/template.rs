@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use spo_envs::Spec;
 
-use super::summary::{Summary, Take};
+use super::summary::{RankedTrajectory, Summary};
 
 /// What a model is told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -115,7 +115,7 @@ impl Template {
 
     fn read(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|e| {
-            crate::config::read::parse_error("TOML", &e, "docs/llm.md lists the keys").to_string()
+            crate::train::config::read::parse_error("TOML", &e, "docs/llm.md lists the keys").to_string()
         })
     }
 
@@ -137,11 +137,11 @@ impl Template {
             ..Summary::default()
         };
         let observed = (0..task.obs_dim.min(MOST_OBSERVATIONS)).flat_map(|i| {
-            [("mean", Take::Mean), ("final", Take::Final)]
+            [("mean", RankedTrajectory::Mean), ("final", RankedTrajectory::Final)]
                 .map(|(word, take)| one(format!("observation {i}, {word}"), vec![i], vec![], take))
         });
         let acted = (0..task.action.dim().min(MOST_OBSERVATIONS))
-            .map(|i| one(format!("action {i}, mean"), vec![], vec![i], Take::Mean));
+            .map(|i| one(format!("action {i}, mean"), vec![], vec![i], RankedTrajectory::Mean));
         Self { summary: observed.chain(acted).collect(), ..Self::default() }
     }
 

@@ -4,8 +4,8 @@ use rand::{Rng, RngExt};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::reward_model::{RewardModel, assess::sigmoid};
 use crate::rollout::Episode;
+use crate::scorer::reward_model::model::{RewardModel, assess::sigmoid};
 use crate::scorer::reward_model::segment;
 
 /// How pairs are chosen.
@@ -97,7 +97,7 @@ fn best(
             .collect();
         match sampling {
             Sampling::Entropy => p.iter().map(|&p| entropy(p)).sum::<f64>() / members as f64,
-            _ => crate::stats::std_dev(&p),
+            _ => crate::base::stats::std_dev(&p),
         }
     };
     let values: Vec<f64> = pairs.par_iter().map(value).collect();

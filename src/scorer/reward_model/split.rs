@@ -5,11 +5,11 @@ use rand::RngExt;
 use spo_envs::Spec;
 
 use super::segment;
+use crate::base::random::{Stream, stream};
 use crate::learner::LearnerState;
-use crate::random::{Stream, stream};
-use crate::reward_model::{Comparison, RewardConfig, RewardModel};
 use crate::rollout::Episode;
 use crate::scorer::SplitScores;
+use crate::scorer::reward_model::model::{Comparison, RewardConfig, RewardModel};
 
 /// The second model, and what both make of the trajectories about which was asked last.
 pub(super) struct Split {

@@ -7,9 +7,9 @@ use super::queries::choose;
 use super::schedule::Shape;
 use super::*;
 use crate::oracle::Oracle;
-use crate::reward_model::Output;
-use crate::reward_model::assess::sigmoid;
 use crate::rollout::Rollout;
+use crate::scorer::reward_model::model::Output;
+use crate::scorer::reward_model::model::assess::sigmoid;
 
 fn model() -> RewardConfig {
     RewardConfig {
@@ -73,7 +73,14 @@ fn by_return(a: Trajectory<'_>, b: Trajectory<'_>) -> f32 {
 
 fn scorer(oracle: impl Oracle + 'static, config: QueryConfig, replay: Option<usize>) -> IteratedRewardModel {
     let budget = config.schedule.budget;
-    IteratedRewardModel::new(Counted::new(Box::new(oracle), budget), &spec(), model(), config, replay, 0)
+    IteratedRewardModel::new(
+        MeteredOracle::new(Box::new(oracle), budget),
+        &spec(),
+        model(),
+        config,
+        replay,
+        0,
+    )
 }
 
 fn score(scorer: &mut IteratedRewardModel, iteration: u64) -> Vec<f32> {
@@ -94,7 +101,7 @@ fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
     let scores = scorer.score(&Batch { rollout: &unseen, seed: 0, iteration: Batch::VALIDATION }).unwrap();
     let rewards: Vec<f64> = unseen.episodes.iter().flat_map(|e| &e.rewards).map(|&r| r.into()).collect();
     let scores: Vec<f64> = scores.into_iter().map(f64::from).collect();
-    let (mean, spread) = (crate::stats::mean, crate::stats::std_dev);
+    let (mean, spread) = (crate::base::stats::mean, crate::base::stats::std_dev);
     let covariance: f64 =
         rewards.iter().zip(&scores).map(|(r, s)| (r - mean(&rewards)) * (s - mean(&scores))).sum();
     let correlation = covariance / rewards.len() as f64 / spread(&rewards) / spread(&scores);
@@ -146,7 +153,7 @@ fn disagreement_and_entropy_take_the_best_of_ten_times_as_many() {
     let entropy = |p: Vec<f64>| -> f64 {
         p.iter().map(|p| -p * p.ln() - (1.0 - p) * (1.0 - p).ln()).sum::<f64>() / p.len() as f64
     };
-    let spread = |p: Vec<f64>| crate::stats::std_dev(&p);
+    let spread = |p: Vec<f64>| crate::base::stats::std_dev(&p);
     let candidates = of(70, Sampling::Uniform);
     for (sampling, value) in
         [(Sampling::Disagreement, &spread as &dyn Fn(Vec<f64>) -> f64), (Sampling::Entropy, &entropy)]
@@ -228,7 +235,7 @@ fn pre_training_pays_novelty_and_asks_nobody() {
     let novel = score(&mut scorer, 0);
     let states: Vec<f32> = rollout(0).episodes.iter().flat_map(|e| e.obs.clone()).collect();
     let distances = novelty::log_distances(&states.chunks(1).collect::<Vec<_>>(), 26);
-    let spread = crate::stats::std_dev(&distances.iter().map(|&d| f64::from(d)).collect::<Vec<_>>());
+    let spread = crate::base::stats::std_dev(&distances.iter().map(|&d| f64::from(d)).collect::<Vec<_>>());
     assert!(novel.iter().zip(&distances).all(|(n, d)| (f64::from(*n) - f64::from(*d) / spread).abs() < 1e-4));
     // 26 steps are done, 27 wanted: the second iteration explores as well.
     score(&mut scorer, 1);
@@ -324,7 +331,7 @@ impl Oracle for Frugal {
 
     fn verdicts(
         &mut self,
-        shown: &[crate::oracle::Exposure<'_>],
+        shown: &[crate::oracle::SafetyQuery<'_>],
         _: &mut dyn rand::Rng,
     ) -> Result<Vec<Option<bool>>, OracleError> {
         Ok(shown.iter().map(|e| Some(-e.trajectory.task_return() <= 4.0 * e.share)).collect())

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{Segment, SelfPlay, Wins};
-use crate::opponents::{Opponents, all_pairs, sampled_pairs};
-use crate::oracle::counted::Decided;
+use crate::base::random::{Stream, stream};
+use crate::oracle::metered::Decided;
 use crate::oracle::{Answer, OracleError, Pair};
-use crate::random::{Stream, stream};
 use crate::rollout::Trajectory;
 use crate::scorer::Batch;
-use crate::scorer::kinds::Census;
+use crate::scorer::equivalence::EquivalenceClasses;
+use crate::scorer::opponents::{Opponents, all_pairs, sampled_pairs};
 use crate::scorer::ranking::Ranking;
 
 impl SelfPlay {
@@ -88,7 +88,7 @@ impl SelfPlay {
         let mut proportions = vec![0.5; kinds.len()];
         let mut decided = Decided::default();
         for members in groups {
-            let census = Census::new(members.iter().copied(), |member| kinds[member]);
+            let census = EquivalenceClasses::new(members.iter().copied(), |member| kinds[member]);
             let pairs: Vec<_> = census.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
             let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
             let won = census.proportions(&answers, &mut decided);

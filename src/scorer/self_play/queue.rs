@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use super::{Segment, SelfPlay, Wins};
-use crate::oracle::counted::Decided;
+use crate::base::random::{Stream, stream};
+use crate::oracle::metered::Decided;
 use crate::oracle::{Answer, OracleError, Pair};
-use crate::random::{Stream, stream};
 use crate::rollout::{Episode, Trajectory};
 use crate::scorer::Batch;
-use crate::scorer::kinds::Census;
+use crate::scorer::equivalence::EquivalenceClasses;
 use crate::scorer::ranking::Ranking;
 
 /// Which of the oracle's kinds segments and their opponents are.
@@ -121,7 +121,7 @@ impl SelfPlay {
                 Entry::Occupied(place) => place.into_mut(),
                 Entry::Vacant(place) => {
                     let there = &theirs[&s.window];
-                    let census = Census::new(met, |at| there[at]);
+                    let census = EquivalenceClasses::new(met, |at| there[at]);
                     let opponents = census.kinds().map(|at| self.view(&queue[at], s.window));
                     let pairs: Vec<_> = opponents.map(|b| Pair { a: *view, b }).collect();
                     let answers = self.oracle.between_kinds(&pairs, &mut rng)?;

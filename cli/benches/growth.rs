@@ -1,0 +1,161 @@
+//! How the cost of an environment step grows with each size of a run, others at the default experiment's.
+//!
+//! `cargo bench --bench growth -- FOLDER` writes `growth.csv` and `growth.svg` there. Microseconds a step, by phase,
+//! medians over iterations; each axis is walked with all else as in `spo train pendulum`.
+
+use std::path::{Path, PathBuf};
+
+use plotters::prelude::*;
+use serde::Serialize;
+use spo::Config;
+use spo::oracle;
+use spo::rollout::Trajectory;
+use spo::train::{Timing, Trainer, registered};
+
+/// One point of one axis.
+#[derive(Clone, Serialize)]
+struct Row {
+    axis: &'static str,
+    value: usize,
+    cores: usize,
+    rollout_us: f64,
+    score_us: f64,
+    update_us: f64,
+    total_us: f64,
+}
+
+const ITERATIONS: usize = 7;
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Microseconds a step of a run by `config`; a closure judges where the oracle's text is `closure`.
+fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Row {
+    let steps = config.states * config.trajectories_per_state;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().expect("threads");
+    let timings: Vec<(Timing, f64)> = pool.install(|| {
+        let by_return =
+            |a: Trajectory<'_>, b: Trajectory<'_>| f32::from(u8::from(a.task_return() > b.task_return()));
+        let judge: Box<dyn oracle::Oracle> = match config.oracle.as_str() {
+            "closure" => Box::new(by_return),
+            text => oracle::parse(text).expect("an oracle"),
+        };
+        let factory = registered(&config.env).expect("a task");
+        let horizon = factory().expect("a task").spec().horizon;
+        let mut trainer =
+            Trainer::new(Config { total_steps: i64::MAX as u64, ..config }, factory, judge, None)
+                .expect("a valid configuration");
+        (0..ITERATIONS)
+            .map(|_| {
+                let (_, timing) = trainer.step().expect("an iteration").expect("no budget");
+                (timing, (steps * horizon) as f64)
+            })
+            .collect()
+    });
+    // The first iteration grows the buffers and fills the queue.
+    let per_step = |phase: fn(&Timing) -> f64| {
+        median(timings[1..].iter().map(|(t, steps)| phase(t) / steps * 1e6).collect())
+    };
+    let (rollout_us, score_us, update_us) =
+        (per_step(|t| t.rollout), per_step(|t| t.score), per_step(|t| t.update));
+    let row = Row {
+        axis,
+        value,
+        cores,
+        rollout_us,
+        score_us,
+        update_us,
+        total_us: rollout_us + score_us + update_us,
+    };
+    println!(
+        "{axis:<32}{value:>6}  {cores} cores  rollout {rollout_us:.3}  score {score_us:.3}  update {update_us:.3} µs a step"
+    );
+    row
+}
+
+fn main() {
+    // `cargo bench` itself passes --bench.
+    let folder = std::env::args().skip(1).find(|a| !a.starts_with("--"));
+    let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    let base = Config::default;
+    let mut rows = Vec::new();
+    let mut walk = |axis: &'static str, values: &[usize], with: &dyn Fn(usize) -> Config| {
+        rows.extend(values.iter().map(|&value| measure(axis, value, all, with(value))));
+    };
+    walk("states", &[1, 4, 16, 64, 256], &|states| Config { states, ..base() });
+    walk("trajectories_per_state", &[2, 8, 32, 128, 512], &|k| Config {
+        states: 1,
+        trajectories_per_state: k,
+        ..base()
+    });
+    walk("trajectories_per_state, closure", &[2, 8, 32, 128, 512], &|k| Config {
+        states: 1,
+        trajectories_per_state: k,
+        oracle: "closure".into(),
+        ..base()
+    });
+    walk("horizon", &[25, 50, 100, 200, 400, 800], &|steps| Config {
+        env: format!("pendulum@{steps}"),
+        ..base()
+    });
+    walk("hidden width", &[16, 32, 64, 128, 256, 512], &|width| Config {
+        hidden: vec![width, width],
+        ..base()
+    });
+    walk("queue", &[8, 32, 128, 512, 2048], &|size| Config {
+        opponents: spo::scorer::opponents::Opponents::Queue(size),
+        window: 0,
+        ..base()
+    });
+    walk("minibatch", &[32, 64, 128, 256, 1024, 6400], &|minibatch| Config { minibatch, ..base() });
+    rows.extend((1..=all).map(|cores| measure("cores", cores, cores, base())));
+
+    let mut csv = csv::Writer::from_path(folder.join("growth.csv")).expect("a writable folder");
+    rows.iter().for_each(|row| csv.serialize(row).expect("a row"));
+    csv.flush().expect("a writable folder");
+    plot(&rows, &folder.join("growth.svg")).expect("a picture");
+}
+
+/// One panel an axis, both scales logarithmic.
+fn plot(rows: &[Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| "an unreadable font")?;
+    let mut axes: Vec<&str> = rows.iter().map(|r| r.axis).collect();
+    axes.dedup();
+    let root = SVGBackend::new(path, (1100, 520)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let top = rows.iter().map(|r| r.total_us).fold(0.0, f64::max) * 2.0;
+    for (axis, panel) in axes.iter().zip(root.split_evenly((2, axes.len().div_ceil(2)))) {
+        let own: Vec<&Row> = rows.iter().filter(|r| r.axis == *axis).collect();
+        let (first, last) = (own[0].value as f64, own[own.len() - 1].value as f64);
+        let mut chart = ChartBuilder::on(&panel)
+            .margin(8)
+            .caption(format!("µs a step by {axis}"), ("sans-serif", 13))
+            .x_label_area_size(24)
+            .y_label_area_size(44)
+            .build_cartesian_2d((first * 0.9..last * 1.1).log_scale(), (0.001..top).log_scale())?;
+        chart.configure_mesh().x_labels(6).y_labels(6).light_line_style(WHITE).draw()?;
+        let phases = [
+            ("rollout", RGBColor(44, 123, 182)),
+            ("score", RGBColor(215, 48, 39)),
+            ("update", RGBColor(102, 166, 30)),
+            ("total", RGBColor(60, 60, 60)),
+        ];
+        for (phase, (name, colour)) in phases.into_iter().enumerate() {
+            let cost = |r: &Row| [r.rollout_us, r.score_us, r.update_us, r.total_us][phase];
+            let points = own.iter().map(|r| (r.value as f64, cost(r).max(0.001)));
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(2))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 12, y)], colour.stroke_width(2)));
+        }
+        if *axis == axes[0] {
+            chart.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
+        }
+    }
+    root.present()?;
+    Ok(())
+}

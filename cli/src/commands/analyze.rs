@@ -1,0 +1,53 @@
+//! `spo analyze`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::evaluate::analysis::{self, Question};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The analyses of Bai et al. 2022 (RLHF), of what runs left in their directories. Runs that differ in nothing but their \
+seed are one, with means over them and 95 % intervals. DIR gets those that there is anything for:
+
+  calibration.csv        held-out comparisons by the difference of their scores: how often the side
+                         that the model predicts wins, and how often it should
+  accuracy_by_score.csv  the same by the lower of the two scores: does it fail where both are high?
+  reward_by_kl.csv       score and return of every iteration against the root of KL(policy || initial
+                         policy) of whole trajectories
+  lines.csv              the least-squares line through each round of these, with its R2
+  over_optimisation.csv  the policy's score by its own model and by one of the other half of the
+                         comparisons, and from where on only the first still rises
+  analysis.svg, .png     all of it
+
+The first two need log_reward_model=true, the score rlhf_rounds above 0, the last reward_split=true; what a run lacks \
+is said. docs/rlhf.md has the rules.
+
+Examples:
+  spo train pendulum --scorer reward_model --set rlhf_rounds=5 --set budget=5000 \\
+      --set log_reward_model=true --set reward_split=true
+  spo analyze runs/pendulum-s*
+  spo analyze results/rlhf/pendulum-* --out results/rlhf/pendulum-analysis")]
+pub struct Args {
+    /// Run directories
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Where the tables and pictures go
+    #[arg(long, value_name = "DIR", default_value = "analysis")]
+    out: PathBuf,
+    /// Bins of held-out comparisons
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    bins: u32,
+    /// Held-out comparisons as this round of the reward model predicted them [default: the last]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    round: Option<u64>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let question = Question { bins: args.bins as usize, round: args.round };
+    let all = analysis::of(&args.runs, question)?;
+    let written = analysis::write(&all, &args.out)?;
+    let told: String = all.iter().map(ToString::to_string).collect();
+    let files: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
+    super::print(&format!("{told}{files}"))
+}

@@ -1,0 +1,175 @@
+//! `spo label`, and what `spo train --oracle human` shares with it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::web::label::Server;
+use anyhow::{Context, bail};
+use spo::oracle::human::Human;
+use spo::oracle::human::person::Tell;
+use spo::oracle::human::store::About;
+use spo::oracle::human::table::Label;
+use spo::oracle::human::{HumanOracle, Store, table};
+use spo::train::config::Config;
+use spo::train::registered;
+use spo::train::run::{Run, files};
+
+use super::site;
+
+/// The variable that may hold the token of a server beyond loopback.
+const TOKEN: &str = "SPO_LABEL_TOKEN";
+
+/// Where the page is served and what it asks.
+#[derive(clap::Args, Default, PartialEq, Eq)]
+#[command(next_help_heading = "People (--oracle human)")]
+pub struct Page {
+    /// Where the page is served: HOST:PORT, or `off` to leave it to `spo label` [default: loopback, port 7878 or the
+    /// next free one]. Beyond loopback a token is demanded, SPO_LABEL_TOKEN or one drawn at random
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// What people are asked [default: which one does better at the environment's task]
+    #[arg(long, value_name = "TEXT")]
+    question: Option<String>,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+`spo train ENV --oracle human` serves the same page by itself; this is for labelling while no trainer runs, from a \
+process that outlives it, or for carrying labels elsewhere. Labels are in RUN/labels.sqlite.
+
+Examples:
+  spo label runs/point-s0
+  spo label runs/point-s0 --listen 192.0.2.7:7878      for others, by the address with the token that it prints
+  spo label runs/point-s0 --export labels.csv          a row a label; `-` prints them
+  spo label runs/point-s0 --import labels.csv          where the same pairs come up, they are answered
+  spo train point --oracle human --labels labels.csv   the same, for a new run of the same seed
+
+Keys: left and right arrow (or 1 and 2), t for a tie, c for can't tell, space to play, z to take an answer back.")]
+pub struct Args {
+    /// The run's directory
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Write every label to a CSV file, and serve nothing
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// Take the labels of a CSV file, and serve nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    import: Option<PathBuf>,
+    #[command(flatten)]
+    page: Page,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let config = Run::config_of(&args.run)?;
+    let mut store = match Human::of(&config.oracle) {
+        Some(human) => Store::create(
+            &args.run,
+            &about(&args.run, &config, human.map_err(anyhow::Error::msg)?, &args.page)?,
+        )?,
+        None => Store::open(&args.run)?,
+    };
+    if let Some(path) = &args.export {
+        let labels = store.export(path)?;
+        eprintln!("{labels} labels in {}", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(path) = &args.import {
+        let done = store.import(&table::read(path)?)?;
+        return super::print(&format!("{} labels taken, {} were here already\n", done.new, done.known));
+    }
+    let Some(server) = serve(&args.run, &config.env, Ready::new(&args.page, None)?.socket)? else {
+        bail!("--listen off leaves nothing to do; leave it out");
+    };
+    // The first one ends it: every label is in the database already.
+    site::until_ctrl_c()?;
+    drop(server);
+    eprintln!("\nall labels are in {}", args.run.join(spo::oracle::human::store::FILE).display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What may be missing or taken, in hand before anything is made.
+pub struct Ready {
+    /// The page's, and its name if it has one; `None` where it is off.
+    socket: Option<(TcpListener, Option<String>)>,
+    labels: Vec<Label>,
+}
+
+impl Ready {
+    pub fn new(page: &Page, labels: Option<&Path>) -> anyhow::Result<Self> {
+        let labels = labels.map(table::read).transpose()?.unwrap_or_default();
+        if page.listen.as_deref() == Some("off") {
+            return Ok(Self { socket: None, labels });
+        }
+        Ok(Self { socket: Some(site::listen(page.listen.as_deref())?), labels })
+    }
+}
+
+/// Serves the page of a run and says where; `None` where it is off.
+fn serve(
+    dir: &Path,
+    env: &str,
+    socket: Option<(TcpListener, Option<String>)>,
+) -> anyhow::Result<Option<Server>> {
+    let Some((listener, name)) = socket else { return Ok(None) };
+    let make = registered(env)?;
+    let (access, url) = site::access(listener.local_addr()?, name, TOKEN)?;
+    let base = env.split('@').next().unwrap_or(env);
+    let about = spo_envs::registry().iter().find(|e| e.id == base).map_or("", |e| e.about);
+    let server = Server::start(listener, access, Store::open(dir)?, make, about.into())
+        .context("cannot serve the page")?;
+    eprintln!("label at {url}");
+    Ok(Some(server))
+}
+
+/// What is said of a run in its database.
+fn about(dir: &Path, config: &Config, human: Human, page: &Page) -> anyhow::Result<About> {
+    let run = dir.canonicalize().unwrap_or_else(|_| dir.into());
+    let before = if dir.join(spo::oracle::human::store::FILE).exists() {
+        Some(Store::open(dir)?.about()?)
+    } else {
+        None
+    };
+    let question = page.question.clone().or(before.map(|b| b.question)).unwrap_or_default();
+    Ok(About {
+        run: run.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        env: config.env.clone(),
+        question: question.trim().into(),
+        votes: human.votes,
+        budget: config.budget,
+    })
+}
+
+/// A run's people, and the page that they answer at.
+pub struct People {
+    pub oracle: HumanOracle,
+    pub server: Option<Server>,
+}
+
+/// Brings people to the run in `dir`.
+pub fn people(
+    dir: &Path,
+    config: &Config,
+    (human, page): (Human, &Page),
+    ready: Ready,
+    tell: Tell,
+    stop: Arc<AtomicBool>,
+) -> anyhow::Result<People> {
+    let mut store = Store::create(dir, &about(dir, config, human, page)?)?;
+    if !ready.labels.is_empty() {
+        let done = store.import(&ready.labels)?;
+        eprintln!("{} labels taken, {} were here already", done.new, done.known);
+    }
+    let server = serve(dir, &config.env, ready.socket)?;
+    Ok(People { oracle: HumanOracle::new(store, human, tell, stop), server })
+}
+
+/// Says on the page that the run is at its end.
+pub fn finish(dir: &Path) -> anyhow::Result<()> {
+    if dir.join(spo::oracle::human::store::FILE).exists() && dir.join(files::SUMMARY).exists() {
+        Store::open(dir)?.set_trainer(spo::oracle::human::store::Trainer::Finished)?;
+    }
+    Ok(())
+}

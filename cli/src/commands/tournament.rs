@@ -1,0 +1,150 @@
+//! `spo tournament`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::evaluate::tournament::{Player, Setting, Standing, Tournament, concentration, play};
+use anyhow::{Context, bail};
+use serde_json::json;
+use spo::base::tensors::write_atomically;
+use spo::oracle;
+use spo::rollout::EnvFactory;
+use spo::train::run::Run;
+
+use super::eval::trained;
+use super::progress;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Every run's trained result plays every other one's: trajectories from the same initial states, actions sampled, are \
+compared by the oracle. Printed are, for each,
+
+  win rate        the mean against the others
+  exploitability  the largest margin 2P - 1 by which another beats it; below 0 where none does
+  minimax         its weight in the mixture of them that none beats
+  Elo             of mean 1000; a dash where some never lose to the rest
+  concentration   1 where the episodes end in one direction from the origin, 0 where all around (first two observations)
+
+Examples:
+  spo tournament runs/point-*
+  spo tournament runs/pendulum-s0 runs/pendulum-s1 --oracle effort
+  spo tournament runs/point-* --out game.csv && spo game game.csv")]
+pub struct Args {
+    /// Run directories, or policy files together with --oracle
+    #[arg(value_name = "RUN", required = true, num_args = 2..)]
+    runs: Vec<PathBuf>,
+    /// Who compares [default: the runs' own oracle]
+    #[arg(long)]
+    oracle: Option<String>,
+    /// Initial states
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    states: u32,
+    /// Trajectories of each from each state; a pair is compared states x k (k - 1) times
+    #[arg(long, value_name = "K", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    per_state: u32,
+    /// Seed of states, actions and answers
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write the win rates as a preference matrix, for `spo game`
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (env, factory, players) = players(&args.runs)?;
+    let text = args.oracle.clone().map_or_else(|| own_oracle(&args.runs), Ok)?;
+    let mut judge = oracle::parse(&text)?;
+    judge.prepare(factory()?.spec(), &oracle::OracleEvents::default())?;
+    let setting =
+        Setting { states: args.states as usize, per_state: args.per_state as usize, seed: args.seed };
+    let bar = progress::plain();
+    let tournament =
+        play(&players, &factory, judge, &setting, &mut |done, of| progress::show(&bar, done, of))?;
+    bar.finish_and_clear();
+    if let Some(out) = &args.out {
+        write_atomically(out, tournament.game.to_csv().as_bytes())?;
+    }
+    let standings = tournament.standings()?;
+    super::print(&if args.json {
+        in_json(&env, &text, args.seed, &tournament, &standings)
+    } else {
+        table(&tournament, &standings)
+    })
+}
+
+/// The runs' results, and the one task that they are of.
+fn players(runs: &[PathBuf]) -> anyhow::Result<(String, EnvFactory, Vec<Player>)> {
+    let mut players: Vec<Player> = Vec::new();
+    let mut task: Option<(String, EnvFactory)> = None;
+    for path in runs {
+        let name = path.display().to_string().trim_end_matches('/').to_string();
+        let (env, policies, factory) = trained(path)?;
+        let (first, _) = task.get_or_insert((env.clone(), factory));
+        if *first != env {
+            bail!("{} is of `{first}`, {name} of `{env}`; only runs of one task can meet", players[0].name);
+        }
+        players.push(Player { name, policies });
+    }
+    let (env, factory) = task.context("no run is named")?;
+    Ok((env, factory, players))
+}
+
+/// The oracle that all of the runs were trained by.
+fn own_oracle(runs: &[PathBuf]) -> anyhow::Result<String> {
+    let mut own: Option<String> = None;
+    for run in runs {
+        if !run.is_dir() {
+            bail!(
+                "{} names no oracle, since it is no run's directory; choose one with --oracle",
+                run.display()
+            );
+        }
+        let text = Run::config_of(run)?.oracle;
+        let first = own.get_or_insert(text.clone());
+        if *first != text {
+            let one = runs[0].display();
+            bail!("{one} was trained by `{first}`, {} by `{text}`; choose one with --oracle", run.display());
+        }
+    }
+    own.context("no run is named")
+}
+
+fn table(tournament: &Tournament, standings: &[Standing]) -> String {
+    let width = standings.iter().map(|s| s.name.chars().count()).max().unwrap_or(0).max(3);
+    let mut text = format!(
+        "{:<width$}  win rate  exploitability  minimax   Elo  concentration  beaten most by\n",
+        "run"
+    );
+    for (s, rollout) in standings.iter().zip(&tournament.rollouts) {
+        let elo = s.elo.map_or("-".into(), |elo| format!("{elo:.0}"));
+        text += &format!(
+            "{:<width$}  {:>8.3}  {:>14.3}  {:>7.3}  {elo:>4}  {:>13.3}  {}\n",
+            s.name,
+            s.win_rate,
+            s.exploitability,
+            s.minimax_weight,
+            concentration(rollout),
+            s.by
+        );
+    }
+    let q = tournament.queries;
+    text + &format!("{} comparisons, {} tied, {} abstained\n", q.asked, q.tied, q.abstained)
+}
+
+fn in_json(env: &str, oracle: &str, seed: u64, tournament: &Tournament, standings: &[Standing]) -> String {
+    let players: Vec<_> = (standings.iter().zip(&tournament.rollouts))
+        .map(|(s, rollout)| {
+            json!({
+                "run": s.name, "win_rate": s.win_rate, "exploitability": s.exploitability, "by": s.by,
+                "minimax_weight": s.minimax_weight, "elo": s.elo, "concentration": concentration(rollout),
+            })
+        })
+        .collect();
+    let all = json!({
+        "env": env, "oracle": oracle, "seed": seed, "queries": tournament.queries, "players": players,
+    });
+    format!("{all:#}\n")
+}

@@ -1,0 +1,138 @@
+//! What runs show of learning from a reward model, after Bai et al. 2022, "Training a Helpful and Harmless Assistant with
+//! Reinforcement Learning from Human Feedback".
+//!
+//! - [`bins`]: how often held-out comparisons turn out as the model predicts them, by how far it tells their sides apart
+//!   (calibration), and by how high it scores both.
+//! - [`climb`]: what the policy gains for leaving its initial one, the reward against √KL(π ‖ π₀), and the line through it.
+//! - [`parting`]: the scores by two models of different halves of the comparisons, and where they part.
+//!
+//! Runs that differ in their seed alone are one [`Analysis`].
+
+use std::path::{Path, PathBuf};
+
+use crate::evaluate::plot::{self, PlotError};
+use bins::Bin;
+use climb::Climb;
+use parting::Course;
+use spo::base::stats;
+use spo::scorer::HeldOut;
+use spo::train::config::{Config, ScorerKind};
+use spo::train::run::{Run, files};
+
+pub mod bins;
+pub mod climb;
+mod panels;
+pub mod parting;
+mod tell;
+mod write;
+
+pub use write::write;
+
+/// Runs that differ in their seed alone.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// The task, and in what the runs differ from the others.
+    pub name: String,
+    /// Their configuration, with seed 0.
+    pub config: Config,
+    /// How many there are.
+    pub runs: usize,
+    /// Held-out comparisons that a round predicted, of each run that recorded them.
+    pub held_out: Vec<Vec<HeldOut>>,
+    /// By the difference of the two scores.
+    pub by_gap: Vec<Bin>,
+    /// By the lower of the two scores.
+    pub by_lower_score: Vec<Bin>,
+    /// Of each run.
+    pub climbs: Vec<Climb>,
+    /// Each round of each run that splits its comparisons.
+    pub courses: Vec<Course>,
+}
+
+/// What is asked of an analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Bins of held-out comparisons, of equal counts.
+    pub bins: usize,
+    /// Whose predictions; `None` for each run's last round.
+    pub round: Option<u64>,
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        Self { bins: 10, round: None }
+    }
+}
+
+/// The runs in `dirs`, those alike but for their seed together, in order of first appearance.
+///
+/// # Errors
+/// [`PlotError`]: a directory that holds no run, a table that cannot be read, a run without rows.
+pub fn of(dirs: &[PathBuf], question: Question) -> Result<Vec<Analysis>, PlotError> {
+    plot::alike(dirs)?.into_iter().map(|those| Analysis::of(those, question)).collect()
+}
+
+impl Analysis {
+    fn of(those: plot::Alike, question: Question) -> Result<Self, PlotError> {
+        let (mut held_out, mut climbs, mut courses) = (Vec::new(), Vec::new(), Vec::new());
+        for dir in &those.dirs {
+            let (seed, records) = (Run::config_of(dir)?.seed, plot::records(dir)?);
+            courses.extend(parting::courses(seed, &records));
+            climbs.push(Climb::of(seed, &records, is_fixed(&those.config)));
+            let rows = predicted(dir, question.round)?;
+            if !rows.is_empty() {
+                held_out.push(rows);
+            }
+        }
+        Ok(Self {
+            name: those.name,
+            config: those.config,
+            runs: those.dirs.len(),
+            by_gap: bins::by_gap(&held_out, question.bins),
+            by_lower_score: bins::by_lower_score(&held_out, question.bins),
+            held_out,
+            climbs,
+            courses,
+        })
+    }
+
+    /// The last round's course of each run.
+    pub fn last_courses(&self) -> impl Iterator<Item = &Course> {
+        let last = self.courses.iter().map(|course| course.round).max();
+        self.courses.iter().filter(move |course| Some(course.round) == last)
+    }
+}
+
+/// Whether scores of one round are by one model.
+fn is_fixed(config: &Config) -> bool {
+    config.scorer == ScorerKind::RewardModel && config.rlhf_rounds > 0
+}
+
+/// What a round of a run predicted, or the last one; nothing where the run does not record it.
+fn predicted(dir: &Path, round: Option<u64>) -> Result<Vec<HeldOut>, PlotError> {
+    let path = dir.join(files::REWARD_MODEL);
+    // A run that has not fitted anything yet has an empty file.
+    if path.metadata().map_or(true, |m| m.len() == 0) {
+        return Ok(Vec::new());
+    }
+    let mut rows: Vec<HeldOut> = plot::rows(&path)?;
+    let round = round.or_else(|| rows.last().map(|row| row.round));
+    rows.retain(|row| Some(row.round) == round);
+    Ok(rows)
+}
+
+/// A mean over runs, and half its 95 % interval (Student's t).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OverRuns {
+    /// The mean.
+    pub mean: f64,
+    /// 0 of a single run.
+    pub half: f64,
+}
+
+impl OverRuns {
+    /// Of a number of each run; none of no run.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        (!values.is_empty()).then(|| Self { mean: stats::mean(values), half: stats::ci95(values) })
+    }
+}

@@ -1,0 +1,143 @@
+//! An analysis in a few lines of words.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::bins::{Bin, calibration_error};
+use super::climb::Reward;
+use super::parting::Step;
+use super::{Analysis, OverRuns};
+use spo::base::stats::Line;
+use spo::train::config::ScorerKind;
+
+impl Display for Analysis {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.name)?;
+        self.tell_bins(f)?;
+        self.tell_climb(f)?;
+        self.tell_parting(f)
+    }
+}
+
+/// What a line is about, in a column.
+fn about(f: &mut Formatter<'_>, what: &str, text: &str) -> fmt::Result {
+    writeln!(f, "  {what:<18} {text}")
+}
+
+/// A number of three digits or so, whatever its scale.
+fn number(x: f64) -> String {
+    match x.abs() {
+        a if a >= 100.0 => format!("{x:.0}"),
+        a if a >= 10.0 => format!("{x:.1}"),
+        a if a >= 0.1 || a == 0.0 => format!("{x:.2}"),
+        _ => format!("{x:.2e}"),
+    }
+}
+
+impl Display for OverRuns {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.half {
+            0.0 => write!(f, "{}", number(self.mean)),
+            half => write!(f, "{} ± {}", number(self.mean), number(half)),
+        }
+    }
+}
+
+impl Analysis {
+    fn tell_bins(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let count: usize = self.by_gap.iter().map(|b| b.count).sum();
+        let Some(error) = calibration_error(&self.by_gap) else {
+            let why = match self.config.scorer {
+                ScorerKind::RewardModel => {
+                    "no held-out predictions: a run with log_reward_model=true records them"
+                }
+                _ => "no reward model: a run with --scorer reward_model --set log_reward_model=true has one",
+            };
+            return about(f, "calibration", why);
+        };
+        let mean = |of: fn(&Bin) -> f64| {
+            self.by_gap.iter().map(|b| of(b) * b.count as f64).sum::<f64>() / count as f64
+        };
+        let rounds: Vec<u64> =
+            self.held_out.iter().filter_map(|rows| rows.first()).map(|r| r.round).collect();
+        let (first, last) = (rounds.iter().min().unwrap_or(&0), rounds.iter().max().unwrap_or(&0));
+        let round =
+            if first == last { format!("round {first}") } else { format!("rounds {first} to {last}") };
+        about(
+            f,
+            "calibration",
+            &format!(
+                "{count} held-out comparisons, {round}: {:.3} won as predicted, {:.3} expected; a bin is {error:.3} off",
+                mean(|b| b.observed),
+                mean(|b| b.expected)
+            ),
+        )?;
+        let (Some(low), Some(high)) = (self.by_lower_score.first(), self.by_lower_score.last()) else {
+            return about(f, "both scores high", "every comparison is a tie, and no side is right");
+        };
+        let bin = |b: &Bin| {
+            format!("{:.3} ({:.3} to {:.3}; expected {:.3})", b.observed, b.low, b.high, b.expected)
+        };
+        about(
+            f,
+            "both scores high",
+            &format!("accuracy {} in the lowest bin, {} in the highest", bin(low), bin(high)),
+        )
+    }
+
+    fn tell_climb(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut told = false;
+        for reward in [Reward::Score, Reward::Return] {
+            let lines: Vec<Line> =
+                self.climbs.iter().filter_map(|climb| climb.last_fit(reward)).map(|fit| fit.line).collect();
+            let over = |of: fn(&Line) -> f64| OverRuns::of(&lines.iter().map(of).collect::<Vec<_>>());
+            if let (Some(a), Some(b), Some(r2)) = (over(|l| l.intercept), over(|l| l.slope), over(|l| l.r2)) {
+                let what = if told { "" } else { "reward by √KL" };
+                let line = format!("{} = ({a}) + ({b}) √KL, R² {r2}", reward.name());
+                about(f, what, &line)?;
+                told = true;
+            }
+        }
+        if !told {
+            return about(
+                f,
+                "reward by √KL",
+                "no KL to the initial policy: a run of two iterations of this version records it",
+            );
+        }
+        if self.climbs.iter().all(|climb| climb.last_fit(Reward::Score).is_none())
+            && self.config.scorer == ScorerKind::RewardModel
+        {
+            let why = "no score by one model: a run with rlhf_rounds above 0 keeps it for a round";
+            return about(f, "", why);
+        }
+        Ok(())
+    }
+
+    fn tell_parting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let courses: Vec<_> = self.last_courses().collect();
+        if courses.is_empty() {
+            let why = match self.config.reward_split {
+                true => "neither model is fitted yet",
+                false => "no second model: a run with rlhf_rounds above 0 and reward_split=true has one",
+            };
+            return about(f, "over-optimisation", why);
+        }
+        let points: Vec<&Step> = courses.iter().filter_map(|c| Some(&c.steps[c.parts_at?])).collect();
+        let over = |of: fn(&Step) -> f64| OverRuns::of(&points.iter().map(|s| of(s)).collect::<Vec<_>>());
+        let ends: Vec<&Step> = courses.iter().filter_map(|c| c.steps.last()).collect();
+        let end = |of: fn(&Step) -> f64| OverRuns::of(&ends.iter().map(|s| of(s)).collect::<Vec<_>>());
+        let parted = match (over(|s| s.env_steps as f64), over(|s| s.root_kl)) {
+            (Some(steps), Some(root_kl)) => format!(
+                "the models part in {} of {} runs, after {steps} environment steps, at √KL {root_kl}",
+                points.len(),
+                courses.len()
+            ),
+            _ => format!("the models part in none of {} runs", courses.len()),
+        };
+        let last = match (end(|s| s.train), end(|s| s.test)) {
+            (Some(train), Some(test)) => format!("; at the end train score {train}, test score {test}"),
+            _ => String::new(),
+        };
+        about(f, "over-optimisation", &format!("{parted}{last}"))
+    }
+}

@@ -1,0 +1,90 @@
+//! Rejection sampling: the best of several trajectories from each state, by a reward (as Bai et al. 2022 compare with).
+//!
+//! It needs no training, and is what a policy trained on the same reward must beat.
+
+use serde::Serialize;
+
+use spo::base::stats;
+use spo::policy::{Acting, Policy};
+use spo::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use spo::train::{TrainError, Trainer};
+
+/// What ranks the trajectories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankedBy {
+    /// The run's reward model, as its newest checkpoint has it.
+    RewardModel,
+    /// The task's own reward: the most that ranking can give.
+    TrueReturn,
+}
+
+/// The returns of those that were picked, and of all.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BestOf {
+    /// N, trajectories from each state.
+    pub best_of: usize,
+    /// By what.
+    pub ranked_by: RankedBy,
+    /// Mean task return of the best of N, over the states.
+    pub best_return_mean: f64,
+    /// Half width of its 95 % interval (Student's t over states).
+    pub best_return_ci95: f64,
+    /// Mean task return of all that were sampled.
+    pub sampled_return_mean: f64,
+}
+
+/// Samples `count` trajectories from each of `states` states, and picks the best of each by the reward model of `judge`,
+/// or by the true return without one.
+///
+/// # Errors
+/// What the task reports.
+pub fn best_of(
+    policies: &[Policy],
+    factory: &EnvFactory,
+    judge: Option<&mut Trainer>,
+    (seed, states, count): (u64, usize, usize),
+) -> Result<BestOf, TrainError> {
+    let request = Request {
+        seed,
+        phase: Phase::Evaluate,
+        iteration: 0,
+        states,
+        per_state: count,
+        acting: Acting::Sample,
+    };
+    let rollout = rollout::collect(policies, factory, &request)?;
+    let returns = rollout.returns();
+    let (ranked_by, worth) = match judge {
+        Some(judge) => (RankedBy::RewardModel, judge.judge(&rollout)?),
+        None => (RankedBy::TrueReturn, returns.clone()),
+    };
+    let best = picked(&rollout, &worth, &returns);
+    Ok(BestOf {
+        best_of: count,
+        ranked_by,
+        best_return_mean: stats::mean(&best),
+        best_return_ci95: stats::ci95(&best),
+        sampled_return_mean: stats::mean(&returns),
+    })
+}
+
+/// The return of each state's trajectory of most worth, the first of equals.
+fn picked(rollout: &Rollout, worth: &[f64], returns: &[f64]) -> Vec<f64> {
+    let first_best = |group: &[f64]| (1..group.len()).fold(0, |b, i| if group[i] > group[b] { i } else { b });
+    let groups = worth.chunks(rollout.per_state).zip(returns.chunks(rollout.per_state));
+    groups.map(|(worth, returns)| returns[first_best(worth)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_gives_the_return_of_what_the_judge_likes_best() {
+        let rollout = Rollout { episodes: Vec::new(), per_state: 3 };
+        let (worth, returns) = ([0.1, 0.9, 0.9, 5.0, -1.0, 2.0], [10.0, 20.0, 30.0, 1.0, 2.0, 3.0]);
+        assert_eq!(picked(&rollout, &worth, &returns), [20.0, 1.0]);
+        assert_eq!(picked(&rollout, &returns, &returns), [30.0, 3.0]);
+    }
+}

@@ -1,0 +1,73 @@
+//! What an experiment measures its runs by.
+
+use serde::{Deserialize, Serialize};
+
+use crate::evaluate::tournament::Standing;
+use spo::train::Summary;
+
+/// One number of a run: of its summary, or of a tournament of the runs of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Mean task return of the result over the evaluation episodes.
+    #[default]
+    EvalReturn,
+    /// Total variation between the result and the game's exact minimax winner.
+    MinimaxDistance,
+    /// What a best reply gains against the result, in margins 2P − 1.
+    Exploitability,
+    /// Share of evaluation episodes that keep to the constraint of the oracle.
+    ConstraintKept,
+    /// Mean total cost of the evaluation episodes, of a run with a safety oracle.
+    EvalCost,
+    /// Share of the evaluation episodes that the safety oracle takes for unsafe.
+    UnsafeShare,
+    /// Mean win rate against the results of the task's other runs.
+    WinRate,
+    /// The largest margin 2P − 1 by which the result of another run of the task beats it.
+    HeldOutExploitability,
+    /// How much the final positions lie in one direction from the origin: 1 in one, 0 all around.
+    Concentration,
+}
+
+impl Metric {
+    /// Whether the task's runs must play each other for it.
+    pub fn is_played(self) -> bool {
+        matches!(self, Self::WinRate | Self::HeldOutExploitability | Self::Concentration)
+    }
+
+    /// Its value in a run, where the summary, or the tournament (standing and concentration), has it.
+    pub fn of(self, summary: &Summary, played: Option<&(Standing, f64)>) -> Option<f64> {
+        match self {
+            Self::EvalReturn => Some(summary.eval_return_mean),
+            Self::MinimaxDistance => summary.minimax_distance,
+            Self::Exploitability => summary.exploitability,
+            Self::ConstraintKept => summary.constraint_kept,
+            Self::EvalCost => summary.eval_cost_mean,
+            Self::UnsafeShare => summary.eval_unsafe_share,
+            Self::WinRate => played.map(|(standing, _)| standing.win_rate),
+            Self::HeldOutExploitability => played.map(|(standing, _)| standing.exploitability),
+            Self::Concentration => played.map(|(_, concentration)| *concentration),
+        }
+    }
+
+    /// Whether less is better.
+    pub fn is_a_loss(self) -> bool {
+        !matches!(self, Self::EvalReturn | Self::ConstraintKept | Self::WinRate)
+    }
+
+    /// In a table.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::EvalReturn => "return",
+            Self::MinimaxDistance => "distance to the minimax winner",
+            Self::Exploitability => "exploitability",
+            Self::ConstraintKept => "share that keeps the constraint",
+            Self::EvalCost => "cost",
+            Self::UnsafeShare => "share that is unsafe",
+            Self::WinRate => "win rate against the other runs",
+            Self::HeldOutExploitability => "exploitability by the other runs",
+            Self::Concentration => "concentration of final headings",
+        }
+    }
+}

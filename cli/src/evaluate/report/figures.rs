@@ -1,0 +1,252 @@
+//! Figures over seeds and tasks, each with its 95 % interval of a stratified bootstrap.
+
+use super::{CellReport, Report};
+use spo::base::stats::{self, Interval, Resampling, iqm, probability_of_improvement};
+use spo::train::Record;
+
+/// A figure and its interval; none where nothing varies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The figure.
+    pub value: f64,
+    /// Its interval.
+    pub interval: Option<Interval>,
+}
+
+/// A line of the table of cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The cell's name.
+    pub cell: String,
+    /// Its seeds that ended.
+    pub seeds: Vec<u64>,
+    /// What they scored.
+    pub scores: Vec<f64>,
+    /// Interquartile mean of the scores.
+    pub iqm: Estimate,
+    /// Their mean.
+    pub mean: f64,
+    /// Half width of the mean's interval (Student's t).
+    pub ci95: f64,
+    /// Interquartile means of what is measured besides.
+    pub also: Vec<Estimate>,
+    /// The score between the untrained policy, 0, and the skyline, 1.
+    pub share: Option<Estimate>,
+    /// Interquartile mean of the training return at as many environment steps as every cell of the task made.
+    pub at_steps: Option<Estimate>,
+    /// At as many queries as every cell of the task asked that asks any.
+    pub at_queries: Option<Estimate>,
+    /// Mean environment steps.
+    pub env_steps: f64,
+    /// Mean queries.
+    pub queries: f64,
+    /// Mean seconds of training.
+    pub seconds: f64,
+}
+
+/// How far every cell of a task goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Environment steps.
+    pub steps: u64,
+    /// Queries; 0 where none asks.
+    pub queries: u64,
+}
+
+/// A method over several tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overall {
+    /// Its name.
+    pub method: String,
+    /// Tasks that have it and the skyline.
+    pub tasks: usize,
+    /// Interquartile mean of the shares of the skyline, over tasks and seeds.
+    pub share: Estimate,
+}
+
+/// How probably a run of one method is better than a run of another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Improvement {
+    /// The one.
+    pub method: String,
+    /// The other.
+    pub over: String,
+    /// The task; none for all that have both.
+    pub task: Option<String>,
+    /// Over how many tasks.
+    pub tasks: usize,
+    /// The probability.
+    pub probability: Estimate,
+}
+
+fn estimate(strata: &[Vec<f64>], statistic: impl Fn(&[Vec<f64>]) -> f64) -> Estimate {
+    Estimate { value: statistic(strata), interval: Resampling::default().interval(strata, &statistic) }
+}
+
+/// The mean of `return_mean` over the last tenth before `limit` along an axis; the last row's where that is short.
+fn return_at(records: &[Record], along: fn(&Record) -> u64, limit: u64) -> Option<f64> {
+    let mut before = records.iter().filter(|r| along(r) <= limit);
+    let recent: Vec<f64> =
+        before.clone().filter(|r| along(r) > limit - limit / 10).map(|r| r.return_mean).collect();
+    if recent.is_empty() { before.next_back().map(|r| r.return_mean) } else { Some(stats::mean(&recent)) }
+}
+
+impl Report {
+    /// How far every cell of the task goes that has runs.
+    pub fn reach(&self, task: &str) -> Reach {
+        let last = |along: fn(&Record) -> u64| {
+            let of_task = self.cells.iter().filter(|c| c.cell.task == task);
+            let ends = of_task.flat_map(|c| &c.runs).filter_map(|run| run.records.last()).map(along);
+            ends.filter(|&end| end > 0).min().unwrap_or(0)
+        };
+        Reach { steps: last(|r| r.env_steps), queries: last(|r| r.queries) }
+    }
+
+    /// The table of cells that have runs.
+    pub fn lines(&self) -> Vec<Line> {
+        self.cells.iter().filter(|c| !c.runs.is_empty()).map(|c| self.line(c)).collect()
+    }
+
+    fn line(&self, cell: &CellReport) -> Line {
+        let reach = self.reach(&cell.cell.task);
+        let at = |along: fn(&Record) -> u64, limit: u64| {
+            let asks = cell.runs.iter().all(|run| run.records.last().is_some_and(|r| along(r) > 0));
+            let each = || cell.runs.iter().map(|run| return_at(&run.records, along, limit)).collect();
+            let returns: Option<Vec<f64>> = if asks { each() } else { None };
+            returns.map(|returns| estimate(&[returns], |s| iqm(&s[0])))
+        };
+        let mean = |of: &dyn Fn(&super::RunReport) -> f64| {
+            stats::mean(&cell.runs.iter().map(of).collect::<Vec<_>>())
+        };
+        let scores = cell.scores();
+        let task = cell.cell.task.as_str();
+        Line {
+            cell: cell.cell.name.clone(),
+            seeds: cell.runs.iter().map(|run| run.seed).collect(),
+            iqm: estimate(std::slice::from_ref(&scores), |s| iqm(&s[0])),
+            mean: stats::mean(&scores),
+            ci95: stats::ci95(&scores),
+            also: (0..self.experiment.also.len())
+                .map(|i| estimate(&[cell.runs.iter().map(|run| run.also[i]).collect()], |s| iqm(&s[0])))
+                .collect(),
+            share: self.share(&cell.cell.method, &[task]),
+            at_steps: at(|r| r.env_steps, reach.steps),
+            at_queries: at(|r| r.queries, reach.queries),
+            env_steps: mean(&|run| run.summary.env_steps as f64),
+            queries: mean(&|run| run.summary.queries as f64),
+            seconds: mean(&|run| run.summary.seconds),
+            scores,
+        }
+    }
+
+    /// Mean training return of the task's first iterations, by policies that have not learned.
+    fn untrained(&self, task: &str) -> f64 {
+        let of_task = self.cells.iter().filter(|c| c.cell.task == task);
+        let first = of_task.flat_map(|c| &c.runs).filter_map(|run| run.records.first());
+        stats::mean(&first.map(|r| r.return_mean).collect::<Vec<_>>())
+    }
+
+    /// The interquartile mean over tasks and seeds of (score − untrained) / (skyline − untrained), the skyline's
+    /// interquartile mean; its runs are drawn anew as well. None without a skyline, or where one has learned nothing.
+    fn share(&self, method: &str, tasks: &[&str]) -> Option<Estimate> {
+        let skyline = self.experiment.skyline.as_deref()?;
+        if self.experiment.metric.is_a_loss() || method == skyline {
+            return None;
+        }
+        let scores = |method| -> Option<Vec<Vec<f64>>> {
+            tasks.iter().map(|task| Some(self.cell(task, method)?.scores())).collect()
+        };
+        let (own, top) = (scores(method)?, scores(skyline)?);
+        let from: Vec<f64> = tasks.iter().map(|task| self.untrained(task)).collect();
+        if top.iter().zip(&from).any(|(top, from)| iqm(top) <= *from) {
+            return None;
+        }
+        let shares = |strata: &[Vec<f64>]| {
+            let (own, top) = strata.split_at(tasks.len());
+            let of_task = |((own, top), from): ((&Vec<f64>, &Vec<f64>), &f64)| {
+                let scale = iqm(top) - from;
+                own.iter().map(|score| (score - from) / scale).collect::<Vec<_>>()
+            };
+            iqm(&own.iter().zip(top).zip(&from).flat_map(of_task).collect::<Vec<_>>())
+        };
+        Some(estimate(&[own, top].concat(), shares))
+    }
+
+    /// Each method's share of the skyline over the tasks that have both; nothing for a single task.
+    pub fn overall(&self) -> Vec<Overall> {
+        let Some(skyline) = self.experiment.skyline.as_deref().filter(|_| self.tasks().len() > 1) else {
+            return Vec::new();
+        };
+        (self.methods().into_iter())
+            .filter_map(|method| {
+                let has =
+                    |task: &&str| self.cell(task, method).is_some() && self.cell(task, skyline).is_some();
+                let tasks: Vec<&str> = self.tasks().into_iter().filter(has).collect();
+                let share = if tasks.is_empty() { None } else { self.share(method, &tasks) };
+                Some(Overall { method: method.into(), tasks: tasks.len(), share: share? })
+            })
+            .collect()
+    }
+
+    /// Each reference method against each other one: over all tasks that have both, then task by task.
+    pub fn improvements(&self) -> Vec<Improvement> {
+        let mut all = Vec::new();
+        for method in &self.experiment.reference {
+            for over in self.methods().into_iter().filter(|over| over != method) {
+                let both = |task: &&str| self.cell(task, method).is_some() && self.cell(task, over).is_some();
+                let tasks: Vec<&str> = self.tasks().into_iter().filter(both).collect();
+                let mut push = |task: Option<&str>, tasks: &[&str]| {
+                    all.push(Improvement {
+                        method: method.clone(),
+                        over: over.into(),
+                        task: task.map(String::from),
+                        tasks: tasks.len(),
+                        probability: self.improvement(method, over, tasks),
+                    });
+                };
+                match tasks.len() {
+                    0 => {}
+                    1 => push(Some(tasks[0]), &tasks),
+                    _ => {
+                        push(None, &tasks);
+                        tasks.iter().for_each(|task| push(Some(task), &[task]));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn improvement(&self, method: &str, over: &str, tasks: &[&str]) -> Estimate {
+        let sign = if self.experiment.metric.is_a_loss() { -1.0 } else { 1.0 };
+        let scores = |method: &str| {
+            let cells = tasks.iter().filter_map(|task| self.cell(task, method));
+            cells.map(|c| c.scores().iter().map(|s| sign * s).collect()).collect::<Vec<Vec<f64>>>()
+        };
+        let strata = [scores(method), scores(over)].concat();
+        estimate(&strata, |s| probability_of_improvement(&s[..tasks.len()], &s[tasks.len()..]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_return_at_a_limit_is_of_the_last_tenth_before_it() {
+        let at = |env_steps, return_mean| {
+            let json = format!(
+                r#"{{"iteration":1,"env_steps":{env_steps},"queries":0,"answered":0,"tied":0,"abstained":0,
+                "return_mean":{return_mean},"return_std":0,"length_mean":1,"score_mean":0,"score_spread":0,
+                "entropy":0,"approx_kl":0,"clip_fraction":0,"policy_loss":0,"value_loss":0,"grad_norm":0,"epochs":1}}"#
+            );
+            serde_json::from_str::<Record>(&json).unwrap()
+        };
+        let records = [at(50, 1.0), at(91, 2.0), at(100, 4.0), at(110, 9.0)];
+        let of = |limit| return_at(&records, |r| r.env_steps, limit);
+        // Up to 100 the last tenth holds 91 and 100: (2 + 4) / 2.
+        assert_eq!(of(100), Some(3.0));
+        // Up to 80 it holds none, and the last row before it stands in.
+        assert_eq!((of(80), of(40)), (Some(1.0), None));
+    }
+}

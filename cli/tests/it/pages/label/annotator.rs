@@ -1,0 +1,53 @@
+//! Somebody who labels over HTTP, by the true return.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use spo::oracle::human::Store;
+use spo::oracle::human::answers::{Left, Shown};
+use spo::train::registered;
+use spo_cli::web::picture::record;
+
+use crate::pages::http::Http;
+use crate::pages::process::wait_for;
+
+/// The pair before an annotator, from the database: a, b and who stands on the left.
+pub fn shown(run: &Path, pair: i64, name: &str) -> Shown {
+    let connection = rusqlite::Connection::open(run.join("labels.sqlite")).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    let sql = "SELECT p.a, p.b, s.left FROM pairs p JOIN leases s ON s.pair = p.id WHERE p.id = ?1 AND annotator = ?2";
+    let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get::<_, String>(2)?));
+    let (a, b, left) = connection.query_row(sql, rusqlite::params![pair, name], row).unwrap();
+    Shown { pair, a, b, left: if left == "a" { Left::A } else { Left::B } }
+}
+
+/// What the return oracle would say, seen from the annotator's seat.
+pub fn right_answer(run: &Path, env: &str, shown: &Shown) -> &'static str {
+    let make = registered(env).unwrap();
+    let sides = Store::open(run).unwrap().replay_keys(shown).unwrap();
+    // Step for step in double precision, as a trajectory sums its rewards.
+    let [left, right] = sides.map(|s| record(&s, &make, 1).unwrap().stills.last().unwrap().task_return);
+    if left > right {
+        "left"
+    } else if left < right {
+        "right"
+    } else {
+        "tie"
+    }
+}
+
+/// Answers one pair if there is one, though the server be away for up to a minute; returns the pair and the answer that was acknowledged.
+pub fn answer_one(http: Http, run: &Path, env: &str, name: &str) -> Option<(i64, &'static str)> {
+    let (status, task) = http.post("/api/next", &json!({ "annotator": name })).ok()?;
+    let pair = task["pair"].as_i64().filter(|_| status == 200)?;
+    let answer = right_answer(run, env, &shown(run, pair, name));
+    let body = json!({ "annotator": name, "pair": pair, "answer": answer, "watched": true });
+    // No answer may mean that the server died before or after it kept the label.
+    wait_for(|| match http.post("/api/answer", &body) {
+        Ok((200, _)) => true,
+        Ok((status, why)) => panic!("{status}: {why}"),
+        Err(_) => false,
+    });
+    Some((pair, answer))
+}

@@ -1,0 +1,12 @@
+//! What every other folder builds on: random streams, statistics, SIMD loops, tensor files.
+//!
+//! - [`random`]: named random streams, one for each use, all derived from the run's seed.
+//! - [`stats`]: means, intervals, bootstrap.
+//! - [`tensors`]: safetensors files that are written whole or not at all.
+//! - [`nearest`](mod@nearest): the nearest name to a misspelt one, for error messages.
+
+pub mod nearest;
+pub mod random;
+pub(crate) mod simd;
+pub mod stats;
+pub mod tensors;

@@ -1,7 +1,0 @@
-//! The `spo` command.
-
-mod cli;
-
-fn main() -> std::process::ExitCode {
-    cli::main()
-}

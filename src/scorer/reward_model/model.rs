@@ -1,0 +1,242 @@
+//! A reward learned from comparisons: an ensemble of per-step networks r(s, a) under the Bradley–Terry model
+//! (Christiano et al. 2017, section 2.2.3).
+//!
+//! P(a ≻ b) = σ(Σ r over a − Σ r over b). A cost model is the same with the unsafer of two in the place of the better,
+//! and a cost of 0 between what is safe and what is not (Safe RLHF: Dai et al. 2023, section 3.2). [`scorer::reward_model`](crate::scorer::reward_model) asks for the
+//! comparisons and hands the rewards to a learner; here is what is fitted, and how well it fits.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use spo_envs::{ActionSpace, Spec};
+
+use crate::learner::LearnerState;
+use crate::policy::mlp::{Activation, Mlp};
+use crate::policy::normalizer::{Normalizer, Scale};
+use member::{Buffers, Member, Network};
+
+pub mod assess;
+mod member;
+
+/// What bounds a predicted reward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Nothing.
+    #[default]
+    Linear,
+    /// tanh: rewards in (−1, 1), as in B-Pref.
+    Tanh,
+}
+
+/// The model's hyperparameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RewardConfig {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Networks in the ensemble.
+    pub ensemble: usize,
+    /// What bounds a predicted reward.
+    pub output: Output,
+    /// Differences of summed rewards are cut here, which stops their gradient; 0 cuts nothing.
+    pub clip: f32,
+    /// Weight of the mean square of summed rewards in the loss (Dai et al. 2023: 1e-3).
+    pub regularization: f32,
+    /// Whether inputs are normalised by running statistics.
+    pub normalize: bool,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Comparisons a minibatch.
+    pub minibatch: usize,
+    /// Most passes over the comparisons a fit.
+    pub epochs: usize,
+    /// Most passes of the first fit.
+    pub first_epochs: usize,
+    /// A fit stops once the share of comparisons that an epoch predicted right passes it.
+    pub stop_accuracy: f32,
+    /// Whether a fit starts from fresh weights, and not where the last one ended.
+    pub restart: bool,
+}
+
+/// Consecutive steps as the model sees them: no task reward, no cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Segment<'a> {
+    /// `[T, obs_dim]`
+    pub obs: &'a [f32],
+    /// `[T, action_dim]`, as the task took them.
+    pub actions: &'a [f32],
+}
+
+/// An answered comparison.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison<'a> {
+    /// The first segment.
+    pub a: Segment<'a>,
+    /// The second.
+    pub b: Segment<'a>,
+    /// P(a ≻ b) as the oracle said it: 0, 1, ½ for a tie, or anything between. Of a cost model, that a costs more.
+    pub p: f32,
+    /// Of a cost model: 1 where a, and where b, is unsafe, −1 where it is safe, 0 where nobody said; of a reward model 0.
+    pub signs: [f32; 2],
+}
+
+/// A comparison with what a model makes of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Predicted {
+    /// Summed rewards of the first segment.
+    pub score_a: f64,
+    /// Of the second.
+    pub score_b: f64,
+    /// P(a ≻ b) as the oracle said it.
+    pub p: f32,
+}
+
+impl Predicted {
+    /// By how much the first is ahead: a log-odds.
+    pub fn gap(&self) -> f64 {
+        self.score_a - self.score_b
+    }
+}
+
+/// What a fit did, means over the members that did not diverge; nothing where all did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Fit {
+    /// Cross-entropy of the last epoch, in nats a comparison.
+    pub loss: Option<f32>,
+    /// Members that diverged and were given fresh weights.
+    pub restarts: u64,
+}
+
+/// The ensemble.
+pub struct RewardModel {
+    config: RewardConfig,
+    network: Network,
+    members: Vec<Member>,
+    /// Statistics of the inputs seen so far, of which the network has those of the last fit.
+    normalizer: Normalizer,
+    seed: u64,
+    fits: u64,
+}
+
+impl RewardModel {
+    /// An untrained model on a task; its weights depend on `seed` alone.
+    pub fn new(spec: &Spec, config: RewardConfig, seed: u64) -> Self {
+        let options = match spec.action {
+            ActionSpace::Discrete(options) => Some(options),
+            ActionSpace::Continuous { .. } => None,
+        };
+        let action_dim = spec.action.dim();
+        let inputs = spec.obs_dim + options.unwrap_or(action_dim);
+        let network = Network {
+            mlp: Mlp::new(inputs, &config.hidden, 1, Activation::Relu),
+            output: config.output,
+            clip: Some(config.clip).filter(|&clip| clip > 0.0),
+            regularization: f64::from(config.regularization),
+            scale: None,
+            obs_dim: spec.obs_dim,
+            action_dim,
+            options,
+        };
+        let members = (0..config.ensemble).map(|m| Member::fresh(&network.mlp, seed, 0, m as u64)).collect();
+        Self { members, network, normalizer: Normalizer::identity(inputs), seed, fits: 0, config }
+    }
+
+    /// Merges steps into the running statistics of the inputs; they take effect at the next fit.
+    pub fn observe(&mut self, steps: Segment<'_>) {
+        if self.config.normalize {
+            let mut inputs = Vec::new();
+            self.network.append(steps, &mut inputs);
+            self.normalizer.update(&inputs);
+        }
+    }
+
+    /// Whether there is anything that predictions could come from.
+    pub fn is_trained(&self) -> bool {
+        self.members.iter().any(|m| m.trained)
+    }
+
+    /// Fits every member to the comparisons, each in an order of its own.
+    ///
+    /// A member whose loss or weights are no longer finite is fitted once more from fresh weights; one that diverges
+    /// again is left out of the predictions until a later fit of it succeeds.
+    pub fn fit(&mut self, comparisons: &[Comparison<'_>]) -> Fit {
+        if self.config.normalize {
+            self.network.scale = Some(self.normalizer.scale());
+        }
+        let Self { config, network, members, seed, fits, .. } = self;
+        let fitted: Vec<member::Fitted> = (members.par_iter_mut().enumerate())
+            .map(|(m, member)| member.fit(network, config, comparisons, *seed, (*fits, m as u64)))
+            .collect();
+        self.fits += 1;
+        let losses: Vec<f32> = fitted.iter().filter_map(|f| f.loss).collect();
+        let loss = (!losses.is_empty()).then(|| losses.iter().sum::<f32>() / losses.len() as f32);
+        Fit { loss, restarts: fitted.iter().map(|f| f.restarts).sum() }
+    }
+
+    /// The predicted reward of each step, `[T]`: the mean over the trained members; zeros before there is one.
+    pub fn rewards(&self, segment: Segment<'_>) -> Vec<f32> {
+        let each = self.member_rewards(segment);
+        let mut mean = vec![0.0; segment.obs.len() / self.network.obs_dim];
+        for own in &each {
+            mean.iter_mut().zip(own).for_each(|(sum, r)| *sum += r / each.len() as f32);
+        }
+        mean
+    }
+
+    /// The predicted reward of each step, `[T]`, by each trained member.
+    pub fn member_rewards(&self, segment: Segment<'_>) -> Vec<Vec<f32>> {
+        let mut buffers = Buffers::default();
+        self.network.encode(segment, &mut buffers);
+        let trained = self.members.iter().filter(|m| m.trained);
+        trained.map(|m| self.network.rewards(&m.weights.params, &mut buffers)).collect()
+    }
+
+    /// What the ensemble's mean makes of comparisons; of none where it is untrained, and predicts nothing.
+    pub fn predict(&self, comparisons: &[Comparison<'_>]) -> Vec<Predicted> {
+        if !self.is_trained() {
+            return Vec::new();
+        }
+        let of = |c: &Comparison<'_>| Predicted { score_a: self.sum(c.a), score_b: self.sum(c.b), p: c.p };
+        comparisons.par_iter().map(of).collect()
+    }
+
+    /// The summed rewards of a segment.
+    pub fn sum(&self, segment: Segment<'_>) -> f64 {
+        self.rewards(segment).iter().map(|&r| f64::from(r)).sum()
+    }
+
+    /// All that a checkpoint must hold.
+    pub fn save(&self) -> LearnerState {
+        let mut state = LearnerState {
+            tensors: Default::default(),
+            counters: [("fits".to_string(), self.fits)].into(),
+            normalizer: self.normalizer.clone(),
+            score_stats: Normalizer::identity(1),
+        };
+        if let Some(scale) = &self.network.scale {
+            state.tensors.insert("scale.mean".into(), scale.mean.clone());
+            state.tensors.insert("scale.std".into(), scale.std.clone());
+        }
+        self.members.iter().enumerate().for_each(|(m, member)| member.save(m, &mut state));
+        state
+    }
+
+    /// Goes on from a checkpoint of a model of the same shape.
+    ///
+    /// # Errors
+    /// Which part has the wrong length.
+    pub fn load(&mut self, state: &LearnerState) -> Result<(), String> {
+        let inputs = self.network.mlp.inputs();
+        state.check_normalizer(inputs)?;
+        self.fits = state.counter("fits")?;
+        self.normalizer = state.normalizer.clone();
+        self.network.scale = None;
+        if self.config.normalize && self.fits > 0 {
+            let get = |name: &str| state.tensor(name, inputs).map(<[f32]>::to_vec);
+            self.network.scale = Some(Scale { mean: get("scale.mean")?, std: get("scale.std")? });
+        }
+        self.members.iter_mut().enumerate().try_for_each(|(m, member)| member.load(m, state))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! Checkpoints: all that a run needs to go on as if it had never stopped, in one file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use crate::base::tensors::{self, FileError, FileKind, TensorFile};
+use crate::learner::LearnerState;
+use crate::oracle::Queries;
+use crate::policy::snapshots::Snapshots;
+use crate::policy::{Normalizer, Policy};
+use crate::rollout::{Episode, Start};
+use crate::scorer::ScorerState;
+use crate::scorer::safety::SafetyState;
+
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "4" };
+
+/// The state of a run between two iterations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Iterations done.
+    pub iteration: u64,
+    /// Environment steps done.
+    pub env_steps: u64,
+    /// Seconds of training so far, over all its processes.
+    pub seconds: f64,
+    /// Whether the budget of comparisons ended the training.
+    pub budget_spent: bool,
+    /// Bytes of `metrics.csv` that belong to the iterations done.
+    pub metrics_bytes: u64,
+    /// Bytes of `timings.csv`, likewise.
+    pub timings_bytes: u64,
+    /// Bytes of `reward_model.csv`, likewise; 0 without one.
+    pub reward_model_bytes: u64,
+    /// Weights, optimiser, observation statistics.
+    pub learner: LearnerState,
+    /// Counts, queue, reward model.
+    pub scorer: ScorerState,
+    /// λ and the scorer of costs, where there are costs.
+    pub safety: Option<SafetyState>,
+    /// Policies kept so far.
+    pub snapshots: Snapshots,
+}
+
+/// What does not fit float32: counters and double-precision statistics, as JSON in the metadata.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    iteration: u64,
+    env_steps: u64,
+    seconds: f64,
+    budget_spent: bool,
+    metrics_bytes: u64,
+    timings_bytes: u64,
+    #[serde(default)]
+    reward_model_bytes: u64,
+    learner: NetworkHeader,
+    #[serde(flatten)]
+    scorer: ScorerHeader,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    safety: Option<SafetyHeader>,
+    snapshot_stride: u64,
+    snapshot_stats: Vec<Normalizer>,
+}
+
+/// A [`ScorerState`] but for the values of its tensors.
+#[derive(Serialize, Deserialize)]
+struct ScorerHeader {
+    model: Option<NetworkHeader>,
+    queries: Queries,
+    log_bytes: u64,
+    queue_terminated: Vec<bool>,
+    queue_lengths: Vec<usize>,
+    /// Empty in files of a version that did not know them.
+    #[serde(default)]
+    queue_starts: Vec<Option<Start>>,
+}
+
+/// A [`SafetyState`], likewise.
+#[derive(Serialize, Deserialize)]
+struct SafetyHeader {
+    multiplier: f64,
+    recent: Vec<f64>,
+    scorer: ScorerHeader,
+}
+
+/// A [`LearnerState`] but for the values of its tensors.
+#[derive(Serialize, Deserialize)]
+struct NetworkHeader {
+    tensors: Vec<String>,
+    counters: BTreeMap<String, u64>,
+    normalizer: Normalizer,
+    score_stats: Normalizer,
+}
+
+impl NetworkHeader {
+    fn of(state: &LearnerState) -> Self {
+        Self {
+            tensors: state.tensors.keys().cloned().collect(),
+            counters: state.counters.clone(),
+            normalizer: state.normalizer.clone(),
+            score_stats: state.score_stats.clone(),
+        }
+    }
+
+    /// The state, its tensors as `get` has them.
+    fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<LearnerState, String> {
+        Ok(LearnerState {
+            tensors: (self.tensors.into_iter())
+                .map(|name| get(&name).map(|values| (name, values)))
+                .collect::<Result<_, _>>()?,
+            counters: self.counters,
+            normalizer: self.normalizer,
+            score_stats: self.score_stats,
+        })
+    }
+}
+
+impl ScorerHeader {
+    fn of(state: &ScorerState) -> Self {
+        let ScorerState { queries, log_bytes, ref queue, answers: _, ref model } = *state;
+        Self {
+            model: model.as_ref().map(NetworkHeader::of),
+            queries,
+            log_bytes,
+            queue_terminated: queue.iter().map(|e| e.terminated).collect(),
+            queue_lengths: queue.iter().map(Episode::len).collect(),
+            queue_starts: queue.iter().map(|e| e.start).collect(),
+        }
+    }
+
+    /// The state, its tensors as `get` has them.
+    fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<ScorerState, String> {
+        let mut queue: Vec<Episode> = (self.queue_terminated.iter())
+            .zip(self.queue_starts.iter().copied().chain(std::iter::repeat(None)))
+            .map(|(&terminated, start)| Episode { terminated, start, ..Episode::default() })
+            .collect();
+        let total: usize = self.queue_lengths.iter().sum();
+        for name in COLUMNS {
+            let values = get(&format!("queue.{name}"))?;
+            let rows = if name == "final_obs" { queue.len() } else { total };
+            let width = values.len().checked_div(rows).unwrap_or(0);
+            if width * rows != values.len() || queue.len() != self.queue_lengths.len() {
+                return Err(format!("`queue.{name}` does not fit the queue's lengths"));
+            }
+            let mut rest = &values[..];
+            for (episode, &length) in queue.iter_mut().zip(&self.queue_lengths) {
+                let (own, tail) = rest.split_at(width * if name == "final_obs" { 1 } else { length });
+                *column_mut(episode, name) = own.to_vec();
+                rest = tail;
+            }
+        }
+        let model = self.model.map(|model| model.state(|name| get(&format!("model.{name}")))).transpose()?;
+        let (queries, log_bytes) = (self.queries, self.log_bytes);
+        Ok(ScorerState { queries, log_bytes, queue, answers: get("answers")?, model })
+    }
+}
+
+/// Names and values of a scorer's tensors.
+fn tensors_of(state: &ScorerState) -> Vec<(String, Vec<f32>)> {
+    let named = |(name, values): (&String, &Vec<f32>)| (format!("model.{name}"), values.clone());
+    let mut all: Vec<_> = state.model.iter().flat_map(|model| &model.tensors).map(named).collect();
+    all.push(("answers".into(), state.answers.clone()));
+    all.extend(COLUMNS.map(|name| {
+        let values = state.queue.iter().flat_map(|e| column(e, name).clone()).collect();
+        (format!("queue.{name}"), values)
+    }));
+    all
+}
+
+/// The columns of a queue's episodes, by name.
+const COLUMNS: [&str; 7] = ["obs", "final_obs", "actions", "latents", "log_probs", "rewards", "costs"];
+
+impl Checkpoint {
+    /// Writes the checkpoint in place of the one at `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`FileError::Write`].
+    pub fn save(&self, path: &Path) -> Result<(), FileError> {
+        let header = Header {
+            iteration: self.iteration,
+            env_steps: self.env_steps,
+            seconds: self.seconds,
+            budget_spent: self.budget_spent,
+            metrics_bytes: self.metrics_bytes,
+            timings_bytes: self.timings_bytes,
+            reward_model_bytes: self.reward_model_bytes,
+            learner: NetworkHeader::of(&self.learner),
+            scorer: ScorerHeader::of(&self.scorer),
+            safety: self.safety.as_ref().map(|safety| SafetyHeader {
+                multiplier: safety.multiplier,
+                recent: safety.recent.clone(),
+                scorer: ScorerHeader::of(&safety.scorer),
+            }),
+            snapshot_stride: self.snapshots.stride,
+            snapshot_stats: self.snapshots.policies.iter().map(|p| p.normalizer.clone()).collect(),
+        };
+        let mut file = TensorFile::new(&KIND);
+        file.meta("header", &serde_json::to_string(&header).expect("plain numbers"));
+        let mut add = |name: &str, values: Vec<f32>| file.add(name, &[values.len()], values);
+        self.learner
+            .tensors
+            .iter()
+            .for_each(|(name, values)| add(&format!("learner.{name}"), values.clone()));
+        add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
+        tensors_of(&self.scorer).into_iter().for_each(|(name, values)| add(&name, values));
+        for (name, values) in self.safety.iter().flat_map(|safety| tensors_of(&safety.scorer)) {
+            add(&format!("safety.{name}"), values);
+        }
+        file.write(path)
+    }
+
+    /// Reads a checkpoint; `template` is a policy of the run, `capacity` its number of snapshots.
+    ///
+    /// # Errors
+    /// [`FileError`]: unreadable, damaged, not a checkpoint.
+    pub fn load(path: &Path, template: &Policy, capacity: usize) -> Result<Self, FileError> {
+        let bytes = tensors::read(path)?;
+        let (tensors, meta) = tensors::open(path, &bytes, &KIND)?;
+        let header = meta.get("header").map_or("", String::as_str);
+        serde_json::from_str(header)
+            .map_err(|e| e.to_string())
+            .and_then(|header| Self::decode(header, &tensors, template, capacity))
+            .map_err(|why| FileError::Damaged { path: path.into(), why })
+    }
+
+    fn decode(
+        h: Header,
+        tensors: &SafeTensors<'_>,
+        template: &Policy,
+        capacity: usize,
+    ) -> Result<Self, String> {
+        let get = |name: &str| tensors::floats(tensors, name).map(|(_, values)| values);
+        let weights = get("snapshots")?;
+        let each = weights.len().checked_div(h.snapshot_stats.len()).unwrap_or(0);
+        let mut snapshots = Snapshots::new(capacity);
+        snapshots.stride = h.snapshot_stride.max(1);
+        snapshots.policies = (h.snapshot_stats.into_iter().enumerate())
+            .map(|(m, normalizer)| Policy {
+                params: weights[m * each..(m + 1) * each].to_vec(),
+                normalizer,
+                ..template.clone()
+            })
+            .collect();
+        if snapshots.policies.iter().any(|p| p.params.len() != template.params.len()) {
+            return Err("its snapshots are of another network; the run's config.toml has been changed".into());
+        }
+        let learner = h.learner.state(|name| get(&format!("learner.{name}")))?;
+        let scorer = h.scorer.state(get)?;
+        let safety = h.safety.map(|SafetyHeader { multiplier, recent, scorer }| {
+            let scorer = scorer.state(|name| get(&format!("safety.{name}")))?;
+            Ok::<_, String>(SafetyState { multiplier, recent, scorer })
+        });
+        Ok(Self {
+            iteration: h.iteration,
+            env_steps: h.env_steps,
+            seconds: h.seconds,
+            budget_spent: h.budget_spent,
+            metrics_bytes: h.metrics_bytes,
+            timings_bytes: h.timings_bytes,
+            reward_model_bytes: h.reward_model_bytes,
+            learner,
+            scorer,
+            safety: safety.transpose()?,
+            snapshots,
+        })
+    }
+}
+
+fn column<'a>(e: &'a Episode, name: &str) -> &'a Vec<f32> {
+    match name {
+        "obs" => &e.obs,
+        "final_obs" => &e.final_obs,
+        "actions" => &e.actions,
+        "latents" => &e.latents,
+        "log_probs" => &e.log_probs,
+        "rewards" => &e.rewards,
+        _ => &e.costs,
+    }
+}
+
+fn column_mut<'a>(e: &'a mut Episode, name: &str) -> &'a mut Vec<f32> {
+    match name {
+        "obs" => &mut e.obs,
+        "final_obs" => &mut e.final_obs,
+        "actions" => &mut e.actions,
+        "latents" => &mut e.latents,
+        "log_probs" => &mut e.log_probs,
+        "rewards" => &mut e.rewards,
+        _ => &mut e.costs,
+    }
+}

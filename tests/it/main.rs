@@ -1,0 +1,9 @@
+//! Tests of the library, one module a concern: `cargo test -p spo --test it self_play`.
+
+mod devices;
+mod early_end;
+mod games;
+mod learning;
+mod oracles;
+mod reward_model;
+mod self_play;
