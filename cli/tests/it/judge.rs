@@ -261,9 +261,11 @@ fn lines_and_the_shared_file_say_the_same() {
 }
 
 #[test]
-fn the_readme_shows_the_judge_as_it_is() {
+fn the_guide_shows_the_judge_as_it_is() {
     let judge = fs::read_to_string(here("examples/judges/return.py")).unwrap();
-    assert!(fs::read_to_string(here("README.md")).unwrap().contains(&format!("```python\n{judge}```")));
+    assert!(
+        fs::read_to_string(here("docs/own-oracle.md")).unwrap().contains(&format!("```python\n{judge}```"))
+    );
 }
 
 /// A training whose judge writes down its process numbers.
