@@ -83,7 +83,7 @@ fn a_teacher_that_says_nothing_and_a_model_that_diverges_are_counted() {
 
 #[test]
 fn on_a_voting_cycle_the_reward_model_ends_in_a_corner() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/game.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/game.toml");
     let mut config = Config::from_file(&path).unwrap();
     config.scorer = ScorerKind::RewardModel;
     config.result = TrainedResult::Last;
@@ -100,7 +100,7 @@ fn on_a_voting_cycle_the_reward_model_ends_in_a_corner() {
 #[test]
 fn the_presets_of_the_field_are_configurations() {
     for name in ["plain", "pebble", "imitation"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("experiments/reward_{name}.toml"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/reward_{name}.toml"));
         let config = Config::from_file(&path).unwrap();
         config.validate().unwrap();
         assert_eq!(config.scorer, ScorerKind::RewardModel);

@@ -266,6 +266,12 @@ fn runs_are_analysed_and_what_they_lack_is_named() {
     assert!(svg.contains("calibration") && svg.contains("√KL"));
     assert!(fs::read(dir.join("told/analysis.png")).unwrap().starts_with(b"\x89PNG"));
 
+    // From the tables alone it is the same picture.
+    fs::remove_file(dir.join("told/analysis.svg")).unwrap();
+    assert!(ok(dir, &["analyze", "--redraw", "told"]).contains("told/analysis.svg"));
+    assert_eq!(rows("analysis.svg"), svg);
+    assert!(fails(dir, &["analyze", "--redraw", "nowhere"]).contains("nowhere/reward_by_kl.csv"));
+
     // An earlier round; then a run that has only some of it takes old tables away.
     assert!(
         ok(dir, &["analyze", "rlhf-0", "--round", "1", "--out", "told"])

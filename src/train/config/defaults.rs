@@ -64,7 +64,7 @@ impl Default for Config {
             relabel: false,
             search_noise: 0.03,
             top_directions: 4,
-            // Chosen on Pendulum; the models of B-Pref and imitation are experiments/reward_*.toml.
+            // Chosen on Pendulum; the models of B-Pref and imitation are configs/reward_*.toml.
             reward_hidden: vec![64, 64],
             reward_ensemble: 1,
             reward_output: Output::Linear,
