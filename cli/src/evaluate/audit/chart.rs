@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Along, Chart, Line};
 use super::html::escaped;
+use crate::evaluate::plot::palette;
 use crate::evaluate::report::write::number;
 
 // In units of the picture, which is as wide as its place on the page.
@@ -14,7 +15,7 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
 /// Colours of lines that a page has.
-const COLOURS: usize = 6;
+const COLOURS: usize = palette::COLORS.len();
 
 /// Least and largest of what is drawn along an axis, never equal.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ const LONGEST = 8000;
 /** Points that a run keeps; beyond, every other goes. */
 const POINTS = 8000;
 /** Colours; from there on they repeat. */
-const COLOURS = 10;
+const COLOURS = 7;
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
