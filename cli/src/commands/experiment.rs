@@ -29,7 +29,7 @@ a checkpoint.
   skyline = \"skyline\"           the method that the report counts as 1
   reference = [\"group\"]         the method that it compares with the others
   pictured = [\"group\"]          the methods whose curves it draws, at most six; left out: the first six
-  [base]                        keys of every run (spo train --show-config)
+  [base]                        keys of every run (`spo config` lists them)
   total_steps = 500_000
   [tasks.pendulum]              keys here override those above
   env = \"pendulum\"
