@@ -34,11 +34,14 @@ impl Report {
 
     /// The colour of a method: the same in every picture of the report, and of the other reports where it has a name of its own.
     pub(super) fn color(&self, method: &str) -> RGBColor {
-        // Who is pictured comes first, so that no two lines of a panel share a colour.
         let pictured = self.pictured();
-        let methods = super::in_order(pictured.into_iter().chain(self.methods()));
-        let place = methods.iter().position(|name| *name == method).unwrap_or(0);
-        palette::of_methods(&methods)[place]
+        let place = |methods: &[&str]| methods.iter().position(|name| *name == method);
+        // Who is pictured comes first, so that no two lines of a panel share a colour.
+        if let Some(place) = place(&pictured) {
+            return palette::of_methods(&pictured)[place];
+        }
+        let all = self.methods();
+        palette::of_methods(&all)[place(&all).unwrap_or(0)]
     }
 
     /// One row of panels a task, of training returns, and of costs where these are measured.
