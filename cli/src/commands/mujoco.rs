@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Verb::Check => {
             let report = mujoco::check()?;
-            let by = if report.found.chosen { "named by SPO_MUJOCO" } else { "installed" };
+            let by = if report.found.from_variable { "named by SPO_MUJOCO" } else { "installed" };
             let sum = if report.published { "as published" } else { "not that of the published wheel" };
             super::print(&format!(
                 "library  {} ({by})\nversion  {}\nsha256   {} ({sum})\nworks    {} made a step\n",
