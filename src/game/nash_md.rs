@@ -58,7 +58,7 @@ mod tests {
             // How much τ log π/μ − P π' varies over the options: 0 at the equilibrium.
             let spread = |last: &[f64], opponent: &[f64]| {
                 let rates = game.win_rates_against(opponent);
-                let gap = |i: usize| penalty.strength * (last[i] / penalty.reference[i]).ln() - rates[i];
+                let gap = |i: usize| penalty.tau * (last[i] / penalty.reference[i]).ln() - rates[i];
                 let gaps = [0, 1, 2].map(gap);
                 gaps.iter().map(|g| (g - gaps[0]).abs()).fold(0.0, f64::max)
             };
@@ -76,7 +76,7 @@ mod tests {
     fn with_a_small_penalty_the_last_iterate_comes_near_the_minimax_winner() {
         let game = builtin("cycle").unwrap();
         let far = |tau: f64| {
-            let penalty = KlPenalty { reference: game.uniform(), strength };
+            let penalty = KlPenalty { reference: game.uniform(), tau };
             game.minimax_distance(&game.nash_md(20_000, 0.5, game.uniform(), &penalty).last).unwrap()
         };
         let distances = [0.3, 0.1, 0.03, 0.01].map(far);

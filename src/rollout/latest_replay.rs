@@ -159,18 +159,21 @@ mod tests {
     #[test]
     fn the_first_states_trajectories_are_sorted_best_to_worst() {
         let newest = latest(&[0.25, 1.0, 0.5]);
-        let told: Vec<_> =
-            newest.takes.iter().map(|t| (t.rank, t.score, t.task_return, t.replay_key.actions[0])).collect();
+        let told: Vec<_> = newest
+            .trajectories
+            .iter()
+            .map(|t| (t.rank, t.score, t.task_return, t.replay_key.actions[0]))
+            .collect();
         assert_eq!(told, [(1, 1.0, 10.0, 1.0), (2, 0.5, 20.0, 2.0), (3, 0.25, 0.0, 0.0)]);
-        assert!(newest.takes.iter().all(|t| t.replay_key.start.state == 0) && newest.of == 3);
+        assert!(newest.trajectories.iter().all(|t| t.replay_key.start.state == 0) && newest.per_state == 3);
     }
 
     #[test]
     fn of_many_trajectories_the_best_the_worst_and_some_between_are_kept() {
         let scores: Vec<f32> = (0..22).map(|k| k as f32).collect();
         let newest = latest(&scores);
-        let ranks: Vec<usize> = newest.takes.iter().map(|t| t.rank).collect();
-        assert_eq!((ranks, newest.of), (vec![1, 4, 7, 10, 13, 16, 19, 22], 22));
+        let ranks: Vec<usize> = newest.trajectories.iter().map(|t| t.rank).collect();
+        assert_eq!((ranks, newest.per_state), (vec![1, 4, 7, 10, 13, 16, 19, 22], 22));
     }
 
     #[test]
