@@ -119,7 +119,7 @@ fn a_run_plays_the_episodes_that_eval_counts() {
     let games = ["--set", "total_steps=512", "--set", "eval_episodes=5", "--oracle", "game:votes.csv"];
     fs::write(dir.join("votes.csv"), "count,ranking\n3,a>b>c\n2,b>c>a\n").unwrap();
     ok(dir, &[&["train", "options-3", "--out", "game", "--set", "window=0"], &games[..]].concat());
-    assert!(fails(dir, &["play", "game"]).contains("`options-3` draws nothing"));
+    assert!(fails(dir, &["play", "game"]).contains("`options-3` cannot be drawn"));
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn a_wrong_word_gets_the_mend() {
     fs::write(dir.join("file"), "").unwrap();
     fs::create_dir(dir.join("empty")).unwrap();
     for (args, expected) in [
-        (&["play", "pendulum", "--out", "swing.mp4"][..], "ends in .svg or .gif, or one without an ending"),
-        (&["play", "options-3"], "`options-3` draws nothing"),
+        (&["play", "pendulum", "--out", "swing.mp4"][..], "ends in .svg or .gif, or a name without an extension"),
+        (&["play", "options-3"], "`options-3` cannot be drawn"),
         (&["play", "pendulom"], "did you mean `pendulum`?"),
         (&["play", "runs/none"], "no run, policy file or environment `runs/none`"),
-        (&["play", "empty"], "empty is no run"),
+        (&["play", "empty"], "empty is not a run"),
         (&["play", "file"], "file is damaged"),
         (&["play", "pendulum", "--out", "none/swing.svg"], "cannot write none/swing.svg"),
         (&["play", "pendulum", "--out", "file/swing.gif"], "cannot write file/swing.gif"),

@@ -45,10 +45,10 @@ fn the_server_gives_what_it_should_and_nothing_else() {
     let rebound = b"GET /api/updates HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
     assert_eq!(http.raw(rebound, true).unwrap().0, 421);
     for wrong in [
-        "news?after=1",
-        "news?after=x-00000000",
-        "news?after=~~",
-        "news?afterwards=1",
+        "updates?after=1",
+        "updates?after=x-00000000",
+        "updates?after=~~",
+        "updates?afterwards=1",
         "replay",
         "replay?run=2",
         "replay?run=-1",
@@ -125,7 +125,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
     let many = vec!["later"; 51];
     for (args, expected) in [
         (vec!["watch"], "RUN"),
-        (vec!["watch", "file"], "file is no run's directory"),
+        (vec!["watch", "file"], "file is not a run's directory"),
         (vec!["watch", "later", "--listen", "nowhere"], "expected a free HOST:PORT"),
         ([&["watch"], &many[..]].concat(), "at most 50"),
     ] {
