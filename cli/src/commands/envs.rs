@@ -7,6 +7,10 @@ use anyhow::Context;
 use spo_envs::{ActionSpace, EnvError, Spec, registry, trace};
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  spo envs                             lists all environments
+  spo envs trace pendulum.json         steps one through a recorded trajectory")]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -81,10 +81,20 @@ enum Verb {
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
     /// List the devices on which a learner can compute: backends, adapters, drivers, limits
+    #[command(after_help = "\
+Examples:
+  spo devices
+  spo train pendulum --device flex
+  spo train pendulum --device wgpu --device-index 1")]
     Devices,
     /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
     Mujoco(mujoco::Args),
-    /// List the judges and decorators that --oracle takes
+    /// List the judges and decorators for --oracle
+    #[command(after_help = "\
+Examples:
+  spo oracles
+  spo train lqr --oracle effort
+  spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1'")]
     Oracles,
     /// Test whether an oracle keeps its contract: antisymmetry, range, repeatability, transitivity, speed
     Oracle(oracle::Args),
@@ -93,6 +103,10 @@ enum Verb {
     /// Write a run's policy as safetensors
     Export(export::Args),
     /// Print a shell completion script
+    #[command(after_help = "\
+Examples:
+  spo completions bash > ~/.local/share/bash-completion/completions/spo
+  spo completions fish > ~/.config/fish/completions/spo.fish")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -90,8 +90,8 @@ fn run_check(args: &Check) -> anyhow::Result<ExitCode> {
     oracle.prepare(factory()?.spec(), &notes)?;
     // Make a trainer, only to get an untrained policy for the task.
     let config = Config { env: args.env.clone(), ..Config::default() };
-    let nobody = |_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5;
-    let policy = Trainer::new(config, factory.clone(), Box::new(nobody), None)?.policy();
+    let constant = |_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5;
+    let policy = Trainer::new(config, factory.clone(), Box::new(constant), None)?.policy();
     let request = Request {
         seed: args.seed,
         phase: Phase::Train,

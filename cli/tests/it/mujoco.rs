@@ -60,10 +60,7 @@ fn an_installation_that_fails_says_why_and_leaves_nothing() {
     let message = fails_with(dir, &["mujoco", "install", "--from", "none.whl"], &[]);
     assert!(message.contains("cannot read none.whl"), "{message}");
     let message = fails_with(dir, &["mujoco", "install"], &[("PATH", "/nowhere")]);
-    assert!(
-        message.contains("without python3 and pip") && message.contains("--from FILE.whl"),
-        "{message}"
-    );
+    assert!(message.contains("without python3 and pip") && message.contains("--from FILE.whl"), "{message}");
     for (words, said) in [
         ("No module named pip", "without python3 and pip"),
         (

@@ -154,7 +154,10 @@ fn a_wrong_word_gets_the_mend() {
     fs::write(dir.join("file"), "").unwrap();
     fs::create_dir(dir.join("empty")).unwrap();
     for (args, expected) in [
-        (&["play", "pendulum", "--out", "swing.mp4"][..], "ends in .svg or .gif, or a name without an extension"),
+        (
+            &["play", "pendulum", "--out", "swing.mp4"][..],
+            "ends in .svg or .gif, or a name without an extension",
+        ),
         (&["play", "options-3"], "`options-3` cannot be drawn"),
         (&["play", "pendulom"], "did you mean `pendulum`?"),
         (&["play", "runs/none"], "no run, policy file or environment `runs/none`"),

@@ -69,27 +69,27 @@ pub const TEMPLATE: &str = r#"# Facts about this run that only a person knows. F
 # as "not stated".
 
 [feedback]
-# Who compared, and how they were chosen; for a simulated teacher, whom it stands for.
+# Who compared, and how they were chosen. For a simulated teacher: which people it represents.
 evaluators = ""
 # What they were told.
 instructions = ""
 pay = ""
 consent = ""
-# How answers were checked, and which were thrown away.
+# How answers were checked, and which ones were discarded.
 quality_control = ""
 
 [policy]
-# Where it may be used, and where not.
+# Where it may be used, and where it may not.
 intended_use = ""
-# The largest cost of an episode that is acceptable, where the task has costs.
+# The largest acceptable cost of an episode, if the task has costs.
 # cost_limit = 25.0
 
 [system]
-# What was tried and is not in the result, one sentence each.
+# What was tried and then dropped, one sentence each.
 tried_and_dropped = []
-# How it is known to fail, one sentence each.
+# Known failures, one sentence each.
 known_failure_modes = []
-# Who looks at it in use, and what they can do.
+# Who monitors it in use, and what they can do.
 monitoring = ""
 contact = ""
 "#;
