@@ -10,3 +10,4 @@ pub mod random;
 pub(crate) mod simd;
 pub mod stats;
 pub mod tensors;
+pub mod toml_error;

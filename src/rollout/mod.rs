@@ -8,11 +8,37 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spo_envs::{Checked, Env, EnvError};
 
 use crate::base::random::{Stream, stream};
 use crate::policy::{Acting, Policy};
+
+/// The size of a rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutConfig {
+    /// S, the number of initial states per iteration.
+    #[schemars(range(min = 1))]
+    pub num_states: usize,
+    /// K, the number of trajectories from each initial state; for ARS an even number.
+    #[schemars(range(min = 1))]
+    pub trajectories_per_state: usize,
+}
+
+impl Default for RolloutConfig {
+    fn default() -> Self {
+        Self { num_states: 8, trajectories_per_state: 4 }
+    }
+}
+
+impl RolloutConfig {
+    /// S · K, the number of trajectories per iteration.
+    pub fn trajectories(&self) -> usize {
+        self.num_states * self.trajectories_per_state
+    }
+}
 
 /// Makes a new task. The worker threads share it.
 pub type EnvFactory = Arc<dyn Fn() -> Result<Box<dyn Env>, EnvError> + Send + Sync>;
