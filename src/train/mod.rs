@@ -348,7 +348,7 @@ impl Trainer {
         let losses = self.learner.update(&steps, own, moment);
         let kl_to_init = kl::on_visited(&policy, &self.initial, &rollout);
         let seen = Seen { kl_to_init, ..Seen::of(&rollout, &scores) };
-        self.newest = LatestReplay::of(self.iteration + 1, &rollout, &scores);
+        self.newest = LatestReplay::from_rollout(self.iteration + 1, &rollout, &scores);
         self.finish(rollout.steps() as u64 + opposing, seen, losses, [rolled_out, scored], start).map(Some)
     }
 

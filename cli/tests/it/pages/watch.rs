@@ -36,7 +36,7 @@ fn watch(dirs: &[&Path]) -> (Server, Http) {
 
 /// What is new of the first run.
 fn news(http: Http, after: &str) -> Value {
-    let (status, text) = http.get(&format!("/api/news?after={after}")).unwrap();
+    let (status, text) = http.get(&format!("/api/updates?after={after}")).unwrap();
     assert_eq!(status, 200, "{text}");
     serde_json::from_str::<Value>(&text).unwrap()[0].take()
 }
