@@ -12,10 +12,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::events::OracleEvents;
+use super::pairs::all_pairs;
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::base::stats;
 use crate::rollout::Trajectory;
-use crate::scorer::opponents::all_pairs;
 
 pub mod cycle;
 

@@ -2,8 +2,8 @@
 
 use rand::Rng;
 
-use super::{Answer, Oracle, OracleError, Pair, SafetyQuery, returns::hard};
-use crate::rollout::Trajectory;
+use super::structure::{Structure, Utility};
+use super::{Answer, Oracle, OracleError, Pair, SafetyJudge, SafetyQuery, returns::hard};
 
 /// The trajectory with the smaller total cost is the safer, equal costs tie; one is safe by itself whose total cost is at
 /// most `limit`.
@@ -20,20 +20,26 @@ impl Oracle for Cost {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(p.b.total_cost(), p.a.total_cost()))).collect())
     }
 
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        Some(-trajectory.total_cost())
+    fn structure(&self) -> Structure<'_> {
+        Structure {
+            utility: Some(Utility::Other(Box::new(|t| -t.total_cost()))),
+            cost_limit: Some(self.limit),
+            ..Structure::default()
+        }
     }
 
+    fn safety_judge(&mut self) -> Option<&mut dyn SafetyJudge> {
+        Some(self)
+    }
+}
+
+impl SafetyJudge for Cost {
     fn verdicts(
         &mut self,
-        shown: &[SafetyQuery<'_>],
+        queries: &[SafetyQuery<'_>],
         _: &mut dyn Rng,
     ) -> Result<Vec<Option<bool>>, OracleError> {
-        Ok(shown.iter().map(|e| Some(e.trajectory.total_cost() <= self.limit * e.share)).collect())
-    }
-
-    fn cost_limit(&self) -> Option<f64> {
-        Some(self.limit)
+        Ok(queries.iter().map(|q| Some(q.trajectory.total_cost() <= self.limit * q.share)).collect())
     }
 }
 
@@ -41,6 +47,7 @@ impl Oracle for Cost {
 mod tests {
     use super::*;
     use crate::base::random::{Stream, stream};
+    use crate::rollout::Trajectory;
 
     #[test]
     fn trajectories_and_windows_by_hand() {

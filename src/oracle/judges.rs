@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::structure::{Structure, Utility};
 use super::{Answer, Oracle, OracleError, Pair, returns::hard};
 use crate::rollout::Trajectory;
 
@@ -13,8 +14,8 @@ impl Oracle for Effort {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(-effort(p.a), -effort(p.b)))).collect())
     }
 
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        Some(-effort(trajectory))
+    fn structure(&self) -> Structure<'_> {
+        Structure { utility: Some(Utility::Other(Box::new(|t| -effort(t)))), ..Structure::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::game::PreferenceMatrix;
 use crate::rollout::Trajectory;
@@ -18,24 +19,31 @@ fn option(t: Trajectory<'_>, options: usize) -> Option<usize> {
 impl Oracle for Matrix {
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let options = self.0.len();
-        let option = |t: Trajectory<'_>| {
-            option(t, options).ok_or_else(|| {
-                OracleError::Failed(format!(
-                    "the game has options 0 to {}, the trajectory's first action is {:?}; \
-                     train it on `options-{options}`",
-                    options - 1,
-                    t.actions.first()
-                ))
-            })
-        };
+        let option = |t: Trajectory<'_>| option(t, options).ok_or_else(|| self.no_option(t));
         pairs.iter().map(|p| Ok(Answer::Prefer(self.0.p(option(p.a)?, option(p.b)?) as f32))).collect()
     }
 
-    fn kind(&self, trajectory: Trajectory<'_>) -> Option<usize> {
-        option(trajectory, self.0.len())
+    /// A class for each option.
+    fn structure(&self) -> Structure<'_> {
+        Structure {
+            class: Some(Box::new(|t| option(t, self.0.len()))),
+            game: Some(Box::new(|| Some(self.0.clone()))),
+            ..Structure::default()
+        }
     }
+}
 
-    fn game(&self) -> Option<PreferenceMatrix> {
-        Some(self.0.clone())
+impl Matrix {
+    /// The error for a trajectory whose first action is none of the options.
+    fn no_option(&self, t: Trajectory<'_>) -> OracleError {
+        let options = self.0.len();
+        let found = match t.actions.first() {
+            Some(action) => format!("the trajectory's first action is {action}"),
+            None => "the trajectory has no action".into(),
+        };
+        OracleError::Failed(format!(
+            "the game has options 0 to {}, but {found}; train it on `options-{options}`",
+            options - 1
+        ))
     }
 }

@@ -8,6 +8,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::structure::Structure;
+#[cfg(feature = "burn")]
+use super::structure::Utility;
 use super::{Answer, Oracle, OracleError, Pair, SafetyQuery};
 use crate::rollout::Trajectory;
 
@@ -151,7 +154,8 @@ impl MeteredOracle {
     ) -> Result<Vec<Option<bool>>, OracleError> {
         let first = self.asked_at_all();
         let mut own = self.own_draws(rng);
-        let verdicts = self.oracle.verdicts(shown, own.as_mut().map_or(rng, |own| own))?;
+        let judge = self.oracle.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
+        let verdicts = judge.verdicts(shown, own.as_mut().map_or(rng, |own| own))?;
         if verdicts.len() != shown.len() {
             return Err(OracleError::Count { asked: shown.len(), got: verdicts.len() });
         }
@@ -182,7 +186,7 @@ impl MeteredOracle {
     pub fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
         let asked = trajectories.len() as u64;
         self.check_budget(asked)?;
-        let ratings = self.oracle.rate(trajectories)?;
+        let ratings = self.oracle.rater().ok_or(OracleError::NoRater)?.rate(trajectories)?;
         if ratings.len() != trajectories.len() {
             return Err(OracleError::Count { asked: trajectories.len(), got: ratings.len() });
         }
@@ -199,20 +203,27 @@ impl MeteredOracle {
         Ok(ratings)
     }
 
+    /// What is known of the oracle; nothing where a log wants every comparison.
+    fn structure(&self) -> Structure<'_> {
+        if self.log.is_some() { Structure::default() } else { self.oracle.structure() }
+    }
+
     /// The numbers by which the oracle decides, where it declares them and no log wants every comparison.
     pub fn utilities<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<f64>> {
-        if self.log.is_some() { None } else { of.map(|t| self.oracle.utility(t)).collect() }
+        let utility = self.structure().utility?;
+        Some(of.map(|t| utility.value(t)).collect())
     }
 
     /// Whether the longer task return wins and no log wants every comparison.
     #[cfg(feature = "burn")]
     pub(crate) fn by_return(&self) -> bool {
-        self.log.is_none() && self.oracle.by_return()
+        matches!(self.structure().utility, Some(Utility::TaskReturn))
     }
 
     /// The kinds that the oracle tells apart, where it declares them and no log wants every comparison.
     pub fn kinds<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<usize>> {
-        if self.log.is_some() { None } else { of.map(|t| self.oracle.kind(t)).collect() }
+        let class = self.structure().class?;
+        of.map(class).collect()
     }
 
     /// P(a ≻ b) of a trajectory of one kind with one of another, uncounted: the answer of all such pairs.

@@ -28,12 +28,11 @@ use rand::Rng;
 
 use spo_envs::Spec;
 
-use crate::game::PreferenceMatrix;
 use crate::rollout::Trajectory;
-use time_share::TimeShare;
 
 pub mod check;
 pub mod cost;
+pub mod decorator;
 pub mod equal;
 pub mod events;
 pub mod exec;
@@ -46,16 +45,19 @@ pub mod metered;
 pub mod mistake;
 pub mod mixture;
 pub mod myopic;
+pub mod pairs;
 pub mod parse;
 pub mod returns;
 pub mod ring;
 pub mod skip;
+pub mod structure;
 mod text;
 pub mod time_share;
 
 pub use events::OracleEvents;
 pub use metered::{MeteredOracle, Queries};
 pub use parse::{parse, registry};
+pub use structure::Structure;
 
 /// Two trajectories to compare.
 #[derive(Clone, Copy, Debug)]
@@ -86,18 +88,14 @@ pub enum Answer {
 
 /// A source of preferences, asked in batches.
 pub trait Oracle: Send {
-    /// Makes ready to be asked about a task, and says where to note what happens on the way; called before the first
-    /// comparison, and more than once does no harm.
+    /// Makes ready to be asked about a task, and says where to count what happens on the way; called before the first
+    /// comparison, and more than once does no harm. An oracle that asks others passes the call on to them.
     ///
     /// # Errors
     /// [`OracleError`] where it cannot judge this task, or not at all.
-    fn prepare(&mut self, task: &Spec, notes: &OracleEvents) -> Result<(), OracleError> {
-        self.inner().into_iter().try_for_each(|oracle| oracle.prepare(task, notes))
-    }
-
-    /// The oracles that this one asks in turn: a decorator's one, a population's raters.
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        Vec::new()
+    fn prepare(&mut self, task: &Spec, events: &OracleEvents) -> Result<(), OracleError> {
+        let _ = (task, events);
+        Ok(())
     }
 
     /// One answer per pair, in order. What is random draws from `rng`, so that an oracle has no state of
@@ -107,74 +105,43 @@ pub trait Oracle: Send {
     /// [`OracleError`] where no answers can be had.
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError>;
 
-    /// How good each trajectory is by itself, in [−1, 1], for [`llm_direct`](crate::scorer::llm_direct); `None` where
-    /// there is no answer. Only a language model rates; others compare.
-    ///
-    /// # Errors
-    /// [`OracleError`] where none can be had.
-    fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
-        let _ = trajectories;
-        Err(OracleError::Failed(format!("this oracle compares and does not rate; expected `{}`", llm::FORM)))
+    /// What is known beside the answers; nothing by default, which is right for every oracle.
+    fn structure(&self) -> Structure<'_> {
+        Structure::default()
     }
 
-    /// Whether each trajectory is safe by itself, for a `safety_oracle`; `None` where there is no answer. Its comparisons
-    /// say which is the safer. A decorator leaves it to the oracle that it decorates.
+    /// This oracle as one that rates single trajectories, where it does.
+    fn rater(&mut self) -> Option<&mut dyn Rater> {
+        None
+    }
+
+    /// This oracle as one that says what is safe, where it does.
+    fn safety_judge(&mut self) -> Option<&mut dyn SafetyJudge> {
+        None
+    }
+}
+
+/// An oracle that also rates single trajectories, for [`llm_direct`](crate::scorer::llm_direct): a language model.
+pub trait Rater {
+    /// How good each trajectory is by itself, in [−1, 1]; `None` where there is no answer.
     ///
     /// # Errors
-    /// [`OracleError`] where none can be had; also for no trajectory at all, where this oracle never says.
+    /// [`OracleError`] where no ratings can be had.
+    fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError>;
+}
+
+/// An oracle that also says whether a single trajectory is safe, for a `safety_oracle`. Its comparisons say which of two
+/// is the safer.
+pub trait SafetyJudge {
+    /// Whether each trajectory is safe by itself; `None` where there is no answer.
+    ///
+    /// # Errors
+    /// [`OracleError`] where no verdicts can be had.
     fn verdicts(
         &mut self,
-        shown: &[SafetyQuery<'_>],
+        queries: &[SafetyQuery<'_>],
         rng: &mut dyn Rng,
-    ) -> Result<Vec<Option<bool>>, OracleError> {
-        match &mut self.inner()[..] {
-            [only] => only.verdicts(shown, rng),
-            _ => Err(OracleError::Failed(
-                "this oracle compares and does not say what is safe; expected `cost=25` with the limit of your task, or \
-                 decorators of it"
-                    .into(),
-            )),
-        }
-    }
-
-    /// The limit on a trajectory's total cost, where it is by that alone that this oracle judges safety.
-    fn cost_limit(&self) -> Option<f64> {
-        None
-    }
-
-    /// Whether the longer task return wins, an equal one ties, and that is all: a device can then tell by itself.
-    fn by_return(&self) -> bool {
-        false
-    }
-
-    /// The number by which alone this oracle decides, where there is one: the larger wins, equals tie.
-    ///
-    /// All pairs of K are then compared by sorting K numbers, with the same answers.
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        let _ = trajectory;
-        None
-    }
-
-    /// The kind of a trajectory, where this oracle's answers, none of them drawn at random, depend on the two kinds
-    /// alone, and two of a kind tie.
-    ///
-    /// All pairs of K trajectories of few kinds are then decided by one answer a pair of kinds.
-    fn kind(&self, trajectory: Trajectory<'_>) -> Option<usize> {
-        let _ = trajectory;
-        None
-    }
-
-    /// The constraint on a whole trajectory that this oracle puts above all else, where there is one: a trained result
-    /// is measured by how often it keeps to it.
-    fn constraint(&self) -> Option<TimeShare> {
-        None
-    }
-
-    /// The game over options that this oracle plays in expectation, where it is one: its exact solution is what a
-    /// training is measured by.
-    fn game(&self) -> Option<PreferenceMatrix> {
-        None
-    }
+    ) -> Result<Vec<Option<bool>>, OracleError>;
 }
 
 impl<F: FnMut(Trajectory<'_>, Trajectory<'_>) -> f32 + Send> Oracle for F {
@@ -259,6 +226,15 @@ pub enum OracleError {
         /// The rating.
         value: f32,
     },
+    /// One that only compares was asked for ratings.
+    #[error("this oracle compares and does not rate; expected `{}`", llm::FORM)]
+    NoRater,
+    /// One that only compares was asked what is safe.
+    #[error(
+        "this oracle compares and does not say what is safe; expected `cost=25` with the limit of your task, or \
+         decorators of it"
+    )]
+    NoSafetyJudge,
     /// The oracle's own reason.
     #[error("{0}")]
     Failed(String),
@@ -266,16 +242,4 @@ pub enum OracleError {
 
 fn last_words(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; the end of its stderr:{stderr}") }
-}
-
-/// Changes every `Prefer` of the inner oracle's answers.
-fn map_preferences(answers: Vec<Answer>, mut change: impl FnMut(usize, f32) -> Answer) -> Vec<Answer> {
-    answers
-        .into_iter()
-        .enumerate()
-        .map(|(i, answer)| match answer {
-            Answer::Prefer(p) => change(i, p),
-            Answer::Abstain => Answer::Abstain,
-        })
-        .collect()
 }

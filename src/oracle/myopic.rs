@@ -2,23 +2,24 @@
 
 use rand::Rng;
 
+use super::decorator::Decorator;
+use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::rollout::Trajectory;
 
 /// Shows the inner oracle rewards that fade into the past: Σ_t γ^{T−1−t} r_t, the latest step at weight 1.
 pub struct Myopic {
-    /// Who is myopic.
-    pub inner: Box<dyn Oracle>,
     /// γ in (0, 1]; B-Pref: 0.9.
     pub discount: f64,
 }
 
-impl Oracle for Myopic {
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        vec![&mut *self.inner]
-    }
-
-    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
+impl Decorator for Myopic {
+    fn compare(
+        &self,
+        inner: &mut dyn Oracle,
+        pairs: &[Pair<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Answer>, OracleError> {
         let fade = |t: Trajectory<'_>| -> Vec<f32> {
             let mut weight = 1.0;
             let mut faded: Vec<f32> = t
@@ -43,6 +44,16 @@ impl Oracle for Myopic {
                 b: Trajectory { rewards: b, ..p.b },
             })
             .collect();
-        self.inner.compare(&faded, rng)
+        inner.compare(&faded, rng)
+    }
+
+    /// Rewards say nothing of safety.
+    fn verdict(&self, safe: bool, _: &mut dyn Rng) -> bool {
+        safe
+    }
+
+    /// The inner oracle's numbers and classes are of other rewards than these.
+    fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
+        Structure { constraint: inner.constraint, ..Structure::default() }
     }
 }

@@ -3,8 +3,21 @@
 //! What stands in quotes is one piece, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
 
 use super::{
-    Oracle, OracleError, cost::Cost, equal::Equal, exec, human, judges, labels::Labels, llm, matrix::Matrix,
-    mistake::Mistake, mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, text::split,
+    Oracle, OracleError,
+    cost::Cost,
+    decorator::{Decorated, Decorator},
+    equal::Equal,
+    exec, human, judges,
+    labels::Labels,
+    llm,
+    matrix::Matrix,
+    mistake::Mistake,
+    mixture::Mixture,
+    myopic::Myopic,
+    returns,
+    ring::Ring,
+    skip::Skip,
+    text::split,
     time_share::TimeShare,
 };
 use crate::game::{self, PreferenceMatrix};
@@ -177,13 +190,17 @@ fn decorate(inner: Box<dyn Oracle>, text: &str) -> Result<Box<dyn Oracle>, Strin
     let (name, value) = split_value(text);
     let or = |default| value.unwrap_or(default);
     Ok(match name {
-        "mistake" => Box::new(Mistake { inner, rate: number(name, or("0.1"), 0.0, 1.0)? }),
-        "skip" => Box::new(Skip { inner, threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
-        "equal" => Box::new(Equal { inner, threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
-        "myopic" => Box::new(Myopic { inner, discount: number(name, or("0.9"), f64::MIN_POSITIVE, 1.0)? }),
-        "labels" if value.is_none() => Box::new(Labels { inner }),
+        "mistake" => decorated(inner, Mistake { rate: number(name, or("0.1"), 0.0, 1.0)? }),
+        "skip" => decorated(inner, Skip { threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
+        "equal" => decorated(inner, Equal { threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
+        "myopic" => decorated(inner, Myopic { discount: number(name, or("0.9"), f64::MIN_POSITIVE, 1.0)? }),
+        "labels" if value.is_none() => decorated(inner, Labels),
         _ => return Err(unknown(text, true)),
     })
+}
+
+fn decorated(inner: Box<dyn Oracle>, decorator: impl Decorator + 'static) -> Box<dyn Oracle> {
+    Box::new(Decorated { inner, decorator })
 }
 
 fn split_value(text: &str) -> (&str, Option<&str>) {

@@ -2,8 +2,8 @@
 
 use rand::Rng;
 
+use super::structure::{Structure, Utility};
 use super::{Answer, Oracle, OracleError, Pair};
-use crate::rollout::Trajectory;
 
 /// The longer return wins; equal returns tie.
 pub struct TaskReturn;
@@ -13,12 +13,8 @@ impl Oracle for TaskReturn {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(p.a.task_return(), p.b.task_return()))).collect())
     }
 
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        Some(trajectory.task_return())
-    }
-
-    fn by_return(&self) -> bool {
-        true
+    fn structure(&self) -> Structure<'_> {
+        Structure { utility: Some(Utility::TaskReturn), ..Structure::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair, returns::hard};
 use crate::rollout::Trajectory;
 
@@ -40,8 +41,8 @@ impl Oracle for TimeShare {
         Ok(pairs.iter().map(|p| Answer::Prefer(answer(p))).collect())
     }
 
-    fn constraint(&self) -> Option<TimeShare> {
-        Some(*self)
+    fn structure(&self) -> Structure<'_> {
+        Structure { constraint: Some(*self), ..Structure::default() }
     }
 }
 

@@ -76,7 +76,7 @@ impl Safety {
         judge.prepare(spec, notes)?;
         let limit = match config.scorer {
             ScorerKind::SelfPlay => config.unsafe_limit,
-            ScorerKind::TaskReward => judge.cost_limit().unwrap_or(0.0),
+            ScorerKind::TaskReward => judge.structure().cost_limit.unwrap_or(0.0),
             _ => 0.0,
         };
         let mut counted = MeteredOracle::new(judge, Some(config.budget).filter(|&b| b > 0)).of_safety();

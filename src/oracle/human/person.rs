@@ -77,10 +77,19 @@ fn failed(error: LabelError) -> OracleError {
     OracleError::Failed(error.to_string())
 }
 
+/// The replay keys of both sides of a pair, by which people's pages show them.
+fn replay_keys(pair: &Pair<'_>) -> Result<[ReplayKey; 2], OracleError> {
+    let key = |t| {
+        ReplayKey::new(t)
+            .map_err(|why| OracleError::Failed(format!("people cannot be shown a trajectory: {why}")))
+    };
+    Ok([key(pair.a)?, key(pair.b)?])
+}
+
 impl Oracle for HumanOracle {
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let Some(first) = pairs.first() else { return Ok(Vec::new()) };
-        let replay_keys = pairs.iter().map(ReplayKey::of_pair).collect::<Result<Vec<_>, _>>()?;
+        let replay_keys = pairs.iter().map(replay_keys).collect::<Result<Vec<_>, _>>()?;
         let round = first.a.origin.map_or(0, |o| o.start.iteration.saturating_add(1));
         let ids = self.store.post(round, &replay_keys).map_err(failed)?;
         self.wait(&ids)?;

@@ -16,7 +16,7 @@ use super::summary::describe;
 use super::template::Template;
 use crate::oracle::events::OracleEvents;
 use crate::oracle::exec::Table;
-use crate::oracle::{Answer, Oracle, OracleError, Pair};
+use crate::oracle::{Answer, Oracle, OracleError, Pair, Rater};
 use crate::rollout::Trajectory;
 
 /// Questions in a row without an answer that can be used: then the model cannot judge, and not a pair unusual.
@@ -216,6 +216,12 @@ impl Oracle for Llm {
             .collect())
     }
 
+    fn rater(&mut self) -> Option<&mut dyn Rater> {
+        Some(self)
+    }
+}
+
+impl Rater for Llm {
     fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
         let texts = self.described(trajectories)?;
         let mut asked = Asked::default();

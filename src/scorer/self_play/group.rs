@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::{Segment, SelfPlay, Wins};
 use crate::base::random::{Stream, stream};
 use crate::oracle::metered::Decided;
+use crate::oracle::pairs::{all_pairs, sampled_pairs};
 use crate::oracle::{Answer, OracleError, Pair};
 use crate::rollout::Trajectory;
 use crate::scorer::Batch;
 use crate::scorer::equivalence::EquivalenceClasses;
-use crate::scorer::opponents::{Opponents, all_pairs, sampled_pairs};
+use crate::scorer::opponents::Opponents;
 use crate::scorer::ranking::Ranking;
 
 impl SelfPlay {

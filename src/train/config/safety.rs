@@ -2,8 +2,7 @@
 
 use super::keys::SAFETY_KEYS;
 use super::{Config, ConfigError, PolicyLoss, ScorerKind, TrainedResult};
-use crate::base::random::{Stream, stream};
-use crate::oracle::{self, Oracle};
+use crate::oracle::{self, Oracle, OracleError};
 
 impl Config {
     /// Whether training weighs costs against scores.
@@ -20,7 +19,7 @@ impl Config {
             return Ok(None);
         }
         let judge = oracle::parse(&self.safety_oracle).and_then(|mut judge| {
-            judge.verdicts(&[], &mut stream(self.seed, Stream("oracle"), 0, 0))?;
+            judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
             Ok(judge)
         });
         judge.map(Some).map_err(|why| self.unfit_judge(&why.to_string()))
@@ -50,7 +49,7 @@ impl Config {
         if self.scorer != ScorerKind::SelfPlay {
             unused("unsafe_limit", format!("scorer `{}`", self.scorer))?;
         }
-        if self.scorer == ScorerKind::TaskReward && judge.cost_limit().is_none() {
+        if self.scorer == ScorerKind::TaskReward && judge.structure().cost_limit.is_none() {
             return Err(self.unfit_judge(
                 "the scorer `task_reward` takes the task's own cost against a limit; expected `cost=25` alone",
             ));

@@ -264,7 +264,10 @@ fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<
     let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, config.window)).collect();
     let check = check::check(&mut *oracle, &shown, &notes, seed).map_err(|e| e.to_string())?;
     let window = shown.iter().map(Trajectory::len).max().unwrap_or(0);
-    Ok(Again { game_circle: oracle.game().map(|game| circle(&game)), ..Again::of(check, window) })
+    Ok(Again {
+        game_circle: oracle.structure().preference_matrix().map(|game| circle(&game)),
+        ..Again::of(check, window)
+    })
 }
 
 /// A shortest circle of a game's options, each preferred to the next and the last to the first; empty where there is none.
