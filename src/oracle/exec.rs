@@ -13,7 +13,6 @@ use rand::Rng;
 use spo_envs::Spec;
 
 use super::events::OracleEvents;
-use super::text::judges;
 use super::{Answer, Oracle, OracleError, Pair};
 
 mod options;
@@ -59,12 +58,6 @@ enum Trouble {
     Broken(&'static str, String),
     /// Nothing will.
     Fatal(String),
-}
-
-/// Whether a description asks a program, alone or among others.
-pub fn is_asked_by(text: &str) -> bool {
-    let program = |judge: &str| judge.strip_prefix("exec").is_some_and(|rest| rest.starts_with([':', '(']));
-    judges(text).into_iter().any(program)
 }
 
 impl Exec {

@@ -12,7 +12,8 @@
 
 mod options;
 
-pub use options::{Api, FORM, Keep, Options, behind_name, is_alone, is_asked_by, with};
+pub use options::{Api, FORM, Keep, Options};
+pub(super) use options::{behind_name, with};
 
 mod answer;
 mod api;

@@ -1,11 +1,57 @@
 //! A preference matrix as oracle: the exact games, played by one-step trajectories.
 
+use std::path::PathBuf;
+
 use rand::Rng;
 
 use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
-use crate::game::PreferenceMatrix;
+use crate::game::{self, PreferenceMatrix};
 use crate::rollout::Trajectory;
+
+/// Where a game comes from: what stands behind `game:`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GameSource {
+    /// A built-in game, or a ranking such as `a>b>c`.
+    Known(PreferenceMatrix),
+    /// A CSV file, read when the oracle is made.
+    File(PathBuf),
+}
+
+impl GameSource {
+    /// Reads what stands behind `game:`.
+    ///
+    /// # Errors
+    /// What is wrong, and how to correct it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(matrix) = game::builtin(text) {
+            return Ok(Self::Known(matrix));
+        }
+        if text.ends_with(".csv") {
+            return Ok(Self::File(text.into()));
+        }
+        if text.contains('>') {
+            let ranking = text.split('>').map(|name| name.trim().to_string()).collect();
+            let matrix = PreferenceMatrix::from_rankings(&[(1.0, ranking)]);
+            return matrix.map(Self::Known).map_err(|e| e.to_string());
+        }
+        Err(format!(
+            "no game `{text}`; expected a ranking such as a>b>c, a .csv file or one of {}",
+            game::BUILTIN.join(", ")
+        ))
+    }
+
+    /// The matrix of the game.
+    ///
+    /// # Errors
+    /// What is wrong with its file.
+    pub fn load(&self) -> Result<PreferenceMatrix, String> {
+        match self {
+            Self::Known(matrix) => Ok(matrix.clone()),
+            Self::File(path) => PreferenceMatrix::from_csv_path(path).map_err(|e| e.to_string()),
+        }
+    }
+}
 
 /// P(a ≻ b) looked up by the options (first actions) of two trajectories.
 pub struct Matrix(pub PreferenceMatrix);

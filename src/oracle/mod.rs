@@ -50,6 +50,7 @@ pub mod parse;
 pub mod returns;
 pub mod ring;
 pub mod skip;
+pub mod spec;
 pub mod structure;
 mod text;
 pub mod time_share;
@@ -57,6 +58,7 @@ pub mod time_share;
 pub use events::OracleEvents;
 pub use metered::{MeteredOracle, Queries};
 pub use parse::{parse, registry};
+pub use spec::OracleSpec;
 pub use structure::Structure;
 
 /// Two trajectories to compare.

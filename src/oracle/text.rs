@@ -27,19 +27,6 @@ pub(super) fn split<'t>(text: &'t str, separator: &str) -> Result<Vec<&'t str>, 
     Ok(parts)
 }
 
-/// The judges that a description names: the terms of its population, without weights and decorators; none where a quote is
-/// not closed.
-pub(super) fn judges(text: &str) -> Vec<&str> {
-    fn name(term: &str) -> &str {
-        match term.split_once('*') {
-            Some((weight, name)) if weight.trim().parse::<f64>().is_ok() => name.trim(),
-            _ => term.trim(),
-        }
-    }
-    let terms = split(text, "|").ok().and_then(|parts| split(parts.first()?, " + ").ok());
-    terms.unwrap_or_default().into_iter().map(name).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::split;

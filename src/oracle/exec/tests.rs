@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::protocol::{Entered, Part, Reply, Request, Sent, Sheet, VERSION, decode};
 use super::trajectories::Table;
-use super::{Data, Options, is_asked_by};
+use super::{Data, Options};
 use crate::oracle::{Answer, Pair};
 use crate::rollout::Trajectory;
 
@@ -274,15 +274,5 @@ proptest! {
     #[test]
     fn no_text_of_an_oracle_panics(text in "(exec|return| \\| |\\(|\\)|:|=|,|'|\"|\\\\|sh|timeout|batch|\\*| \\+ |0\\.5|\\PC){0,12}") {
         let _ = crate::oracle::parse(&text);
-    }
-}
-
-#[test]
-fn a_description_that_asks_a_program_is_told_from_others() {
-    for text in ["exec:./judge", "exec(timeout=1):./judge | labels", "0.3*return + 0.7*exec:./judge"] {
-        assert!(is_asked_by(text), "{text}");
-    }
-    for text in ["return", "executive", "exec", "return | exec:./judge", "exec:'./judge", ""] {
-        assert!(!is_asked_by(text), "{text}");
     }
 }

@@ -29,14 +29,14 @@ impl Human {
     /// use std::time::Duration;
     /// use spo::oracle::human::Human;
     ///
-    /// let asked = Human::of("human(wait=10m, votes=2)").unwrap().unwrap();
+    /// let asked = Human::parse("human(wait=10m, votes=2)").unwrap().unwrap();
     /// assert_eq!((asked.patience, asked.votes), (Some(Duration::from_secs(600)), 2));
-    /// assert!(Human::of("return").is_none());
+    /// assert!(Human::parse("return").is_none());
     /// ```
     ///
     /// # Errors
     /// What is wrong, and the mend.
-    pub fn of(text: &str) -> Option<Result<Self, String>> {
+    pub fn parse(text: &str) -> Option<Result<Self, String>> {
         let rest = text.trim().strip_prefix("human")?.trim_start();
         if rest.is_empty() {
             return Some(Ok(Self::default()));
@@ -92,9 +92,9 @@ mod tests {
 
     #[test]
     fn options_are_read_and_wrong_ones_get_the_mend() {
-        assert_eq!(Human::of("human"), Some(Ok(Human::default())));
-        assert_eq!(Human::of(" human() "), Some(Ok(Human::default())));
-        let of = |text: &str| Human::of(text).unwrap().unwrap().patience;
+        assert_eq!(Human::parse("human"), Some(Ok(Human::default())));
+        assert_eq!(Human::parse(" human() "), Some(Ok(Human::default())));
+        let of = |text: &str| Human::parse(text).unwrap().unwrap().patience;
         assert_eq!(of("human(wait=forever)"), None);
         for (text, seconds) in [("0", 0), ("90s", 90), ("1.5m", 90), ("2 h", 7200)] {
             assert_eq!(of(&format!("human(wait={text})")), Some(Duration::from_secs(seconds)), "{text}");
@@ -112,11 +112,11 @@ mod tests {
             ("human(wait=1s) | labels", "asked alone"),
             ("human(", "asked alone"),
         ] {
-            let message = Human::of(bad).unwrap().unwrap_err();
+            let message = Human::parse(bad).unwrap().unwrap_err();
             assert!(message.contains(expected), "{bad}: {message}");
         }
         for other in ["return", "humane", "0.5*human + return", ""] {
-            assert_eq!(Human::of(other), None, "{other}");
+            assert_eq!(Human::parse(other), None, "{other}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::parse::number;
-use super::super::text::{judges, split};
+use super::super::text::split;
 use crate::base::nearest::nearest;
 
 /// The form of the whole, as help shows it.
@@ -112,8 +112,16 @@ impl Options {
         for (key, value) in pairs(text)? {
             options.set(&key, &value)?;
         }
+        Ok(options)
+    }
+
+    /// These options, where they name an address and a model; flags may add both after the text is read.
+    ///
+    /// # Errors
+    /// Which one is missing, and how to give it.
+    pub fn complete(self) -> Result<Self, String> {
         for (name, flag, value) in
-            [("base_url", "--base-url", &options.base_url), ("model", "--model", &options.model)]
+            [("base_url", "--base-url", &self.base_url), ("model", "--model", &self.model)]
         {
             if value.is_empty() {
                 return Err(format!(
@@ -122,7 +130,7 @@ impl Options {
                 ));
             }
         }
-        Ok(options)
+        Ok(self)
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -255,17 +263,6 @@ fn variable(text: &str) -> Result<&str, String> {
     }
 }
 
-/// Whether a description asks a language model, alone or among others.
-pub fn is_asked_by(text: &str) -> bool {
-    judges(text).into_iter().any(|judge| behind_name(judge).is_some())
-}
-
-/// Whether a description is a language model and nothing else: not mixed, not decorated.
-pub fn is_alone(text: &str) -> bool {
-    let parts = |separator| split(text, separator).map_or(0, |parts| parts.len());
-    parts("|") == 1 && parts(" + ") == 1 && behind_name(text.trim()).is_some()
-}
-
 /// What stands behind `llm`; `None` where the text names another judge.
 pub fn behind_name(text: &str) -> Option<&str> {
     text.strip_prefix("llm").filter(|rest| rest.is_empty() || rest.starts_with('('))
@@ -273,21 +270,10 @@ pub fn behind_name(text: &str) -> Option<&str> {
 
 /// The description of a language model with its address and name set, where they are given.
 ///
-/// ```
-/// use spo::oracle::llm;
-///
-/// let text = llm::with("llm(cot=true)", Some("http://127.0.0.1:8000/v1"), Some("qwen"))?;
-/// assert_eq!(text, "llm(base_url=http://127.0.0.1:8000/v1,model=qwen,cot=true)");
-/// # Ok::<(), String>(())
-/// ```
-///
 /// # Errors
 /// Where the text is something else.
 pub fn with(text: &str, base_url: Option<&str>, model: Option<&str>) -> Result<String, String> {
-    let rest = Some(text.trim()).filter(|text| is_alone(text)).and_then(behind_name);
-    let known = pairs(rest.ok_or_else(|| {
-        format!("it is `{text}`; --base-url and --model go with `llm` or `llm(…)` alone, others name them as in `{FORM}`")
-    })?)?;
+    let known = pairs(behind_name(text.trim()).ok_or_else(|| format!("expected `{FORM}`"))?)?;
     let given: Vec<(&str, &str)> = [("base_url", base_url), ("model", model)]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
@@ -354,7 +340,7 @@ mod tests {
             ("(base_url=http://h/v1,model=m,api=rest)", "`chat` or `completions`"),
             ("(base_url=http://h/v1,model=m,price_in=-1)", "at least 0"),
         ] {
-            let message = Options::parse(bad).unwrap_err();
+            let message = Options::parse(bad).and_then(Options::complete).unwrap_err();
             assert!(message.contains(expected), "{bad}: {message}");
         }
         // What may be a secret is not repeated.
@@ -377,28 +363,5 @@ mod tests {
         for url in ["http://10.0.0.1/v1", "https://localhost.example/v1", "http://[fe80::1]/v1"] {
             assert!(!local(url), "{url}");
         }
-    }
-
-    #[test]
-    fn a_model_is_found_in_a_description() {
-        for text in ["llm", "llm(model=a|b)", " llm(model=m) | labels", "0.5*llm(model=m) + 0.5*return"] {
-            assert!(is_asked_by(text), "{text}");
-        }
-        for text in ["return", "llms", "llm=3", "exec:llm", "return | llm", "llm(model='m", ""] {
-            assert!(!is_asked_by(text), "{text}");
-        }
-        assert!(is_alone("llm") && is_alone(" llm(model='a | b + c') "));
-        assert!(!is_alone("llm(model=m) | labels") && !is_alone("llm + return") && !is_alone("0.5*llm"));
-    }
-
-    #[test]
-    fn flags_join_the_text() {
-        assert_eq!(with("llm", None, Some("a b")).unwrap(), "llm(model='a b')");
-        let text = with("llm(model=old,rpm=6)", Some("http://h/v1"), Some("new")).unwrap();
-        assert_eq!(text, "llm(base_url=http://h/v1,model=new,rpm=6)");
-        let odd = with("llm", Some("http://h/v1"), Some("it's, (a) | b")).unwrap();
-        assert_eq!(Options::parse(behind_name(&odd).unwrap()).unwrap().model, "it's, (a) | b");
-        assert!(with("return", None, Some("m")).unwrap_err().contains("go with `llm`"));
-        assert!(with("llm | labels", None, Some("m")).unwrap_err().contains("go with `llm`"));
     }
 }
