@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::learner::ars::ArsConfig;
 use crate::learner::ppo::{Baseline, PolicyLoss, PpoConfig};
 use crate::learner::sac::{SacConfig, Temperature};
-#[cfg(feature = "burn")]
-use crate::oracle::human::Human;
+use crate::oracle::OracleSpec;
 use crate::policy::Head;
 use crate::scorer::opponents::Opponents;
 use crate::scorer::reward_model::model::Output;
@@ -51,8 +50,8 @@ pub struct Config {
     pub learner: LearnerKind,
     /// Self-play, reward model, a language model's ratings or task reward.
     pub scorer: ScorerKind,
-    /// Who compares: see [`oracle::parse`](crate::oracle::parse()).
-    pub oracle: String,
+    /// Who compares: see [`OracleSpec`].
+    pub oracle: OracleSpec,
     /// Whom a trajectory is compared with.
     pub opponents: Opponents,
     /// Self-play: whether a win proportion is 2 w_t − w_{t−1}, w_{t−1} against all trajectories of the iteration before, for
@@ -83,7 +82,8 @@ pub struct Config {
     /// Who says which of two trajectories is the safer, and of one whether it is safe: `cost=25`, with decorators; empty
     /// trains without safety. The scorer then has a counterpart of costs, and the learner weighs both: see
     /// [`safety`](crate::scorer::safety).
-    pub safety_oracle: String,
+    #[serde(with = "crate::oracle::spec::optional")]
+    pub safety_oracle: Option<OracleSpec>,
     /// Safety: λ before the first iteration (Dai et al. 2023: 1).
     pub multiplier_init: f64,
     /// Safety: η of log λ += η λ (J_C − d), in the inverse of J_C's unit (Dai et al. 2023: 0.1).
@@ -332,9 +332,7 @@ impl Config {
             }
             () if self.kl_penalty > 0.0 => Some("the KL penalty is taken on the host: kl_penalty=0 can"),
             () if self.rlhf_rounds > 0 => Some("rounds of RLHF are deployed on the host: rlhf_rounds=0 can"),
-            () if Human::of(&self.oracle).is_some() => {
-                Some("people look at replays, which start on the host")
-            }
+            () if self.oracle.asks_people() => Some("people look at replays, which start on the host"),
             () => None,
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Baseline, Config, EnvDevice, HeadKind, LearnerKind, NormalizeScores, Opponents, Output, Placement,
     PolicyLoss, Sampling, ScorerKind, Shape, Temperature, TrainedResult,
 };
+use crate::oracle::OracleSpec;
 
 impl Default for Config {
     fn default() -> Self {
@@ -16,7 +17,7 @@ impl Default for Config {
             residence: EnvDevice::Auto,
             learner: LearnerKind::Ppo,
             scorer: ScorerKind::SelfPlay,
-            oracle: "return".into(),
+            oracle: OracleSpec::default(),
             opponents: Opponents::Group,
             optimism: false,
             extragradient: false,
@@ -26,7 +27,7 @@ impl Default for Config {
             budget: 0,
             kl_penalty: 0.0,
             log_comparisons: false,
-            safety_oracle: String::new(),
+            safety_oracle: None,
             multiplier_init: 1.0,
             multiplier_rate: 0.1,
             multiplier_min: 0.1,

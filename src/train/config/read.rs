@@ -4,8 +4,6 @@ use std::path::Path;
 
 use super::{Config, ConfigError, LearnerKind};
 use crate::base::nearest::nearest;
-use crate::oracle::human::Human;
-use crate::oracle::llm;
 
 /// The defaults of a learner.
 type Defaults = fn(LearnerKind) -> Config;
@@ -18,9 +16,9 @@ impl Config {
     /// [`ConfigError`] naming file, line, key and, for a misspelt key, the nearest right one.
     pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
         let config = Self::assemble(file, assignments, Self::of)?;
-        if Human::of(&config.oracle).is_some() {
+        if config.oracle.asks_people() {
             Self::assemble(file, assignments, Self::of_people)
-        } else if llm::is_asked_by(&config.oracle) {
+        } else if config.oracle.asks_language_model() {
             Self::assemble(file, assignments, Self::of_llm)
         } else {
             Ok(config)

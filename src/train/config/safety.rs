@@ -2,31 +2,25 @@
 
 use super::keys::SAFETY_KEYS;
 use super::{Config, ConfigError, PolicyLoss, ScorerKind, TrainedResult};
-use crate::oracle::{self, Oracle, OracleError};
+use crate::oracle::{Oracle, OracleError, OracleSpec};
 
 impl Config {
     /// Whether training weighs costs against scores.
     pub fn is_safe(&self) -> bool {
-        !self.safety_oracle.is_empty() && self.multiplier_max > 0.0
+        self.safety_oracle.is_some() && self.multiplier_max > 0.0
     }
 
     /// The oracle that judges safety, where there is one.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`]: no oracle, or one that does not say what is safe.
+    /// [`ConfigError::Parse`]: an oracle that cannot be made, or that does not say what is safe.
     pub fn safety_judge(&self) -> Result<Option<Box<dyn Oracle>>, ConfigError> {
-        if self.safety_oracle.is_empty() {
-            return Ok(None);
-        }
-        let judge = oracle::parse(&self.safety_oracle).and_then(|mut judge| {
+        let Some(spec) = &self.safety_oracle else { return Ok(None) };
+        let judge = spec.build().and_then(|mut judge| {
             judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
             Ok(judge)
         });
-        judge.map(Some).map_err(|why| self.unfit_judge(&why.to_string()))
-    }
-
-    fn unfit_judge(&self, why: &str) -> ConfigError {
-        ConfigError::Parse { origin: format!("safety_oracle `{}`", self.safety_oracle), why: why.into() }
+        judge.map(Some).map_err(|why| unfit(spec, &why.to_string()))
     }
 
     /// Checks the safety keys, and that the others go with them.
@@ -36,7 +30,7 @@ impl Config {
             true => Ok(()),
             false => Err(ConfigError::Unused { key, user }),
         };
-        let Some(judge) = self.safety_judge()? else {
+        let (Some(spec), Some(judge)) = (&self.safety_oracle, self.safety_judge()?) else {
             let alone = || "run without a `safety_oracle`".to_string();
             return SAFETY_KEYS.into_iter().try_for_each(|key| unused(key, alone()));
         };
@@ -50,7 +44,8 @@ impl Config {
             unused("unsafe_limit", format!("scorer `{}`", self.scorer))?;
         }
         if self.scorer == ScorerKind::TaskReward && judge.structure().cost_limit.is_none() {
-            return Err(self.unfit_judge(
+            return Err(unfit(
+                spec,
                 "the scorer `task_reward` takes the task's own cost against a limit; expected `cost=25` alone",
             ));
         }
@@ -116,4 +111,9 @@ impl Config {
             None => Ok(()),
         }
     }
+}
+
+/// The error for an oracle that cannot judge safety.
+fn unfit(spec: &OracleSpec, why: &str) -> ConfigError {
+    ConfigError::Parse { origin: format!("safety_oracle `{spec}`"), why: why.into() }
 }

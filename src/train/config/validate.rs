@@ -7,8 +7,6 @@ use super::{
     Baseline, Config, ConfigError, EnvDevice, LearnerKind, Opponents, PolicyLoss, ScorerKind, Temperature,
     TrainedResult,
 };
-use crate::oracle::human::Human;
-use crate::oracle::llm;
 
 /// Of a hidden layer; a square layer of it has a GiB of weights.
 pub(super) const WIDEST: usize = 1 << 14;
@@ -51,7 +49,7 @@ impl Config {
         let checks: [(&'static str, bool, String, &'static str); 44] = [
             (
                 "oracle",
-                !rated || llm::is_alone(&self.oracle),
+                !rated || self.oracle.language_model().is_some(),
                 format!("`{}`", self.oracle),
                 "a language model alone with the scorer `llm_direct`, which others cannot rate for: \
                  llm(base_url=URL,model=NAME)",
@@ -220,13 +218,13 @@ impl Config {
         }
         self.validate_reward()?;
         self.validate_safety()?;
-        let people = Human::of(&self.oracle).is_some() && self.scorer != ScorerKind::TaskReward;
+        let people = self.oracle.asks_people() && self.scorer != ScorerKind::TaskReward;
         if people && self.result == TrainedResult::Best {
             let expected =
                 "`last` or `average` with people: they would compare every snapshot with every other";
             return Err(ConfigError::Range { key: "result", value: "best".into(), expected });
         }
-        let paid = llm::is_asked_by(&self.oracle)
+        let paid = self.oracle.asks_language_model()
             && matches!(self.scorer, ScorerKind::SelfPlay | ScorerKind::LlmDirect);
         if paid && self.result == TrainedResult::Best {
             let expected =
