@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use plotters::prelude::*;
 use serde::Serialize;
 use spo::Config;
-use spo::oracle;
+use spo::oracle::Oracle;
 use spo::rollout::Trajectory;
 use spo::train::{Timing, Trainer, registered};
 
@@ -31,16 +31,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Microseconds a step of a run by `config`; a closure judges where the oracle's text is `closure`.
+/// Microseconds a step of a run by `config`; a closure judges on the axes that end with `closure`.
 fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Row {
     let steps = config.states * config.trajectories_per_state;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().expect("threads");
     let timings: Vec<(Timing, f64)> = pool.install(|| {
         let by_return =
             |a: Trajectory<'_>, b: Trajectory<'_>| f32::from(u8::from(a.task_return() > b.task_return()));
-        let judge: Box<dyn oracle::Oracle> = match config.oracle.as_str() {
-            "closure" => Box::new(by_return),
-            text => oracle::parse(text).expect("an oracle"),
+        let judge: Box<dyn Oracle> = match axis.ends_with("closure") {
+            true => Box::new(by_return),
+            false => config.oracle.build().expect("an oracle"),
         };
         let factory = registered(&config.env).expect("a task");
         let horizon = factory().expect("a task").spec().horizon;
@@ -94,7 +94,6 @@ fn main() {
     walk("trajectories_per_state, closure", &[2, 8, 32, 128, 512], &|k| Config {
         states: 1,
         trajectories_per_state: k,
-        oracle: "closure".into(),
         ..base()
     });
     walk("horizon", &[25, 50, 100, 200, 400, 800], &|steps| Config {

@@ -64,11 +64,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Run::config_of(&args.run)?;
-    let mut store = match Human::of(&config.oracle) {
-        Some(human) => Store::create(
-            &args.run,
-            &about(&args.run, &config, human.map_err(anyhow::Error::msg)?, &args.page)?,
-        )?,
+    let mut store = match config.oracle.human() {
+        Some(human) => Store::create(&args.run, &about(&args.run, &config, *human, &args.page)?)?,
         None => Store::open(&args.run)?,
     };
     if let Some(path) = &args.export {

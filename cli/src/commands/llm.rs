@@ -1,6 +1,6 @@
 //! What `spo train` and `spo oracle check` share of a language model as oracle.
 
-use spo::oracle::llm;
+use spo::oracle::OracleSpec;
 
 /// Where it is, and what it is called there.
 #[derive(clap::Args, Default)]
@@ -16,12 +16,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// The oracle with these in its text; as it is, where none is given.
-    pub fn join(&self, oracle: String) -> anyhow::Result<String> {
+    /// The oracle with these set; as it is, where none is given.
+    pub fn join(&self, oracle: OracleSpec) -> anyhow::Result<OracleSpec> {
         if self.base_url.is_none() && self.model.is_none() {
             return Ok(oracle);
         }
-        llm::with(&oracle, self.base_url.as_deref(), self.model.as_deref()).map_err(|why| {
+        oracle.with_language_model(self.base_url.as_deref(), self.model.as_deref()).map_err(|why| {
             anyhow::anyhow!("--base-url and --model are for a language model, --oracle llm: {why}")
         })
     }

@@ -10,7 +10,7 @@ use crate::evaluate::plot;
 use anyhow::{Context, bail};
 use spo::oracle::human::Human;
 use spo::oracle::human::person::Tell;
-use spo::oracle::{self, Oracle, OracleError};
+use spo::oracle::{Oracle, OracleError};
 use spo::train::config::{Config, ScorerKind};
 use spo::train::run::{Run, files};
 use spo::train::tensorboard::Events;
@@ -125,7 +125,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     // A person's pairs have a database in the run's directory, which must be there before it.
     let (oracle, server): (Box<dyn Oracle>, _) = match human {
-        None => (oracle::parse(&config.oracle)?, None),
+        None => (config.oracle.build()?, None),
         Some(human) => {
             config.validate_on(factory()?.spec())?;
             let ready = Ready::new(&args.page, args.labels.as_deref())?;
@@ -200,8 +200,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// How people are asked, where they are the oracle.
 fn people_of(config: &Config, args: &Args) -> anyhow::Result<Option<Human>> {
     let asked = config.scorer != ScorerKind::TaskReward;
-    match Human::of(&config.oracle).filter(|_| asked) {
-        Some(human) => human.map(Some).map_err(|why| anyhow::anyhow!("oracle `{}`: {why}", config.oracle)),
+    match config.oracle.human().filter(|_| asked) {
+        Some(human) => Ok(Some(*human)),
         None if args.labels.is_some() || args.page != label::Page::default() => {
             bail!("--listen, --question and --labels are for people: --oracle human")
         }
@@ -239,9 +239,9 @@ fn device_of(args: &Args) -> anyhow::Result<Option<String>> {
 }
 
 fn teacher(config: &Config) -> String {
-    let safely = match config.is_safe() {
-        true => format!(", safe by `{}`", config.safety_oracle),
-        false => String::new(),
+    let safely = match &config.safety_oracle {
+        Some(oracle) if config.is_safe() => format!(", safe by `{oracle}`"),
+        _ => String::new(),
     };
     better(config) + &safely
 }

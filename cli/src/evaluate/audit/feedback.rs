@@ -10,10 +10,9 @@ use super::recorded::Recorded;
 use super::{Found, Judge, found};
 use spo::base::stats::{self, Interval};
 use spo::game::PreferenceMatrix;
-use spo::oracle::human::Human;
 use spo::oracle::human::progress::{Agreement, Share};
 use spo::oracle::human::store::{self, Store};
-use spo::oracle::{OracleEvents, Queries, check, exec, llm};
+use spo::oracle::{OracleEvents, Queries, check};
 use spo::policy::Acting;
 use spo::rollout::{self, Episode, Phase, Request, Trajectory};
 use spo::scorer::opponents::Opponents;
@@ -117,7 +116,7 @@ impl Feedback {
     /// Of a run; its oracle is asked again about trajectories of its own policies.
     pub fn of(recorded: &mut Recorded, players: &Players, judge: &Judge, seed: u64) -> Self {
         let config = &recorded.config;
-        let people = Human::of(&config.oracle).is_some();
+        let people = config.oracle.asks_people();
         let labels = (people || recorded.dir.join(store::FILE).is_file()).then(|| labels(recorded));
         let log = recorded.dir.join(files::COMPARISONS);
         let log = log.exists().then(|| logged(&log));
@@ -126,7 +125,7 @@ impl Feedback {
             _ => again(&recorded.config, players, judge, seed),
         };
         Self {
-            oracle: recorded.config.oracle.clone(),
+            oracle: recorded.config.oracle.to_string(),
             kind: kind(&recorded.config).into(),
             selection: selection(&recorded.config),
             budget: recorded.config.budget,
@@ -141,14 +140,14 @@ impl Feedback {
 }
 
 fn kind(config: &Config) -> &'static str {
-    let text = &config.oracle;
+    let oracle = &config.oracle;
     if config.scorer == ScorerKind::TaskReward {
         "nobody: the scorer is the task's own reward"
-    } else if Human::of(text).is_some() {
+    } else if oracle.asks_people() {
         "people"
-    } else if llm::is_asked_by(text) {
+    } else if oracle.asks_language_model() {
         "a language model"
-    } else if exec::is_asked_by(text) {
+    } else if oracle.asks_program() {
         "a program"
     } else {
         "a simulated teacher, built in (or a closure in a Rust program, which a run does not record)"
