@@ -5,13 +5,12 @@ use rand::Rng;
 use super::structure::{Structure, Utility};
 use super::{Answer, Oracle, OracleError, Pair, SafetyJudge, SafetyQuery, returns::hard};
 
-/// The trajectory with the smaller total cost is the safer, equal costs tie; one is safe by itself whose total cost is at
+/// The trajectory with the smaller total cost is safer; equal costs tie. A trajectory is safe if its total cost is at
 /// most `limit`.
 ///
-/// A window of n of an episode's T steps may cost limit · n / T: where every window of a trajectory is safe, so is the
-/// whole.
+/// A window of n of an episode's T steps may cost limit · n / T, so that a trajectory is safe if all its windows are.
 pub struct Cost {
-    /// Of a whole trajectory, in units of the task's cost.
+    /// The limit for a whole trajectory, in units of the task's cost.
     pub limit: f64,
 }
 

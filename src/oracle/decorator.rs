@@ -1,4 +1,4 @@
-//! Decorators: they change the answers of another oracle, each alone in its file.
+//! Decorators: they change the answers of another oracle. Each one has its own file.
 
 use rand::Rng;
 use spo_envs::Spec;
@@ -6,8 +6,8 @@ use spo_envs::Spec;
 use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, OracleEvents, Pair, SafetyJudge, SafetyQuery};
 
-/// A change of another oracle's answers. Every method is required, so that no decorator passes on by accident what it
-/// should change.
+/// A change of another oracle's answers. Every method is required, so that a new decorator cannot pass something on
+/// unchanged by accident.
 pub trait Decorator: Send {
     /// Asks `inner` and changes its answers: one per pair, in order.
     ///
@@ -23,14 +23,14 @@ pub trait Decorator: Send {
     /// Changes a verdict: whether a trajectory is safe.
     fn verdict(&self, safe: bool, rng: &mut dyn Rng) -> bool;
 
-    /// What is still known, of what is known of the inner oracle. One that draws at random, or looks at more than two
-    /// trajectories, loses utility and classes.
+    /// What is known of the decorated oracle, from what is known of `inner`. A decorator that draws at random, or whose
+    /// answer depends on other pairs of the batch, must drop the utility and the classes.
     fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a>;
 }
 
 /// An oracle whose answers a decorator changes.
 pub struct Decorated<D> {
-    /// Who is asked.
+    /// The oracle that is asked.
     pub inner: Box<dyn Oracle>,
     /// What changes the answers.
     pub decorator: D,

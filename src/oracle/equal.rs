@@ -6,7 +6,7 @@ use super::decorator::{Decorator, map_preferences};
 use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
 
-/// Calls two trajectories equal where |R_a − R_b| < ε · |mean return of the batch|.
+/// Calls two trajectories equal if |R_a − R_b| < ε · |mean return of the batch|.
 ///
 /// The mean is of the present batch, so it is on-policy and in proportion to the length of what is compared, and
 /// ε enters once.
@@ -30,7 +30,7 @@ impl Decorator for Equal {
         }))
     }
 
-    /// Returns say nothing of safety.
+    /// Returns do not change what is safe.
     fn verdict(&self, safe: bool, _: &mut dyn Rng) -> bool {
         safe
     }

@@ -1,4 +1,4 @@
-//! Labels: a single rater's yes or no instead of a probability.
+//! Labels: the yes or no of a single rater instead of a probability.
 
 use rand::{Rng, RngExt};
 
@@ -27,7 +27,7 @@ impl Decorator for Labels {
         safe
     }
 
-    /// A draw has the probability as its mean, so the game stays.
+    /// The mean of a draw is the probability, so the expected answers stay the same.
     fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
         Structure { game: inner.game, constraint: inner.constraint, ..Structure::default() }
     }

@@ -1,4 +1,4 @@
-//! A preference matrix as oracle: the exact games, played by one-step trajectories.
+//! A preference matrix as oracle: an exact game, played by one-step trajectories.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::{Answer, Oracle, OracleError, Pair};
 use crate::game::{self, PreferenceMatrix};
 use crate::rollout::Trajectory;
 
-/// Where a game comes from: what stands behind `game:`.
+/// Where a game comes from: the text after `game:`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GameSource {
     /// A built-in game, or a ranking such as `a>b>c`.
@@ -19,7 +19,7 @@ pub enum GameSource {
 }
 
 impl GameSource {
-    /// Reads what stands behind `game:`.
+    /// Parses the text after `game:`.
     ///
     /// # Errors
     /// What is wrong, and how to correct it.
@@ -53,10 +53,10 @@ impl GameSource {
     }
 }
 
-/// P(a ≻ b) looked up by the options (first actions) of two trajectories.
+/// P(a ≻ b) is looked up by the options of two trajectories, which are their first actions.
 pub struct Matrix(pub PreferenceMatrix);
 
-/// The option that a trajectory chose, one of so many.
+/// The option that a trajectory chose; `None` if its first action is no option from 0 to `options` − 1.
 fn option(t: Trajectory<'_>, options: usize) -> Option<usize> {
     let chosen = t.actions.first().filter(|a| a.fract() == 0.0 && (0.0..options as f32).contains(*a));
     chosen.map(|&a| a as usize)
@@ -80,7 +80,7 @@ impl Oracle for Matrix {
 }
 
 impl Matrix {
-    /// The error for a trajectory whose first action is none of the options.
+    /// The error for a trajectory whose first action is no option of the game.
     fn no_option(&self, t: Trajectory<'_>) -> OracleError {
         let options = self.0.len();
         let found = match t.actions.first() {

@@ -30,7 +30,7 @@ impl Decorator for Mistake {
         safe != rng.random_bool(self.rate)
     }
 
-    /// In expectation the game is (1 − ε) P + ε Pᵀ.
+    /// The expected answers are those of the game (1 − ε) P + ε Pᵀ.
     fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
         let game = inner.game.map(|game| -> Game<'a> {
             Box::new(move || {

@@ -9,9 +9,9 @@ use crate::game::PreferenceMatrix;
 
 /// P(a ≻ b) = Σ_i w_i P_i(a ≻ b): the share of a population that prefers a, the weights normalised to 1.
 ///
-/// A rater who abstains leaves the others' weights; all abstain, so does the population.
+/// If a rater abstains, the others' weights are normalised without it. If all abstain, so does the population.
 pub struct Mixture {
-    /// (weight, rater); weights positive.
+    /// (weight, rater); weights are above 0.
     pub raters: Vec<(f64, Box<dyn Oracle>)>,
 }
 
@@ -36,7 +36,7 @@ impl Oracle for Mixture {
             .collect())
     }
 
-    /// Classes where all raters tell the same ones apart, the mean game where all play one.
+    /// Classes if all raters have the same ones; the mean game if all raters play one.
     fn structure(&self) -> Structure<'_> {
         let raters = || self.raters.iter().map(|(weight, rater)| (*weight, rater.structure()));
         let classes: Option<Vec<Class<'_>>> = raters().map(|(_, of)| of.class).collect();

@@ -7,7 +7,7 @@ use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::rollout::Trajectory;
 
-/// Shows the inner oracle rewards that fade into the past: Σ_t γ^{T−1−t} r_t, the latest step at weight 1.
+/// Shows the inner oracle rewards that are discounted into the past: Σ_t γ^{T−1−t} r_t; the last step has weight 1.
 pub struct Myopic {
     /// γ in (0, 1]; B-Pref: 0.9.
     pub discount: f64,
@@ -20,23 +20,23 @@ impl Decorator for Myopic {
         pairs: &[Pair<'_>],
         rng: &mut dyn Rng,
     ) -> Result<Vec<Answer>, OracleError> {
-        let fade = |t: Trajectory<'_>| -> Vec<f32> {
+        let discounted = |t: Trajectory<'_>| -> Vec<f32> {
             let mut weight = 1.0;
-            let mut faded: Vec<f32> = t
+            let mut rewards: Vec<f32> = t
                 .rewards
                 .iter()
                 .rev()
                 .map(|&r| {
-                    let f = (f64::from(r) * weight) as f32;
+                    let faded = (f64::from(r) * weight) as f32;
                     weight *= self.discount;
-                    f
+                    faded
                 })
                 .collect();
-            faded.reverse();
-            faded
+            rewards.reverse();
+            rewards
         };
-        let rewards: Vec<_> = pairs.iter().map(|p| (fade(p.a), fade(p.b))).collect();
-        let faded: Vec<Pair<'_>> = pairs
+        let rewards: Vec<_> = pairs.iter().map(|p| (discounted(p.a), discounted(p.b))).collect();
+        let shown: Vec<Pair<'_>> = pairs
             .iter()
             .zip(&rewards)
             .map(|(p, (a, b))| Pair {
@@ -44,15 +44,15 @@ impl Decorator for Myopic {
                 b: Trajectory { rewards: b, ..p.b },
             })
             .collect();
-        inner.compare(&faded, rng)
+        inner.compare(&shown, rng)
     }
 
-    /// Rewards say nothing of safety.
+    /// Rewards do not change what is safe.
     fn verdict(&self, safe: bool, _: &mut dyn Rng) -> bool {
         safe
     }
 
-    /// The inner oracle's numbers and classes are of other rewards than these.
+    /// The utility and the classes of the inner oracle would need the discounted rewards too.
     fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
         Structure { constraint: inner.constraint, ..Structure::default() }
     }

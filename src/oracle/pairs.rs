@@ -7,8 +7,8 @@ pub fn all_pairs(members: &[usize]) -> Vec<(usize, usize)> {
     members.iter().enumerate().flat_map(|(at, &i)| members[at + 1..].iter().map(move |&j| (i, j))).collect()
 }
 
-/// For each of `members`, m others; each unordered pair once, in the order of the first draw. An answer counts for both
-/// sides.
+/// For each of `members`, `m` others, drawn without replacement. Each unordered pair appears once, in the order of its
+/// first draw; its answer counts for both sides.
 pub fn sampled_pairs(members: &[usize], m: usize, rng: &mut dyn Rng) -> Vec<(usize, usize)> {
     let others = members.len().saturating_sub(1);
     let mut pairs = Vec::with_capacity(members.len() * m.min(others));

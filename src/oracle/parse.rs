@@ -1,6 +1,6 @@
-//! Oracles from one line of text: `judge | decorator | decorator`, decorators from the inside out.
+//! Parses the text of an oracle, `judge | decorator | decorator`; the first decorator is the innermost.
 //!
-//! What stands in quotes is one piece, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
+//! Text in quotes is not split, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
 
 use super::matrix::GameSource;
 use super::spec::{Asked, DecoratorSpec, JudgeSpec, OracleSpec};
@@ -8,9 +8,8 @@ use super::text::split;
 use super::time_share::TimeShare;
 use super::{Oracle, OracleError, exec, human, llm};
 
-/// Why people cannot be built like other oracles, or be a part of one.
-pub(super) const PEOPLE_ALONE: &str =
-    "people are asked alone, and by a run with a directory: `spo train --oracle human`";
+/// The error where people are a part of a mixture, or asked without a run's directory.
+pub(super) const PEOPLE_ALONE: &str = "people are asked alone, and only by `spo train --oracle human`";
 
 /// A judge or decorator that a description can name.
 pub struct Entry {
@@ -18,7 +17,7 @@ pub struct Entry {
     pub form: &'static str,
     /// What it does.
     pub about: &'static str,
-    /// Whether it stands behind a `|`.
+    /// Whether it is written after a `|`.
     pub decorator: bool,
 }
 
@@ -46,7 +45,10 @@ pub fn registry() -> &'static [Entry] {
         ),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
         judge("game:a>b>c", "a rater who ranks the options"),
-        judge(human::FORM, "people at a page; after T without an answer (2m) goes on with those there are"),
+        judge(
+            human::FORM,
+            "people at a web page; training continues after T without a new answer, 2m if left out",
+        ),
         judge(
             "exec:COMMAND",
             "a program in any language; exec(timeout=60,batch=1000):COMMAND sets its limits",
@@ -65,7 +67,7 @@ pub fn registry() -> &'static [Entry] {
     ALL
 }
 
-/// Builds the oracle that `text` describes: an [`OracleSpec`], read and built.
+/// Builds the oracle that `text` describes: parses an [`OracleSpec`] and builds it.
 ///
 /// ```
 /// spo::oracle::parse("return")?;
@@ -82,7 +84,7 @@ pub fn parse(text: &str) -> Result<Box<dyn Oracle>, OracleError> {
     text.parse::<OracleSpec>()?.build()
 }
 
-/// Reads a whole description.
+/// Parses a whole description.
 ///
 /// # Errors
 /// What is wrong, and how to correct it.
@@ -100,7 +102,7 @@ fn population(text: &str) -> Result<Vec<(f64, JudgeSpec)>, String> {
     let mut raters = Vec::new();
     for term in split(text, " + ")?.into_iter().map(str::trim) {
         let (weight, name) = match term.split_once('*') {
-            // A weight stands before the judge's name, not within a command or options.
+            // A weight comes before the judge's name; a `*` in a command or in options is no weight.
             Some((weight, name)) if !weight.contains([':', '(']) => {
                 (number("weight", weight.trim(), 0.0, f64::INFINITY)?, name.trim())
             }

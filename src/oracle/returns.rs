@@ -5,7 +5,7 @@ use rand::Rng;
 use super::structure::{Structure, Utility};
 use super::{Answer, Oracle, OracleError, Pair};
 
-/// The longer return wins; equal returns tie.
+/// The larger return wins; equal returns tie.
 pub struct TaskReturn;
 
 impl Oracle for TaskReturn {
@@ -31,7 +31,7 @@ pub(super) fn hard(a: f64, b: f64) -> f32 {
 
 /// P(a ≻ b) = σ((R_a − R_b) / temperature), Bradley & Terry 1952.
 pub struct BradleyTerry {
-    /// In units of return: small is sharp, large is a coin.
+    /// In units of return. A small one makes answers certain, a large one makes them a coin flip.
     pub temperature: f64,
 }
 

@@ -7,11 +7,11 @@ use super::equal::mean_return;
 use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
 
-/// Abstains where neither trajectory shows enough to judge: max(R_a, R_b) < ε · mean return of the batch.
+/// Abstains if neither trajectory shows enough to judge: max(R_a, R_b) < ε · mean return of the batch.
 ///
 /// The mean is of the present batch, so it is on-policy and in proportion to the length of what is compared, and
-/// ε enters once. B-Pref's rule presumes rewards that are not negative; where the mean return is not positive,
-/// nothing is skipped.
+/// ε enters once. B-Pref's rule assumes rewards that are not negative; if the mean return is not positive, nothing is
+/// skipped.
 pub struct Skip {
     /// ε; B-Pref: 0.1.
     pub threshold: f64,
@@ -32,7 +32,7 @@ impl Decorator for Skip {
         }))
     }
 
-    /// Returns say nothing of safety.
+    /// Returns do not change what is safe.
     fn verdict(&self, safe: bool, _: &mut dyn Rng) -> bool {
         safe
     }

@@ -23,9 +23,9 @@ use super::skip::Skip;
 use super::time_share::TimeShare;
 use super::{Oracle, OracleError, parse};
 
-/// Which oracle is asked, as a configuration or a flag describes it: `bradley_terry=50 | mistake=0.1`.
+/// A description of an oracle, from a configuration or a flag: `bradley_terry=50 | mistake=0.1`.
 ///
-/// The text is read once, here. Everything else asks this value, and prints it with the same text.
+/// The text is parsed once, here. All other code asks this value. It prints as the text that it was parsed from.
 ///
 /// ```
 /// use spo::oracle::OracleSpec;
@@ -39,7 +39,7 @@ use super::{Oracle, OracleError, parse};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OracleSpec {
-    /// As it was written: files and messages show it so.
+    /// The text as it was written, for files and messages.
     text: String,
     asked: Asked,
 }
@@ -79,11 +79,11 @@ pub(super) enum DecoratorSpec {
 }
 
 impl OracleSpec {
-    /// Makes the oracle, which is not yet [prepared](Oracle::prepare). Files of games are read now.
+    /// Makes the oracle. It still has to be [prepared](Oracle::prepare) for a task. A game's file is read now.
     ///
     /// # Errors
-    /// [`OracleError::Parse`]: people, who need a run's directory; a language model without address or name; a game whose
-    /// file cannot be read.
+    /// [`OracleError::Parse`]: people, who need a run's directory; a language model without address or name; a game's
+    /// file that cannot be read.
     pub fn build(&self) -> Result<Box<dyn Oracle>, OracleError> {
         let fail = |why| self.error(why);
         let Asked::Judges { raters, decorators } = &self.asked else {
@@ -103,7 +103,7 @@ impl OracleSpec {
         Ok(oracle)
     }
 
-    /// How people are asked, where they are the oracle.
+    /// How people are asked, if people are the oracle.
     pub fn human(&self) -> Option<&Human> {
         match &self.asked {
             Asked::People(human) => Some(human),
@@ -116,8 +116,7 @@ impl OracleSpec {
         self.human().is_some()
     }
 
-    /// The language model, where it is the whole oracle: not mixed with others, not weighted, not decorated. Only such a
-    /// one can rate.
+    /// The language model, if it is the whole oracle: not mixed, not weighted, not decorated. Only then can it rate.
     pub fn language_model(&self) -> Option<&llm::Options> {
         match &self.asked {
             Asked::Judges { raters, decorators } if decorators.is_empty() => match &raters[..] {
@@ -138,7 +137,7 @@ impl OracleSpec {
         self.judges().any(|judge| matches!(judge, JudgeSpec::Program(_)))
     }
 
-    /// This language model with another address or name, where they are given.
+    /// This language model with another address or name, or both.
     ///
     /// ```
     /// use spo::oracle::OracleSpec;
@@ -150,7 +149,7 @@ impl OracleSpec {
     /// ```
     ///
     /// # Errors
-    /// Where the oracle is something else than a language model alone.
+    /// If the oracle is not a language model alone.
     pub fn with_language_model(&self, base_url: Option<&str>, model: Option<&str>) -> Result<Self, String> {
         if self.language_model().is_none() {
             return Err(format!(
@@ -163,7 +162,7 @@ impl OracleSpec {
         Self::read(text).map_err(|(_, why)| why)
     }
 
-    /// The judges that are asked; none where people are.
+    /// The judges that are asked; none if people are asked.
     fn judges(&self) -> impl Iterator<Item = &JudgeSpec> {
         let raters = match &self.asked {
             Asked::People(_) => &[][..],
@@ -172,7 +171,7 @@ impl OracleSpec {
         raters.iter().map(|(_, judge)| judge)
     }
 
-    /// Reads a description; where that fails, returns it with what is wrong.
+    /// Parses a description. On failure, returns the text and what is wrong with it.
     fn read(text: String) -> Result<Self, (String, String)> {
         match parse::description(&text) {
             Ok(asked) => Ok(Self { text, asked }),
@@ -254,7 +253,7 @@ impl From<OracleSpec> for String {
     }
 }
 
-/// An oracle that may be missing, as text: empty where there is none.
+/// An optional oracle in a file: the empty text means none.
 pub mod optional {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -1,6 +1,7 @@
-//! Splitting the text of an oracle where a separator stands outside quotes.
+//! Splits the text of an oracle at separators outside quotes.
 
-/// The parts of `text` between `separator`s, but for those within `'…'` or `"…"` or behind a backslash, as in a shell.
+/// The parts of `text` between `separator`s. As in a shell, a separator within `'…'` or `"…"`, or after a backslash, does
+/// not split.
 ///
 /// # Errors
 /// A quote that is not closed.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use crate::web::label::Server;
 use anyhow::{Context, bail};
 use spo::oracle::human::Human;
-use spo::oracle::human::person::Tell;
+use spo::oracle::human::oracle::OnProgress;
 use spo::oracle::human::store::About;
 use spo::oracle::human::table::Label;
 use spo::oracle::human::{HumanOracle, Store, table};
@@ -151,7 +151,7 @@ pub fn people(
     config: &Config,
     (human, page): (Human, &Page),
     ready: Ready,
-    tell: Tell,
+    on_progress: OnProgress,
     stop: Arc<AtomicBool>,
 ) -> anyhow::Result<People> {
     let mut store = Store::create(dir, &about(dir, config, human, page)?)?;
@@ -160,7 +160,7 @@ pub fn people(
         eprintln!("{} labels taken, {} were here already", done.new, done.known);
     }
     let server = serve(dir, &config.env, ready.socket)?;
-    Ok(People { oracle: HumanOracle::new(store, human, tell, stop), server })
+    Ok(People { oracle: HumanOracle::new(store, human, on_progress, stop), server })
 }
 
 /// Says on the page that the run is at its end.

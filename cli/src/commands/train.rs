@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::evaluate::plot;
 use anyhow::{Context, bail};
 use spo::oracle::human::Human;
-use spo::oracle::human::person::Tell;
+use spo::oracle::human::oracle::OnProgress;
 use spo::oracle::{Oracle, OracleError};
 use spo::train::config::{Config, ScorerKind};
 use spo::train::run::{Run, files};
@@ -133,11 +133,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Run::make_directory(&dir)?;
             }
             let mut notice = progress.notice();
-            let tell: Tell = Box::new(move |s| {
+            let on_progress: OnProgress = Box::new(move |s| {
                 notice(&format!("waiting for people: {} of {} pairs answered", s.done, s.pairs));
             });
             let People { oracle, server } =
-                label::people(&dir, &config, (human, &args.page), ready, tell, stop.clone())?;
+                label::people(&dir, &config, (human, &args.page), ready, on_progress, stop.clone())?;
             (Box::new(oracle), server)
         }
     };

@@ -1,29 +1,29 @@
-//! People as oracle: how they are asked. The asking itself is [`label`](spo_cli::web::label), with the command.
+//! How people are asked. They answer at a web page, which is part of the command.
 
 use std::time::Duration;
 
 /// `human`, with its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Human {
-    /// How long nobody need do anything before training goes on with the answers that there are, at least one;
-    /// `None` waits for all.
+    /// After so long without any action by a person, training continues with the answers there are, at least one. `None`
+    /// waits for all answers.
     pub patience: Option<Duration>,
-    /// Answers by different people that a pair needs.
+    /// How many different people must answer a pair.
     pub votes: u32,
 }
 
 impl Default for Human {
     fn default() -> Self {
-        // rl-teacher's time after which a clip is given to somebody else.
+        // After the same time, rl-teacher gives a clip to another person.
         Self { patience: Some(Duration::from_secs(120)), votes: 1 }
     }
 }
 
-/// The form of the whole, as help shows it.
+/// The form, as help shows it.
 pub const FORM: &str = "human(wait=T,votes=N)";
 
 impl Human {
-    /// What a description of an oracle says of people; `None` where it names another oracle.
+    /// Parses a description of an oracle; `None` if it names another oracle than people.
     ///
     /// ```
     /// use std::time::Duration;
@@ -35,7 +35,7 @@ impl Human {
     /// ```
     ///
     /// # Errors
-    /// What is wrong, and the mend.
+    /// What is wrong, and how to correct it.
     pub fn parse(text: &str) -> Option<Result<Self, String>> {
         let rest = text.trim().strip_prefix("human")?.trim_start();
         if rest.is_empty() {
@@ -44,9 +44,13 @@ impl Human {
         if let Some(options) = rest.strip_prefix('(').and_then(|r| r.strip_suffix(')')) {
             return Some(Self::options(options));
         }
-        // A longer word is another word.
+        // `humane` is another word.
         let alone = rest.starts_with(['(', '|', '+', '=']);
-        alone.then(|| Err(format!("people are asked alone and not mixed or decorated; expected `{FORM}`")))
+        alone.then(|| {
+            Err(format!(
+                "people are asked alone, without other judges and without decorators; expected `{FORM}`"
+            ))
+        })
     }
 
     fn options(text: &str) -> Result<Self, String> {
@@ -78,7 +82,7 @@ fn patience(text: &str) -> Result<Option<Duration>, String> {
         Some(count * seconds)
     });
     match seconds {
-        // A year; longer is `forever`.
+        // At most a year; for longer waits there is `forever`.
         Some(seconds) if (0.0..=31_536_000.0).contains(&seconds) => {
             Ok(Some(Duration::from_secs_f64(seconds)))
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Config, ConfigError, LearnerKind};
-use crate::base::nearest::nearest;
+use crate::base::toml_error::explain;
 
 /// The defaults of a learner.
 type Defaults = fn(LearnerKind) -> Config;
@@ -160,24 +160,7 @@ impl Config {
 /// Where the keys of a run are listed.
 const TRAIN_HELP: &str = "`spo train --show-config` lists the keys";
 
-/// toml's message, with the nearest right key instead of its list of all keys; `help` says where they are listed.
+/// A file's or an assignment's error: see [`explain`].
 pub fn parse_error(origin: &str, error: &toml::de::Error, help: &str) -> ConfigError {
-    let message = error.message();
-    let mut why = message.to_string();
-    if let Some(rest) = message.strip_prefix("unknown field `") {
-        // unknown field `x`, expected one of `a`, `b`
-        let mut names = rest.split('`').step_by(2);
-        let key = names.next().unwrap_or_default();
-        why = match nearest(key, names) {
-            Some(near) => format!("unknown key `{key}`, did you mean `{near}`?"),
-            None => format!("unknown key `{key}`; {help}"),
-        };
-    }
-    // The text in question shows where, and which key.
-    let shown = error.to_string();
-    let place: Vec<&str> = shown.lines().filter(|l| l.contains('|') || l.contains("line ")).collect();
-    if !place.is_empty() {
-        why = format!("{why}\n{}", place.join("\n"));
-    }
-    ConfigError::Parse { origin: origin.to_string(), why }
+    ConfigError::Parse { origin: origin.to_string(), why: explain(error, help) }
 }

@@ -7,68 +7,68 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 
 use super::store::{LabelError, Store, Trainer};
-use super::{now, pairs::Standing};
+use super::{now, pairs::BatchProgress};
 use crate::oracle::human::Human;
 use crate::oracle::{Answer, Oracle, OracleError, Pair};
 use crate::rollout::replay_key::ReplayKey;
 
-/// Between two looks at the database: not felt by a person, and nothing for the disk.
-const LOOK: Duration = Duration::from_millis(100);
-/// Between two signs of life of a trainer that waits.
+/// Time between two looks at the database: too short for a person to notice, long enough for the disk.
+const POLL: Duration = Duration::from_millis(100);
+/// Time between two signs of life of a trainer that waits.
 const SIGN: Duration = Duration::from_secs(3);
-/// After so long without one it is taken to be gone.
+/// A trainer without a sign of life for so long is taken to have ended.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
-/// What a trainer that waits says.
-pub type Tell = Box<dyn FnMut(&Standing) + Send>;
+/// Called when the number of answers changes while a trainer waits.
+pub type OnProgress = Box<dyn FnMut(&BatchProgress) + Send>;
 
-/// Asks people: posts a batch of pairs, waits, and takes what has been answered.
+/// Asks people: posts a batch of pairs, waits, and takes the answers.
 ///
-/// It waits until every pair is answered, or until nobody has done anything for [`Human::patience`] and one pair at
-/// least is answered: the others are abstentions then. Without any answer there is nothing to learn from, and it waits
-/// on. What was once taken stays: asked again after a kill, it answers as it did.
+/// It waits until every pair is answered, or until nobody has done anything for [`Human::patience`] and at least one
+/// pair is answered; the other pairs are then abstentions. Without any answer there is nothing to learn from, and it
+/// continues to wait. Answers that were taken stay: if it is asked again after a kill, it gives the same ones.
 pub struct HumanOracle {
     store: Store,
     human: Human,
-    tell: Tell,
+    on_progress: OnProgress,
     stop: Arc<AtomicBool>,
 }
 
 impl HumanOracle {
-    /// People who answer in `store`. `tell` is called whenever the number of answers changes; once `stop` is set, a
-    /// wait ends in [`OracleError::Stopped`].
-    pub fn new(store: Store, human: Human, tell: Tell, stop: Arc<AtomicBool>) -> Self {
-        Self { store, human, tell, stop }
+    /// People who answer in `store`. `on_progress` is called when the number of answers changes. Once `stop` is set,
+    /// waiting ends in [`OracleError::Stopped`].
+    pub fn new(store: Store, human: Human, on_progress: OnProgress, stop: Arc<AtomicBool>) -> Self {
+        Self { store, human, on_progress, stop }
     }
 
     /// Waits for the pairs `ids`.
     fn wait(&mut self, ids: &[i64]) -> Result<(), OracleError> {
         let begun = now();
-        let (mut told, mut sign): (Option<Standing>, Option<Instant>) = (None, None);
+        let (mut reported, mut sign): (Option<BatchProgress>, Option<Instant>) = (None, None);
         loop {
-            let standing = self.store.standing(ids, self.human.votes).map_err(failed)?;
-            if standing.done == standing.pairs || (standing.begun > 0 && self.is_over(&standing, begun)) {
+            let progress = self.store.batch_progress(ids, self.human.votes).map_err(failed)?;
+            if progress.done == progress.pairs || (progress.begun > 0 && self.is_over(&progress, begun)) {
                 return self.store.set_trainer(Trainer::Training).map_err(failed);
             }
             if self.stop.load(Ordering::Relaxed) {
                 self.store.set_trainer(Trainer::Stopped).map_err(failed)?;
                 return Err(OracleError::Stopped);
             }
-            if told.is_none_or(|t| (t.done, t.begun) != (standing.done, standing.begun)) {
-                (self.tell)(&standing);
-                told = Some(standing);
+            if reported.is_none_or(|t| (t.done, t.begun) != (progress.done, progress.begun)) {
+                (self.on_progress)(&progress);
+                reported = Some(progress);
             }
             if sign.is_none_or(|at| at.elapsed() >= SIGN) {
                 self.store.set_trainer(Trainer::Waiting).map_err(failed)?;
                 sign = Some(Instant::now());
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL);
         }
     }
 
-    /// Whether nobody has done anything for too long.
-    fn is_over(&self, standing: &Standing, begun: i64) -> bool {
-        let idle = now() - standing.last_act.max(begun);
+    /// Whether nobody has done anything for longer than the patience.
+    fn is_over(&self, progress: &BatchProgress, begun: i64) -> bool {
+        let idle = now() - progress.last_act.max(begun);
         self.human.patience.is_some_and(|patience| idle >= patience.as_millis() as i64)
     }
 }
