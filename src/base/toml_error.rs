@@ -1,9 +1,9 @@
-//! What is wrong with a TOML text, in words for whoever wrote it.
+//! What is wrong with a TOML text, for people.
 
 use super::nearest::nearest;
 
-/// toml's message, with the nearest right key instead of its list of all keys, and the line in question; `help` says
-/// where the keys are listed.
+/// toml's message with the line in question. An unknown key gets the nearest right one instead of a list of all keys;
+/// `help` says where they are listed.
 pub fn explain(error: &toml::de::Error, help: &str) -> String {
     let message = error.message();
     let mut why = message.to_string();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::Cost;
@@ -36,8 +37,9 @@ use super::{Oracle, OracleError, parse};
 /// let oracle = spec.build()?;
 /// # Ok::<(), spo::oracle::OracleError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct OracleSpec {
     /// The text as it was written, for files and messages.
     text: String,

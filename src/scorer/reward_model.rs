@@ -19,13 +19,15 @@ use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries, SafetyQue
 use crate::policy::normalizer::Normalizer;
 use crate::rollout::{Episode, Rollout, Trajectory};
 use crate::scorer::reward_model::model::assess::Assessment;
-use crate::scorer::reward_model::model::{Comparison, RewardConfig, RewardModel, Segment};
+use crate::scorer::reward_model::model::{Comparison, RewardModel, Segment};
 use answers::{Answered, Part};
-use queries::{Clip, Sampling};
+pub use config::{RewardModelConfig, RunSize};
+use queries::Clip;
 use schedule::Schedule;
 use split::Split;
 
 mod answers;
+mod config;
 pub mod model;
 mod novelty;
 pub mod queries;
@@ -34,25 +36,6 @@ mod split;
 
 /// Trajectories that queries choose among at least, the newest (B-Pref's buffer).
 const POOL: usize = 100;
-
-/// How comparisons are asked and kept, and what is made of the predictions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueryConfig {
-    /// Steps a compared segment; `None` compares whole trajectories.
-    pub segment: Option<usize>,
-    /// Which pairs.
-    pub sampling: Sampling,
-    /// When, and how many.
-    pub schedule: Schedule,
-    /// Most answers kept, the newest.
-    pub dataset: usize,
-    /// Share of the answers that are never trained on.
-    pub held_out: f64,
-    /// Whether scores are predicted rewards less their mean, over their spread, on recent trajectories.
-    pub standardize: bool,
-    /// Whether a second model is fitted to half of what is trained on.
-    pub split: bool,
-}
 
 /// Scores by a reward model that is fitted anew every round.
 ///
@@ -66,7 +49,8 @@ pub struct IteratedRewardModel {
     model: RewardModel,
     /// Where the answers are split.
     split: Option<Split>,
-    config: QueryConfig,
+    config: RewardModelConfig,
+    schedule: Schedule,
     /// What the next batch's round asks about, where rounds are of deployed policies.
     deployed: Option<Rollout>,
     /// Whether the oracle is one of safety and the model one of costs.
@@ -128,16 +112,17 @@ impl IteratedRewardModel {
     pub fn new(
         oracle: MeteredOracle,
         spec: &Spec,
-        model: RewardConfig,
-        config: QueryConfig,
+        config: RewardModelConfig,
+        schedule: Schedule,
         replay: Option<usize>,
         seed: u64,
     ) -> Self {
         Self {
             oracle,
-            split: config.split.then(|| Split::new(spec, model.clone(), seed)),
-            model: RewardModel::new(spec, model, seed),
+            split: config.split.then(|| Split::new(spec, config.clone(), seed)),
+            model: RewardModel::new(spec, config.clone(), seed),
             config,
+            schedule,
             deployed: None,
             of_costs: false,
             replay,
@@ -210,7 +195,7 @@ impl IteratedRewardModel {
     fn round_of(&mut self, deployed: &Rollout, batch: &Batch<'_>) -> Result<(), OracleError> {
         self.remember(&deployed.episodes);
         let pool = self.newest(deployed.episodes.len());
-        let due = self.config.schedule.due_at_deployment(self.counts.rounds, self.oracle.queries().asked);
+        let due = self.schedule.due_at_deployment(self.counts.rounds, self.oracle.queries().asked);
         self.round(batch, &pool, due)?;
         self.forget(pool.len());
         Ok(())
@@ -220,7 +205,8 @@ impl IteratedRewardModel {
     fn round(&mut self, batch: &Batch<'_>, pool: &[u64], due: u64) -> Result<(), OracleError> {
         let candidates: Vec<(u64, &Episode)> = pool.iter().map(|n| (*n, &self.episodes[n])).collect();
         let mut rng = stream(batch.seed, Stream("query"), batch.iteration, 0);
-        let QueryConfig { segment: length, sampling, .. } = self.config;
+        let length = Some(self.config.segment_length).filter(|&steps| steps > 0);
+        let sampling = self.config.query_sampling;
         let clips = queries::choose(&candidates, due as usize, length, sampling, &self.model, &mut rng);
         if clips.is_empty() {
             return Ok(());
@@ -235,7 +221,11 @@ impl IteratedRewardModel {
         for ((clips, answer), signs) in clips.into_iter().zip(answers).zip(signs) {
             if let Answer::Prefer(p) = answer {
                 let p = if self.of_costs { 1.0 - p } else { p };
-                let part = Part::of_next(self.counts.answers, self.config.held_out, self.config.split);
+                let part = Part::of_next(
+                    self.counts.answers,
+                    f64::from(self.config.held_out_share),
+                    self.config.split,
+                );
                 self.counts.answers += 1;
                 self.answered.push_back(Answered { clips, p, part, signs });
             }
@@ -244,7 +234,7 @@ impl IteratedRewardModel {
             self.counts.unanswered += 1;
             return Ok(());
         }
-        let excess = self.answered.len().saturating_sub(self.config.dataset);
+        let excess = self.answered.len().saturating_sub(self.config.dataset_size);
         self.answered.drain(..excess);
         self.fit(pool);
         Ok(())
@@ -312,7 +302,7 @@ impl IteratedRewardModel {
     /// The scores of an episode's steps.
     fn predict(&self, e: &Episode) -> Vec<f32> {
         let rewards = self.model.rewards(segment(&e.trajectory()));
-        if !(self.config.standardize && self.model.is_trained()) {
+        if !(self.config.standardize_rewards && self.model.is_trained()) {
             return rewards;
         }
         let mut scores = vec![0.0; rewards.len()];
@@ -343,13 +333,13 @@ impl Scorer for IteratedRewardModel {
         if batch.iteration == Batch::VALIDATION {
             return Ok(episodes.iter().flat_map(|e| self.predict(e)).collect());
         }
-        if self.config.schedule.rounds > 0 {
+        if self.schedule.rounds > 0 {
             if let Some(deployed) = self.deployed.take() {
                 self.round_of(&deployed, batch)?;
             }
             return Ok(self.pay(episodes));
         }
-        let pretrains = self.counts.steps < self.config.schedule.pretrain_steps;
+        let pretrains = self.counts.steps < self.schedule.pretrain_steps;
         self.remember(episodes);
         self.counts.steps += batch.rollout.steps() as u64;
         let pool = episodes.len().max(POOL);
@@ -358,10 +348,10 @@ impl Scorer for IteratedRewardModel {
         } else {
             let pool = self.newest(pool);
             // Novelties are worth nothing from here on.
-            self.pretrained = self.counts.iterations == 0 && self.config.schedule.pretrain_steps > 0;
+            self.pretrained = self.counts.iterations == 0 && self.schedule.pretrain_steps > 0;
             self.changed = self.pretrained;
-            if self.counts.iterations.is_multiple_of(self.config.schedule.every) {
-                let due = self.config.schedule.due(self.oracle.queries().asked, self.counts.steps);
+            if self.counts.iterations.is_multiple_of(self.schedule.every) {
+                let due = self.schedule.due(self.oracle.queries().asked, self.counts.steps);
                 self.round(batch, &pool, due)?;
             }
             self.counts.iterations += 1;

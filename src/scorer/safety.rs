@@ -14,14 +14,16 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use spo_envs::Spec;
 
 use crate::TrainError;
 use crate::base::random::{Stream, stream};
-use crate::oracle::{MeteredOracle, OracleError, OracleEvents, Queries, SafetyQuery};
+use crate::oracle::{MeteredOracle, Oracle, OracleError, OracleEvents, OracleSpec, Queries, SafetyQuery};
 use crate::rollout::{Episode, Rollout};
-use crate::scorer::reward_model::{IteratedRewardModel, QueryConfig};
-use crate::scorer::self_play::SelfPlay;
+use crate::scorer::reward_model::{IteratedRewardModel, RewardModelConfig};
+use crate::scorer::self_play::{SelfPlay, SelfPlayConfig};
 use crate::scorer::{Batch, Scorer, ScorerState};
 use crate::train::config::{Config, ScorerKind};
 use lagrange::Lagrange;
@@ -30,6 +32,63 @@ pub mod lagrange;
 
 /// Trajectories whose costs the mean of Safe RLHF is over.
 const RECENT: usize = 128;
+
+/// Safety's section of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SafetyConfig {
+    /// Which of two trajectories is safer, and whether one is safe: `cost=25`, with decorators. Empty trains without
+    /// safety.
+    #[serde(with = "crate::oracle::spec::optional")]
+    #[schemars(with = "String")]
+    pub oracle: Option<OracleSpec>,
+    /// λ before the first iteration.
+    #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Dai et al. 2023: 1"))]
+    pub lagrange_init: f64,
+    /// η of the update log λ += η λ (J_C − d), in the inverse of J_C's unit.
+    #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Dai et al. 2023: 0.1"))]
+    pub lagrange_lr: f64,
+    /// λ never falls below it, so that a policy that was safe for long reacts quickly when it becomes unsafe.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub lagrange_min: f64,
+    /// λ never rises above it. 0 trains without safety, and the safety oracle judges the evaluation only.
+    #[schemars(range(min = 0), extend("source" = "Dai et al. 2023: 5"))]
+    pub lagrange_max: f64,
+    /// Self-play: d, the share of trajectories that may be unsafe.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub unsafe_limit: f64,
+}
+
+impl Default for SafetyConfig {
+    fn default() -> Self {
+        Self {
+            oracle: None,
+            lagrange_init: 1.0,
+            lagrange_lr: 0.1,
+            lagrange_min: 0.1,
+            lagrange_max: 5.0,
+            unsafe_limit: 0.05,
+        }
+    }
+}
+
+impl SafetyConfig {
+    /// Whether training weighs costs against scores.
+    pub fn trains(&self) -> bool {
+        self.oracle.is_some() && self.lagrange_max > 0.0
+    }
+
+    /// The oracle that judges safety, if there is one.
+    ///
+    /// # Errors
+    /// An oracle that cannot be made, or that does not say what is safe.
+    pub fn judge(&self) -> Result<Option<Box<dyn Oracle>>, OracleError> {
+        let Some(spec) = &self.oracle else { return Ok(None) };
+        let mut judge = spec.build()?;
+        judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
+        Ok(Some(judge))
+    }
+}
 
 /// The safety part of a training.
 pub(crate) struct Safety {
@@ -72,10 +131,12 @@ impl Safety {
         notes: &OracleEvents,
         log: Option<(&Path, u64)>,
     ) -> Result<Option<Self>, TrainError> {
-        let Some(mut judge) = config.safety_judge()?.filter(|_| config.is_safe()) else { return Ok(None) };
+        let Some(mut judge) = config.safety_judge()?.filter(|_| config.safety.trains()) else {
+            return Ok(None);
+        };
         judge.prepare(spec, notes)?;
         let limit = match config.scorer {
-            ScorerKind::SelfPlay => config.unsafe_limit,
+            ScorerKind::SelfPlay => config.safety.unsafe_limit,
             ScorerKind::TaskReward => judge.structure().cost_limit.unwrap_or(0.0),
             _ => 0.0,
         };
@@ -85,22 +146,23 @@ impl Safety {
         }
         let costs = match config.scorer {
             ScorerKind::SelfPlay => {
-                let window = Some(config.window).filter(|&w| w > 0);
-                let played = SelfPlay::new(counted, config.opponents, config.placement, window);
-                Source::Played(played.optimistic(config.optimism))
+                let SelfPlayConfig { opponents, placement, optimism, .. } = config.self_play;
+                let played = SelfPlay::new(counted, opponents, placement, config.self_play.window_steps());
+                Source::Played(played.optimistic(optimism))
             }
             ScorerKind::TaskReward => Source::Given,
             _ => {
                 // A cost has a zero of its own, and is known before anything else.
-                let mut queries = QueryConfig { standardize: false, ..config.queries(spec.horizon) };
-                queries.schedule.pretrain_steps = 0;
-                let (model, seed) = (config.reward_model(), config.seed);
-                let model = IteratedRewardModel::new(counted, spec, model, queries, None, seed).of_costs();
+                let own = RewardModelConfig { standardize_rewards: false, ..config.reward_model.clone() };
+                let mut schedule = config.query_schedule(spec.horizon);
+                schedule.pretrain_steps = 0;
+                let model =
+                    IteratedRewardModel::new(counted, spec, own, schedule, None, config.seed).of_costs();
                 Source::Modelled { model: Box::new(model), recent: VecDeque::new() }
             }
         };
-        let bounds = [config.multiplier_min, config.multiplier_max];
-        let multiplier = Lagrange::new(config.multiplier_init, config.multiplier_rate, bounds);
+        let bounds = [config.safety.lagrange_min, config.safety.lagrange_max];
+        let multiplier = Lagrange::new(config.safety.lagrange_init, config.safety.lagrange_lr, bounds);
         Ok(Some(Self { costs, multiplier, limit, unsafe_share: None }))
     }
 

@@ -4,11 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use spo_envs::{ActionSpace, EnvError};
+use spo_envs::EnvError;
 
 use crate::device;
 use crate::game::PreferenceMatrix;
-use crate::learner::{Costs, Learner, LearnerState, Moment, Steps, ars::Ars, ppo::Ppo, sac::Sac};
+use crate::learner::{
+    Costs, Learner, LearnerState, Moment, Steps,
+    ars::Ars,
+    ppo::{Ppo, ScoreTraits},
+    sac::Sac,
+};
 use crate::oracle::time_share::TimeShare;
 use crate::oracle::{MeteredOracle, Oracle, OracleError, OracleEvents, Queries};
 use crate::policy::Policy;
@@ -20,7 +25,10 @@ use crate::scorer::opponents::Opponents;
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::safety::Safety;
 use crate::scorer::{
-    Batch, HeldOut, Scorer, llm_direct::LlmDirect, relabelled::Relabelled, self_play::SelfPlay,
+    Batch, HeldOut, Scorer,
+    llm_direct::LlmDirect,
+    relabelled::Relabelled,
+    self_play::{SelfPlay, SelfPlayConfig},
     task_reward::TaskReward,
 };
 use crate::train::checkpoint::Checkpoint;
@@ -109,7 +117,7 @@ impl Trainer {
         oracle: Box<dyn Oracle>,
         logs: Option<Logs<'_>>,
     ) -> Result<Self, TrainError> {
-        let budget = Some(config.budget).filter(|&b| b > 0);
+        let budget = config.budget_limit();
         Self::with_budget(config, factory, oracle, logs, budget)
     }
 
@@ -129,19 +137,20 @@ impl Trainer {
         let device = device::open(&config.device)?;
         let mut learner: Box<dyn Learner> = match config.learner {
             LearnerKind::Ppo => {
-                let discrete = matches!(spec.action, ActionSpace::Discrete(_));
-                Box::new(Ppo::new(&spec, config.ppo(discrete), device, config.seed))
+                let scores =
+                    ScoreTraits { known_scale: config.scorer.known_scale(), costs: config.safety.trains() };
+                Box::new(Ppo::new(&spec, config.ppo.clone(), scores, device, config.seed))
             }
-            LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac(), config.seed)),
-            LearnerKind::Ars => Box::new(Ars::new(&spec, config.ars(), config.seed)),
+            LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac.clone(), config.seed)),
+            LearnerKind::Ars => Box::new(Ars::new(&spec, config.ars.clone(), config.seed)),
         };
         if !config.init.is_empty() {
             let source = Path::new(&config.init);
-            let policy = reference::load(source, &config.env, config.normalize_obs)?;
+            let policy = reference::load(source, &config.env, config.normalizes_obs())?;
             reference::fits(&policy, &learner.policy()).map_err(|why| InitialError::new(source, why))?;
             learner.start_from(&policy);
         }
-        let fresh = (config.rlhf_rounds > 0).then(|| learner.save());
+        let fresh = (config.rlhf_rounds() > 0).then(|| learner.save());
         let structure = oracle.structure();
         let (game, constraint) = (structure.preference_matrix(), structure.constraint);
         drop(structure);
@@ -150,23 +159,24 @@ impl Trainer {
             counted.log_to(path, keep)?;
         }
         let safety = Safety::new(&config, &spec, &notes, logs.map(|logs| logs.safety))?;
-        let window = Some(config.window).filter(|&w| w > 0);
+        let SelfPlayConfig { placement, optimism, .. } = config.self_play;
+        let window = config.self_play.window_steps();
         let scorer: Box<dyn Scorer> = match config.scorer {
-            ScorerKind::SelfPlay => match config.opponents {
-                Opponents::Queue(size) if config.relabel => {
-                    Box::new(Relabelled::new(counted, size, config.placement, window, config.replay))
+            ScorerKind::SelfPlay => match config.self_play.opponents {
+                Opponents::Queue(size) if config.learner == LearnerKind::Sac && config.sac.relabel => {
+                    Box::new(Relabelled::new(counted, size, placement, window, config.sac.buffer_size))
                 }
-                opponents => Box::new(
-                    SelfPlay::new(counted, opponents, config.placement, window).optimistic(config.optimism),
-                ),
+                opponents => {
+                    Box::new(SelfPlay::new(counted, opponents, placement, window).optimistic(optimism))
+                }
             },
             ScorerKind::RewardModel => {
-                let replay = (config.learner == LearnerKind::Sac).then_some(config.replay);
-                let queries = config.queries(spec.horizon);
-                let model = config.reward_model();
-                Box::new(IteratedRewardModel::new(counted, &spec, model, queries, replay, config.seed))
+                let replay = (config.learner == LearnerKind::Sac).then_some(config.sac.buffer_size);
+                let schedule = config.query_schedule(spec.horizon);
+                let model = config.reward_model.clone();
+                Box::new(IteratedRewardModel::new(counted, &spec, model, schedule, replay, config.seed))
             }
-            ScorerKind::LlmDirect => Box::new(LlmDirect::new(counted, config.placement)),
+            ScorerKind::LlmDirect => Box::new(LlmDirect::new(counted, placement)),
             ScorerKind::TaskReward => Box::new(TaskReward),
         };
         let snapshots = Snapshots::new(config.snapshots);
@@ -247,9 +257,10 @@ impl Trainer {
     ///
     /// The first iteration is always made.
     pub fn done(&self) -> bool {
-        let sides = 1 + u64::from(self.config.anchor > 0.0 || self.config.extragradient);
-        let trajectories = self.config.states * self.config.trajectories_per_state;
-        let deployed = if self.begins_round() { self.config.rlhf_deployed as u64 } else { 0 };
+        let sides = 1 + u64::from(self.config.self_play.rolls_out_opponents());
+        let trajectories = self.config.rollout.trajectories();
+        let deployed =
+            if self.begins_round() { self.config.reward_model.deployed_policies as u64 } else { 0 };
         let most = (sides + deployed) * (trajectories * self.horizon) as u64;
         self.budget_spent || (self.iteration > 0 && self.env_steps + most > self.config.total_steps)
     }
@@ -273,8 +284,8 @@ impl Trainer {
             seed: config.seed,
             phase: Phase::Train,
             iteration: self.iteration,
-            states: config.states,
-            per_state: config.trajectories_per_state,
+            states: config.rollout.num_states,
+            per_state: config.rollout.trajectories_per_state,
             acting: self.learner.acting(),
         };
         self.snapshots.offer(self.iteration, || policy.clone());
@@ -318,7 +329,7 @@ impl Trainer {
         let scored = start.elapsed().as_secs_f64();
 
         // With costs, half of the price is theirs (Dai et al. 2023, appendix B).
-        let half = if costs.is_some() { 0.5 * config.kl_penalty } else { config.kl_penalty };
+        let half = if costs.is_some() { 0.5 * config.kl_coef } else { config.kl_coef };
         let penalise = |scores: &Vec<f32>, price: f32| {
             (price != 0.0).then(|| kl::penalised(scores, &rollout, &self.initial, price))
         };

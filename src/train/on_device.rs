@@ -34,7 +34,7 @@ impl Resident {
 /// The task on the learner's device; where the environments step on the host although a GPU computes, why.
 ///
 /// # Errors
-/// [`TrainError::EnvDevice`] with `residence=device` where that cannot be, [`DeviceError::TooMany`].
+/// [`TrainError::EnvDevice`] with `env_device=device` where that cannot be, [`DeviceError::TooMany`].
 pub(super) fn place(
     config: &Config,
     env: &dyn Env,
@@ -42,7 +42,7 @@ pub(super) fn place(
 ) -> Result<(Option<Resident>, Option<&'static str>), TrainError> {
     let device = learner.on_device().map(|learner| learner.device());
     let adapter = device.as_ref().and_then(device::adapter);
-    let wanted = match config.residence {
+    let wanted = match config.env_device {
         EnvDevice::Device => true,
         EnvDevice::Auto => config.device.starts_with("wgpu"),
         EnvDevice::Host => false,
@@ -62,7 +62,7 @@ pub(super) fn place(
             return Ok((Some(Resident { task, kept: None }), None));
         }
     };
-    match config.residence {
+    match config.env_device {
         EnvDevice::Device => Err(TrainError::EnvDevice(why)),
         _ => Ok((None, Some(why))),
     }
@@ -71,10 +71,10 @@ pub(super) fn place(
 /// Whether the largest tensor of a rollout fits into one of the device's buffers.
 fn fits(config: &Config, spec: &Spec, adapter: &device::Adapter) -> Result<(), DeviceError> {
     let ActionSpace::Continuous { low, .. } = &spec.action else { return Ok(()) };
-    let (steps, k) = (spec.horizon, config.trajectories_per_state);
-    let widest = config.hidden.iter().copied().max().unwrap_or(1);
+    let (steps, k) = (spec.horizon, config.rollout.trajectories_per_state);
+    let widest = config.ppo.hidden_sizes.iter().copied().max().unwrap_or(1);
     let numbers = (steps * spec.obs_dim.max(low.len())).max(widest).max(steps * resident::AT_ONCE.min(k));
-    let (asked, each) = (config.states * k, 4 * numbers as u64);
+    let (asked, each) = (config.rollout.num_states * k, 4 * numbers as u64);
     // Rows are counted by int32.
     let countable = (i32::MAX as usize / steps) as u64;
     let fit = (adapter.largest_buffer / each).min(countable) as usize / k * k;
@@ -114,7 +114,7 @@ impl Trainer {
         let device = learner.device();
         let noise = |name| Noise::new(stream(seed, Stream(name), iteration, 0).next_u64());
         let streams = Streams { resets: noise("g.reset"), actions: noise("g.action") };
-        let shape = (config.states, config.trajectories_per_state);
+        let shape = (config.rollout.num_states, config.rollout.trajectories_per_state);
         let rollout = Rollout::collect(&*resident.task, &learner.actor(), shape, &streams, &device);
         // What is timed is done, not queued.
         let steps = rollout.steps();
@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::device::rollout::{Column, Stepped};
     use crate::oracle::returns::TaskReturn;
+    use crate::rollout::RolloutConfig;
     use crate::train::registered;
 
     /// A task whose device goes away.
@@ -217,8 +218,11 @@ mod tests {
     }
 
     fn config() -> Config {
-        let shape = Config { states: 2, trajectories_per_state: 3, minibatch: 60, ..Config::default() };
-        Config { env: "point".into(), device: "flex".into(), residence: EnvDevice::Device, ..shape }
+        let mut config = Config { env: "point".into(), device: "flex".into(), ..Config::default() };
+        config.env_device = EnvDevice::Device;
+        config.rollout = RolloutConfig { num_states: 2, trajectories_per_state: 3 };
+        config.ppo.minibatch_size = 60;
+        config
     }
 
     #[test]
@@ -249,9 +253,14 @@ mod tests {
         };
         let spec = spo_envs::make("point").unwrap().spec().clone();
         // 50 steps of 4 numbers: 100 trajectories fill the buffer, 33 whole groups of 3.
-        let fitting = Config { states: 33, ..config() };
+        let with = |num_states| {
+            let mut config = config();
+            config.rollout.num_states = num_states;
+            config
+        };
+        let fitting = with(33);
         fits(&fitting, &spec, &adapter).unwrap();
-        let error = fits(&Config { states: 34, ..config() }, &spec, &adapter).unwrap_err();
+        let error = fits(&with(34), &spec, &adapter).unwrap_err();
         assert!(matches!(error, DeviceError::TooMany { asked: 102, fit: 99, .. }), "{error}");
     }
 }

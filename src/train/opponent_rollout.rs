@@ -20,10 +20,10 @@ impl Trainer {
         request: Request,
         moment: Moment,
     ) -> Result<Option<Rollout>, TrainError> {
-        let opponent = if self.config.anchor > 0.0 {
-            let mixed_with = policy.mixed_with(&self.initial, self.config.anchor);
+        let opponent = if self.config.self_play.mixture_coef > 0.0 {
+            let mixed_with = policy.mixed_with(&self.initial, self.config.self_play.mixture_coef);
             mixed_with.expect("a policy mixes with the one that it began as")
-        } else if self.config.extragradient {
+        } else if self.config.self_play.extragradient {
             self.look_ahead(rollout, moment)?
         } else {
             return Ok(None);
@@ -36,7 +36,7 @@ impl Trainer {
     fn look_ahead(&mut self, rollout: &Rollout, moment: Moment) -> Result<Policy, TrainError> {
         let batch = Batch { rollout, seed: moment.seed, iteration: moment.iteration };
         let scores = self.scorer.score(&batch)?;
-        let price = self.config.kl_penalty;
+        let price = self.config.kl_coef;
         let penalised = (price > 0.0).then(|| kl::penalised(&scores, rollout, &self.initial, price));
         let before = self.learner.save();
         self.learner.update(&Steps::from(rollout), penalised.as_ref().unwrap_or(&scores), moment);

@@ -281,7 +281,7 @@ impl Trainer {
             kl_to_init: seen.kl_to_init,
             reward_train_score: model.split.map(|s| s.train),
             reward_test_score: model.split.map(|s| s.test),
-            rlhf_round: if self.config.rlhf_rounds > 0 { model.rounds } else { 0 },
+            rlhf_round: if self.config.rlhf_rounds() > 0 { model.rounds } else { 0 },
             cost_mean: seen.cost_mean,
             unsafe_share: safety.and_then(Safety::unsafe_share),
             multiplier: safety.map(Safety::multiplier),

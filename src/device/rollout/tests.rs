@@ -9,14 +9,13 @@ use super::column::Column;
 use super::rollout::host;
 use super::*;
 use crate::device::{self, Device as Place};
-use crate::learner::ppo::Ppo;
+use crate::learner::ppo::{NormalizeScores, Ppo, PpoConfig, ScoreTraits};
 use crate::learner::{Learner, Moment, Steps};
 use crate::oracle::MeteredOracle;
 use crate::oracle::returns::TaskReturn;
 use crate::scorer::opponents::Opponents;
 use crate::scorer::self_play::{Placement, SelfPlay};
 use crate::scorer::{Batch, Scorer};
-use crate::train::config::Config;
 
 /// The tasks that are given by equations.
 const TASKS: [&str; 8] =
@@ -136,20 +135,19 @@ fn every_task_steps_as_on_the_host() {
     }
 }
 
-fn config() -> Config {
-    Config {
-        hidden: vec![16, 16],
+fn config() -> PpoConfig {
+    PpoConfig {
+        hidden_sizes: vec![16, 16],
         epochs: 3,
-        minibatch: 1 << 20,
-        target_kl: 0.0,
-        normalize_scores: crate::train::config::NormalizeScores::On,
-        ..Config::default()
+        minibatch_size: 1 << 20,
+        normalize_scores: NormalizeScores::On,
+        ..PpoConfig::default()
     }
 }
 
 fn ppo(id: &str, place: Place) -> Ppo {
     let spec = spo_envs::make(id).unwrap().spec().clone();
-    Ppo::new(&spec, config().ppo(false), place, 5)
+    Ppo::new(&spec, config(), ScoreTraits::default(), place, 5)
 }
 
 fn rolled_out(id: &str, device: &Device) -> (Ppo, Rollout) {

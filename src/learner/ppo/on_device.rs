@@ -22,8 +22,8 @@ impl Ppo {
         let config = &self.config;
         let fits = config.baseline == Baseline::Critic
             && config.policy_loss == PolicyLoss::Ppo
-            && !config.costs
-            && config.head != Head::Categorical;
+            && self.score_stats.mean.len() == 1
+            && self.template.head != Head::Categorical;
         if fits && self.engine.tensors().is_some() { Some(self) } else { None }
     }
 
@@ -71,7 +71,7 @@ impl OnDevice for Ppo {
 
     fn actor(&mut self) -> Actor {
         let (objective, scale) = (self.objective.clone(), self.template.normalizer.scale());
-        let squashes = self.config.head == Head::TanhGaussian;
+        let squashes = self.template.head == Head::TanhGaussian;
         let engine = self.tensors();
         let (weights, from) = (engine.weights(), objective.actor.params());
         Actor {
@@ -83,7 +83,7 @@ impl OnDevice for Ppo {
     }
 
     fn learn(&mut self, rollout: &Rollout, scores: Tensor<2>, moment: Moment) -> UpdateMetrics {
-        if self.config.normalize_scores {
+        if self.normalize_scores {
             let sums =
                 scores.clone().matmul(falling(scores.dims()[1], self.config.discount, &scores.device()));
             let [count, steps] = sums.dims();
@@ -94,7 +94,7 @@ impl OnDevice for Ppo {
         let (count, steps) = rollout.dims();
         let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
         let learning_rate = self.learning_rate(moment);
-        let size = self.config.minibatch;
+        let size = self.config.minibatch_size;
         let losses = self.epochs(|ppo| {
             let engine = ppo.tensors();
             let order = shuffled(count, steps, &mut rng, engine.device());
@@ -119,7 +119,7 @@ impl Ppo {
         let [count, steps, dim] = rollout.obs.dims();
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
         let normalize = self.config.normalize_advantage;
-        let score_scale = self.config.normalize_scores.then(|| self.score_stats.std().next()).flatten();
+        let score_scale = self.normalize_scores.then(|| self.score_stats.std().next()).flatten();
         let (objective, scale) = (self.objective.clone(), self.template.normalizer.scale());
         let engine = self.tensors();
         let scale = Scale::new(&scale, engine.device());
