@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 
 /// A group, counted by kind.
 pub(super) struct EquivalenceClasses {
@@ -53,7 +53,7 @@ impl EquivalenceClasses {
 
     /// The win proportion of each member against all others, from P(i ≻ j) of the [`pairs`](Self::pairs); ½ against
     /// nobody. Counts the comparisons in `decided`.
-    pub fn proportions(&self, answers: &[f32], decided: &mut Decided) -> Vec<f64> {
+    pub fn proportions(&self, answers: &[f32], decided: &mut DerivedCounts) -> Vec<f64> {
         let (n, others) = (self.kinds.len(), self.places.len() as u64 - 1);
         let mut won = vec![0.0; n];
         let mut answers = answers.iter();
@@ -89,13 +89,13 @@ mod tests {
         let pairs: Vec<_> = census.pairs().collect();
         assert_eq!(pairs, [(5, 5), (5, 6), (5, 8), (6, 6), (6, 8), (8, 8)]);
         // Kind 1 beats kind 0 by 0.75 and ties with kind 2, which kind 0 beats.
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         let won = census.proportions(&[0.5, 0.75, 0.5, 0.5, 1.0, 0.5], &mut decided);
         // (½ + ¾ + ½) / 3, (2 · ¼ + 1) / 3, as the first, (2 · ½ + 0) / 3.
         let expected = [1.75, 1.5, 1.75, 1.0].map(|sum| sum / 3.0);
         assert!(won.iter().zip(expected).all(|(w, e)| (w - e).abs() < 1e-12), "{won:?}");
         // 6 pairs: one of kind 1 with itself and two with kind 2 are ties.
-        assert_eq!(decided, Decided { asked: 6, tied: 3 });
+        assert_eq!(decided, DerivedCounts { asked: 6, tied: 3 });
         // One who beats kind 1 by 0.75 and kind 2 surely, and ties with kind 0: (2 · ¾ + ½ + 1) / 4.
         assert_eq!(census.kinds().collect::<Vec<_>>(), [5, 6, 8]);
         assert_eq!(census.against(&[0.75, 0.5, 1.0]), (0.75, 1));

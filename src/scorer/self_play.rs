@@ -269,7 +269,7 @@ impl Scorer for SelfPlay {
             return None;
         }
         let (scores, decided) = resident::win_proportions(rollout, self.window, self.placement);
-        Some(self.oracle.count_decided(decided).map(|()| scores))
+        Some(self.oracle.count_derived(decided).map(|()| scores))
     }
 
     fn meet(&mut self, opponents: Rollout) {

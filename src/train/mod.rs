@@ -151,7 +151,9 @@ impl Trainer {
             learner.start_from(&policy);
         }
         let fresh = (config.rlhf_rounds() > 0).then(|| learner.save());
-        let (game, constraint) = (oracle.game(), oracle.constraint());
+        let structure = oracle.structure();
+        let (game, constraint) = (structure.preference_matrix(), structure.constraint);
+        drop(structure);
         let mut counted = MeteredOracle::new(oracle, budget);
         if let Some(Logs { comparisons: (path, keep), .. }) = logs {
             counted.log_to(path, keep)?;

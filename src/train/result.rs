@@ -6,7 +6,7 @@ use super::{ModelCounts, Summary, TrainError, Trainer};
 use crate::base::random::{Stream, stream};
 use crate::base::stats;
 use crate::game::PreferenceMatrix;
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, OracleError};
 use crate::policy::{Acting, Head, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use crate::scorer::safety;
@@ -77,6 +77,7 @@ impl Trainer {
     ) -> Result<Option<f64>, TrainError> {
         judge.prepare((self.factory)()?.spec(), &self.notes)?;
         let mut rng = stream(self.config.seed, Stream("oracle"), Batch::VALIDATION, 0);
+        let judge = judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
         Ok(safety::share_unsafe(&judge.verdicts(&safety::whole(&evaluated.episodes), &mut rng)?))
     }
 

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::noise::arange;
 use super::rollout::{Rollout, host};
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 use crate::scorer::self_play::Placement;
 
 /// Opponents that all are compared with at once: bounds what a comparison takes of the device's memory.
@@ -19,7 +19,7 @@ pub(crate) fn win_proportions(
     rollout: &Rollout,
     window: Option<usize>,
     placement: Placement,
-) -> (Tensor<2>, Decided) {
+) -> (Tensor<2>, DerivedCounts) {
     let (count, steps) = rollout.dims();
     let (k, width) = (rollout.per_state, window.unwrap_or(steps).min(steps));
     let (groups, windows) = (count / k, steps.div_ceil(width));
@@ -51,7 +51,7 @@ pub(crate) fn win_proportions(
         let each = host((t * counted.clone()).sum_dim(0));
         each.into_iter().map(f64::from).sum::<f64>().round() as u64
     };
-    let decided = Decided { asked: total(all), tied: total(ties) };
+    let decided = DerivedCounts { asked: total(all), tied: total(ties) };
     let scores = pay(shares, made, placement).reshape([count, windows * width]).narrow(1, 0, steps);
     (scores, decided)
 }

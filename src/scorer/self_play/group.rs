@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Segment, SelfPlay, Wins};
 use crate::base::random::{Stream, stream};
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
+use crate::oracle::pairs::{all_pairs, sampled_pairs};
 use crate::oracle::{Answer, OracleError, Pair};
 use crate::rollout::Trajectory;
 use crate::scorer::Batch;
 use crate::scorer::equivalence::EquivalenceClasses;
-use crate::scorer::opponents::{Opponents, all_pairs, sampled_pairs};
+use crate::scorer::opponents::Opponents;
 use crate::scorer::ranking::Ranking;
 
 impl SelfPlay {
@@ -32,7 +33,7 @@ impl SelfPlay {
             return self.ranked_in_groups(groups.into_values(), &views, &utilities);
         }
         if self.opponents == Opponents::Group
-            && let Some(kinds) = self.oracle.kinds(views.iter().copied())
+            && let Some(kinds) = self.oracle.classes(views.iter().copied())
         {
             return self.counted_in_groups(batch, groups.into_values(), &views, &kinds);
         }
@@ -63,7 +64,7 @@ impl SelfPlay {
         utilities: &[f64],
     ) -> Result<Vec<f64>, OracleError> {
         let mut proportions = vec![0.5; utilities.len()];
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         for members in groups {
             let ranking = Ranking::new(members.iter().map(|&at| (utilities[at], views[at].is_empty())));
             for &at in &members {
@@ -72,7 +73,7 @@ impl SelfPlay {
             }
         }
         // Each pair was met from both of its sides.
-        self.oracle.count_decided(Decided { asked: decided.asked / 2, tied: decided.tied / 2 })?;
+        self.oracle.count_derived(DerivedCounts { asked: decided.asked / 2, tied: decided.tied / 2 })?;
         Ok(proportions)
     }
 
@@ -86,15 +87,15 @@ impl SelfPlay {
     ) -> Result<Vec<f64>, OracleError> {
         let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
         let mut proportions = vec![0.5; kinds.len()];
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         for members in groups {
             let census = EquivalenceClasses::new(members.iter().copied(), |member| kinds[member]);
             let pairs: Vec<_> = census.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
-            let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+            let answers = self.oracle.between_classes(&pairs, &mut rng)?;
             let won = census.proportions(&answers, &mut decided);
             members.iter().zip(won).for_each(|(&member, w)| proportions[member] = w);
         }
-        self.oracle.count_decided(decided)?;
+        self.oracle.count_derived(decided)?;
         Ok(proportions)
     }
 }

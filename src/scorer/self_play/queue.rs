@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{Segment, SelfPlay, Wins};
 use crate::base::random::{Stream, stream};
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 use crate::oracle::{Answer, OracleError, Pair};
 use crate::rollout::{Episode, Trajectory};
 use crate::scorer::Batch;
@@ -72,7 +72,7 @@ impl SelfPlay {
                 place.insert(Ranking::new(utilities.into_iter().zip(there().map(|t| t.is_empty()))));
             }
         }
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         let proportions = (segments.iter().zip(views).zip(utilities))
             .map(|((s, view), utility)| {
                 // The first iteration's trajectories are the queue's.
@@ -81,7 +81,7 @@ impl SelfPlay {
                 ranking.proportion((utility, view.is_empty()), one_of_them, &mut decided)
             })
             .collect();
-        Some(self.oracle.count_decided(decided).map(|()| proportions))
+        Some(self.oracle.count_derived(decided).map(|()| proportions))
     }
 
     /// The kinds of the segments and of the queue, where the oracle has kinds.
@@ -91,11 +91,11 @@ impl SelfPlay {
         views: &[Trajectory<'_>],
         queue: &VecDeque<Episode>,
     ) -> Option<Kinds> {
-        let own = self.oracle.kinds(views.iter().copied())?;
+        let own = self.oracle.classes(views.iter().copied())?;
         let mut theirs = BTreeMap::new();
         for s in segments {
             if let Entry::Vacant(window) = theirs.entry(s.window) {
-                window.insert(self.oracle.kinds(queue.iter().map(|e| self.view(e, s.window)))?);
+                window.insert(self.oracle.classes(queue.iter().map(|e| self.view(e, s.window)))?);
             }
         }
         Some(Kinds { own, theirs })
@@ -113,7 +113,7 @@ impl SelfPlay {
         // By window, own kind and the place of those who are met: the win proportion, and how many of them tie.
         let mut known: BTreeMap<(usize, usize, usize), (f64, u64)> = BTreeMap::new();
         let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, self.round());
-        let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), Decided::default());
+        let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), DerivedCounts::default());
         for ((s, view), kind) in segments.iter().zip(views).zip(own) {
             let met = self.met(s, batch, queue);
             let count = met.len() as u64;
@@ -124,7 +124,7 @@ impl SelfPlay {
                     let census = EquivalenceClasses::new(met, |at| there[at]);
                     let opponents = census.kinds().map(|at| self.view(&queue[at], s.window));
                     let pairs: Vec<_> = opponents.map(|b| Pair { a: *view, b }).collect();
-                    let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+                    let answers = self.oracle.between_classes(&pairs, &mut rng)?;
                     place.insert(census.against(&answers))
                 }
             };
@@ -132,7 +132,7 @@ impl SelfPlay {
             decided.asked += count;
             decided.tied += tied;
         }
-        self.oracle.count_decided(decided)?;
+        self.oracle.count_derived(decided)?;
         Ok(proportions)
     }
 
