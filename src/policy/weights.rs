@@ -1,7 +1,7 @@
 //! The weights of a network that Adam moves, on the host.
 
 use crate::base::simd::{AdamStep, adam};
-use crate::learner::LearnerState;
+use crate::policy::state::LearnerState;
 
 /// Adam's ε (Kingma & Ba 2015; the default of PyTorch, and so of CleanRL's and SB3's SAC, of B-Pref and of imitation).
 const ADAM_EPSILON: f64 = 1e-8;

@@ -52,15 +52,11 @@ struct Header {
 impl LatestReplay {
     /// The group of an iteration's first state; `scores` are one a step, `[Σ T]`. `None` where the rollout does not know
     /// what it began from.
-    pub fn of(iteration: u64, rollout: &Rollout, scores: &[f32]) -> Option<Self> {
-        let mut rest = scores;
+    pub fn new(iteration: u64, rollout: &Rollout, scores: &[f32]) -> Option<Self> {
         let group = rollout.episodes.iter().take(rollout.per_state);
         let mut ranked: Vec<_> = group
-            .map(|episode| {
-                let (own, tail) = rest.split_at(episode.len());
-                rest = tail;
-                (own.iter().map(|&s| f64::from(s)).sum::<f64>(), episode)
-            })
+            .zip(rollout.per_episode(scores))
+            .map(|(episode, own)| (own.iter().map(|&s| f64::from(s)).sum::<f64>(), episode))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let (of, shown) = (ranked.len(), ranked.len().min(MOST));
@@ -153,7 +149,7 @@ mod tests {
     }
 
     fn newest(worth: &[f32]) -> LatestReplay {
-        LatestReplay::of(5, &rollout(worth), &[worth, &vec![9.0; worth.len()]].concat()).unwrap()
+        LatestReplay::new(5, &rollout(worth), &[worth, &vec![9.0; worth.len()]].concat()).unwrap()
     }
 
     #[test]
@@ -177,7 +173,7 @@ mod tests {
     fn what_began_nowhere_known_is_not_shown() {
         let mut rollout = rollout(&[0.0, 1.0]);
         rollout.episodes[0].start = None;
-        assert_eq!(LatestReplay::of(1, &rollout, &[0.0; 4]), None);
+        assert_eq!(LatestReplay::new(1, &rollout, &[0.0; 4]), None);
     }
 
     #[test]

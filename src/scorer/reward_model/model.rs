@@ -9,9 +9,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use spo_envs::{ActionSpace, Spec};
 
-use crate::learner::LearnerState;
 use crate::policy::mlp::{Activation, Mlp};
 use crate::policy::normalizer::{Normalizer, Scale};
+use crate::policy::state::LearnerState;
 use member::{Buffers, Member, Network};
 
 pub mod assess;

@@ -6,7 +6,7 @@ use spo_envs::Spec;
 
 use super::segment;
 use crate::base::random::{Stream, stream};
-use crate::learner::LearnerState;
+use crate::policy::state::LearnerState;
 use crate::rollout::Episode;
 use crate::scorer::SplitScores;
 use crate::scorer::reward_model::model::{Comparison, RewardConfig, RewardModel};
