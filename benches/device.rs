@@ -7,6 +7,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use spo::learner::ppo::PpoConfig;
+use spo::rollout::RolloutConfig;
 use spo::train::config::{Config, EnvDevice};
 use spo::train::{Timing, TrainError, Trainer, registered};
 
@@ -16,16 +18,20 @@ const WIDTHS: [usize; 2] = [64, 256];
 const TIMED: u64 = 3;
 
 fn config(device: &str, environments: usize, width: usize) -> Config {
-    Config {
-        device: device.into(),
-        residence: EnvDevice::Device,
-        states: environments.div_ceil(GROUP),
-        trajectories_per_state: GROUP,
-        hidden: vec![width, width],
+    let rollout = RolloutConfig { num_states: environments.div_ceil(GROUP), trajectories_per_state: GROUP };
+    let ppo = PpoConfig {
+        hidden_sizes: vec![width, width],
         epochs: 4,
-        minibatch: (environments * 200 / 8).clamp(1, 32_768),
+        minibatch_size: (environments * 200 / 8).clamp(1, 32_768),
         // Pendulum's defaults were chosen for 25 times as many updates.
         learning_rate: 1e-3,
+        ..PpoConfig::default()
+    };
+    Config {
+        device: device.into(),
+        env_device: EnvDevice::Device,
+        rollout,
+        ppo,
         total_steps: u64::MAX >> 2,
         ..Config::default()
     }

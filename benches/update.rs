@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
-use spo::Config;
-use spo::learner::{Experience, Learner, LearnerBatch, UpdateContext, UpdateInput, ppo::Ppo, sac::Sac};
-use spo::train::config::LearnerKind;
+use spo::learner::ppo::{Ppo, PpoConfig, ScoreTraits};
+use spo::learner::sac::{Sac, SacConfig};
+use spo::learner::{Experience, Learner, LearnerBatch, UpdateContext, UpdateInput};
 use spo_envs::{ActionSpace, Spec};
 
 const OBS: usize = 17;
@@ -53,8 +53,10 @@ fn ppo(c: &mut Criterion) {
 
 fn ppo_learner(width: usize, rows: usize, epochs: usize, device: spo::device::Device) -> Ppo {
     let spec = spec(rows);
-    let config = Config { hidden: vec![width, width], minibatch: rows, epochs, ..Config::default() };
-    Ppo::new(&spec, config.ppo(false), device, 0)
+    let config =
+        PpoConfig { hidden_sizes: vec![width, width], minibatch_size: rows, epochs, ..PpoConfig::default() };
+    let scores = ScoreTraits { known_scale: true, costs: false };
+    Ppo::new(&spec, config, scores, device, 0)
 }
 
 fn spec(horizon: usize) -> Spec {
@@ -90,13 +92,13 @@ fn sac_learner(width: usize, rows: usize) -> Sac {
     let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
     let (obs, latents, scores) = (draw(STEPS * OBS), draw(STEPS * ACTIONS), draw(STEPS));
     let spec = spec(STEPS);
-    let config = Config {
-        hidden: vec![width, width],
-        minibatch: rows,
+    let config = SacConfig {
+        hidden_sizes: vec![width, width],
+        minibatch_size: rows,
         learning_starts: STEPS as u64 + 1,
-        ..Config::of(LearnerKind::Sac)
+        ..SacConfig::default()
     };
-    let mut sac = Sac::new(&spec, config.sac(), 0);
+    let mut sac = Sac::new(&spec, config, 0);
     let episode = Experience {
         obs: &obs,
         final_obs: &obs[..OBS],

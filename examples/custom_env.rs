@@ -1,6 +1,6 @@
 //! A task of one's own: a thermostat that should hold 20 °C, judged by comparisons.
 //!
-//! `cargo run --release --example custom_env`
+//! `cargo run --release -p spo --example custom_env`
 
 use rand::{Rng, RngExt};
 use spo::prelude::*;

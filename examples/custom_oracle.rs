@@ -1,6 +1,6 @@
 //! A preference of one's own: among pendulum swings, the gentler one that still ends upright.
 //!
-//! `cargo run --release --example custom_oracle`
+//! `cargo run --release -p spo --example custom_oracle`
 
 use spo::prelude::*;
 

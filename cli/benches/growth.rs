@@ -33,7 +33,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Microseconds a step of a run by `config`; a closure judges where the oracle's text is `closure`.
 fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Row {
-    let steps = config.states * config.trajectories_per_state;
+    let steps = config.rollout.trajectories();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().expect("threads");
     let timings: Vec<(Timing, f64)> = pool.install(|| {
         let by_return =
@@ -80,38 +80,25 @@ fn main() {
     let folder = std::env::args().skip(1).find(|a| !a.starts_with("--"));
     let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
     let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let base = Config::default;
+    let base = |changes: &[String]| Config::gather(None, changes).expect("known keys").0;
     let mut rows = Vec::new();
-    let mut walk = |axis: &'static str, values: &[usize], with: &dyn Fn(usize) -> Config| {
-        rows.extend(values.iter().map(|&value| measure(axis, value, all, with(value))));
+    let mut walk = |axis: &'static str, values: &[usize], keys: &[&str]| {
+        rows.extend(values.iter().map(|&value| {
+            let changes: Vec<String> = keys.iter().map(|key| key.replace('?', &value.to_string())).collect();
+            measure(axis, value, all, base(&changes))
+        }));
     };
-    walk("states", &[1, 4, 16, 64, 256], &|states| Config { states, ..base() });
-    walk("trajectories_per_state", &[2, 8, 32, 128, 512], &|k| Config {
-        states: 1,
-        trajectories_per_state: k,
-        ..base()
-    });
-    walk("trajectories_per_state, closure", &[2, 8, 32, 128, 512], &|k| Config {
-        states: 1,
-        trajectories_per_state: k,
-        oracle: "closure".into(),
-        ..base()
-    });
-    walk("horizon", &[25, 50, 100, 200, 400, 800], &|steps| Config {
-        env: format!("pendulum@{steps}"),
-        ..base()
-    });
-    walk("hidden width", &[16, 32, 64, 128, 256, 512], &|width| Config {
-        hidden: vec![width, width],
-        ..base()
-    });
-    walk("queue", &[8, 32, 128, 512, 2048], &|size| Config {
-        opponents: spo::scorer::opponents::Opponents::Queue(size),
-        window: 0,
-        ..base()
-    });
-    walk("minibatch", &[32, 64, 128, 256, 1024, 6400], &|minibatch| Config { minibatch, ..base() });
-    rows.extend((1..=all).map(|cores| measure("cores", cores, cores, base())));
+    let one_state = "rollout.num_states=1";
+    walk("states", &[1, 4, 16, 64, 256], &["rollout.num_states=?"]);
+    let group = [one_state, "rollout.trajectories_per_state=?"];
+    walk("trajectories_per_state", &[2, 8, 32, 128, 512], &group);
+    let closure = [&group[..], &["oracle=closure"]].concat();
+    walk("trajectories_per_state, closure", &[2, 8, 32, 128, 512], &closure);
+    walk("horizon", &[25, 50, 100, 200, 400, 800], &["env=pendulum@?"]);
+    walk("hidden width", &[16, 32, 64, 128, 256, 512], &["ppo.hidden_sizes=?,?"]);
+    walk("queue", &[8, 32, 128, 512, 2048], &["self_play.opponents=queue=?", "self_play.window=0"]);
+    walk("minibatch", &[32, 64, 128, 256, 1024, 6400], &["ppo.minibatch_size=?"]);
+    rows.extend((1..=all).map(|cores| measure("cores", cores, cores, base(&[]))));
 
     let mut csv = csv::Writer::from_path(folder.join("growth.csv")).expect("a writable folder");
     rows.iter().for_each(|row| csv.serialize(row).expect("a row"));

@@ -1,9 +1,9 @@
 #!/bin/sh
-# The smaller sum of squared actions wins, by a POSIX shell and awk alone.
+# Prefers the smaller sum of squared actions. Needs only a POSIX shell and awk.
 #
 #     spo train lqr --oracle 'exec:sh examples/judges/effort.sh'
 #
-# The lines have no blanks and their keys a fixed order, so that patterns can take them apart.
+# A line has no blanks, and its keys have a fixed order. So simple patterns can find its parts.
 while IFS= read -r line; do
     case $line in
     '{"type":"hello",'*) echo '{"type":"hello","protocol":1,"reads":["actions"]}' ;;

@@ -1,4 +1,6 @@
-"""Judges pendulum swings by the time spent upright, ties within a step, from lines or from the shared file.
+"""Prefers the pendulum swing that is upright for longer. A difference of one step is a tie.
+
+Trajectories come in the line, or in the shared file:
 
     spo train pendulum --oracle 'exec:python3 examples/judges/upright.py'
     spo train pendulum --oracle 'exec(data=file):python3 examples/judges/upright.py'
@@ -19,7 +21,7 @@ def upright_steps(obs):
 
 
 def rows_in_file(file, ask, obs_dim):
-    """The observations of each trajectory: float32 at `offset`, rows of `obs_dim`; only what was in `reads` is there."""
+    """The observations of each trajectory: float32 at `offset`, rows of `obs_dim`. The file has only what `reads` named."""
     if ask["bytes"] == 0:
         return [[] for _ in ask["trajectories"]]
     numbers = memoryview(mmap.mmap(file.fileno(), ask["bytes"], access=mmap.ACCESS_READ)).cast("f")
@@ -35,7 +37,7 @@ hello = json.loads(sys.stdin.readline())
 if not hello["env"].startswith("pendulum"):
     say({"type": "error", "message": f"judges pendulums only, and not `{hello['env']}`"})
     sys.exit(1)
-# The file is to be opened before the answer: its name is then taken away.
+# Open the file before the answer: the trainer then removes its name.
 file = open(hello["file"], "rb") if "file" in hello else None
 say({"type": "hello", "protocol": 1, "reads": ["obs"]})
 

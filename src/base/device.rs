@@ -68,7 +68,7 @@ pub enum DeviceError {
     /// More environments than the device's memory takes.
     #[error(
         "{asked} trajectories an iteration (states x trajectories_per_state) need a tensor of {needs} bytes, and \
-         {adapter} takes {largest} at most: {fit} fit; lower states, or use residence=host"
+         {adapter} takes {largest} at most: {fit} fit; lower rollout.num_states, or use env_device=host"
     )]
     TooMany {
         /// Trajectories an iteration.

@@ -12,3 +12,4 @@ pub mod random;
 pub(crate) mod simd;
 pub mod stats;
 pub mod tensors;
+pub mod toml_error;

@@ -19,7 +19,7 @@ pub(crate) struct Host {
     /// π₀
     pub reference: Policy,
     /// The price of a nat of KL(π ‖ π₀), in units of the score.
-    pub kl_penalty: f32,
+    pub kl_coef: f32,
 }
 
 /// What the host's update learns from.
@@ -117,7 +117,7 @@ impl Backend for Host {
     ) -> Result<UpdateMetrics, BackendError> {
         let HostScores { scores, renewed, reward_scale_changed, costs } = &scored.scores;
         // With costs, half of the price is theirs (Dai et al. 2023, appendix B).
-        let price = if costs.is_some() { 0.5 * self.kl_penalty } else { self.kl_penalty };
+        let price = if costs.is_some() { 0.5 * self.kl_coef } else { self.kl_coef };
         let penalised = self.penalised(scores, rollout, price);
         let penalised_costs = costs.as_ref().and_then(|costs| self.penalised(costs, rollout, -price));
         let own = penalised.as_ref().unwrap_or(scores);

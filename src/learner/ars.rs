@@ -7,6 +7,8 @@
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use spo_envs::Spec;
 
 use super::{Learner, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
@@ -14,19 +16,38 @@ use crate::base::random::{Stream, stream};
 use crate::base::stats;
 use crate::policy::{Acting, Activation, Head, Normalizer, Policy, UNIT_ENTROPY};
 
-/// The hyperparameters, by the names of Mania et al.'s algorithm 2.
-#[derive(Clone, Debug, PartialEq)]
+/// ARS's hyperparameters (Mania et al. 2018, algorithm 2). The defaults were chosen on HalfCheetah-v5, with whole
+/// trajectories compared within a group of 16.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ArsConfig {
-    /// Widths of the hidden layers; none make the policy linear.
-    pub hidden: Vec<usize>,
-    /// α
+    /// Widths of the hidden layers; an empty list makes the policy linear.
+    #[schemars(inner(range(min = 1, max = 16384)), extend("source" = "Mania et al. 2018: linear"))]
+    pub hidden_sizes: Vec<usize>,
+    /// α, the step size.
+    #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Mania et al. 2018, table 9"))]
     pub learning_rate: f64,
     /// ν, the standard deviation of the noise in the weights.
-    pub search_noise: f32,
-    /// b, the directions of an iteration that θ moves along: those with the best trajectory.
+    #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Mania et al. 2018, table 9"))]
+    pub noise_std: f32,
+    /// b, how many of an iteration's directions the weights move along: those with the best trajectories. A direction is
+    /// two trajectories.
+    #[schemars(range(min = 1))]
     pub top_directions: usize,
     /// Whether observations are normalised by running statistics.
     pub normalize_obs: bool,
+}
+
+impl Default for ArsConfig {
+    fn default() -> Self {
+        Self {
+            hidden_sizes: Vec::new(),
+            learning_rate: 0.02,
+            noise_std: 0.03,
+            top_directions: 4,
+            normalize_obs: true,
+        }
+    }
 }
 
 /// The learner.
@@ -47,9 +68,9 @@ impl Ars {
     /// A fresh learner on a task of continuous actions; its first weights depend on `seed` alone.
     pub fn new(spec: &Spec, config: ArsConfig, seed: u64) -> Self {
         let head = Head::ClippedGaussian;
-        let mlp = Policy::network(spec, head, &config.hidden, Activation::Tanh);
+        let mlp = Policy::network(spec, head, &config.hidden_sizes, Activation::Tanh);
         let mut params = mlp.init(0.01, &mut stream(seed, Stream("weights"), 0, 0));
-        params.resize(params.len() + Policy::log_stds(head, mlp.outputs()), config.search_noise.ln());
+        params.resize(params.len() + Policy::log_stds(head, mlp.outputs()), config.noise_std.ln());
         let normalizer = Normalizer::identity(spec.obs_dim);
         let policy = Policy { mlp, params, normalizer, head, action: spec.action.clone() };
         Self { config, policy }
@@ -101,7 +122,7 @@ impl Learner for Ars {
     }
 
     fn perturbed_policies(&self, count: usize, context: UpdateContext) -> Option<Vec<Policy>> {
-        let noise = self.config.search_noise;
+        let noise = self.config.noise_std;
         let pairs = (0..count / 2).map(|pair| self.direction(pair, context));
         Some(pairs.flat_map(|d| [self.moved(&d, noise), self.moved(&d, -noise)]).collect())
     }
@@ -121,9 +142,9 @@ impl Learner for Ars {
         let norm = step.iter().map(|g| g * g).sum::<f32>().sqrt();
         UpdateMetrics {
             policy_loss: -totals.iter().sum::<f32>() / totals.len() as f32,
-            entropy: self.policy.action.dim() as f32 * (UNIT_ENTROPY + self.config.search_noise.ln()),
+            entropy: self.policy.action.dim() as f32 * (UNIT_ENTROPY + self.config.noise_std.ln()),
             // KL of N(θ, ν² I) from the same about the new θ.
-            approx_kl: 0.5 * (rate * norm / self.config.search_noise).powi(2),
+            approx_kl: 0.5 * (rate * norm / self.config.noise_std).powi(2),
             grad_norm: norm,
             epochs: 1.0,
             ..UpdateMetrics::default()

@@ -1,5 +1,10 @@
 //! Learners: policy and scores in, a better policy out.
 
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::policy::{Acting, Policy};
 use crate::rollout::steps::per_episode;
 use crate::rollout::{Episode, Rollout};
@@ -10,6 +15,39 @@ pub mod ppo;
 pub mod sac;
 
 pub use crate::policy::state::LearnerState;
+
+/// Which learner a run uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnerKind {
+    /// Proximal policy optimisation: on-policy.
+    #[default]
+    Ppo,
+    /// Soft actor-critic: off-policy, continuous actions only.
+    Sac,
+    /// Augmented random search: noise in the weights, for whole trajectories; continuous actions only.
+    Ars,
+}
+
+impl LearnerKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ppo, Self::Sac, Self::Ars];
+
+    /// Its name, which is its section of a configuration too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ppo => "ppo",
+            Self::Sac => "sac",
+            Self::Ars => "ars",
+        }
+    }
+}
+
+impl fmt::Display for LearnerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// An episode as a learner sees it: no task reward, no cost.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,7 @@
 //! host, or Burn tensors on a device, which the first is tested against.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-use spo_envs::Spec;
+use spo_envs::{ActionSpace, Spec};
 
 use super::{Learner, LearnerBatch, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
 use crate::base::device::Device;
@@ -13,6 +12,7 @@ use crate::base::random::{Stream, stream};
 use crate::learner::advantage;
 use crate::policy::{Acting, Activation, Head, Mlp, Normalizer, Policy, Tape};
 use crate::rollout::steps::per_episode_mut;
+pub use config::{Baseline, HeadKind, NormalizeScores, PpoConfig};
 use fused::FusedEngine;
 use minibatches::Minibatches;
 use objective::{AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
@@ -21,65 +21,17 @@ use regression::Trajectories;
 
 #[cfg(feature = "burn")]
 pub(crate) mod burn;
+mod config;
 mod fused;
 mod minibatches;
 mod objective;
 mod regression;
 
-/// How scores become advantages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Baseline {
-    /// A trajectory's total score against its group's mean and spread; no critic.
-    Group,
-    /// Generalised advantage estimation with a critic.
-    #[default]
-    Critic,
-}
-
-/// PPO's hyperparameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PpoConfig {
-    /// Widths of the hidden layers, of actor and critic alike.
-    pub hidden: Vec<usize>,
-    /// The action head.
-    pub head: Head,
-    /// Initial log standard deviation of the latent action.
-    pub initial_log_std: f32,
-    /// Adam's step size.
-    pub learning_rate: f64,
-    /// Whether the step size falls linearly to 0 over the run.
-    pub learning_rate_decay: bool,
-    /// Passes over each iteration's steps.
-    pub epochs: usize,
-    /// Rows a minibatch; a regression takes whole groups, as many as reach it.
-    pub minibatch: usize,
-    /// What the policy's update minimises.
-    pub policy_loss: PolicyLoss,
-    /// η of a regression.
-    pub eta: f32,
-    /// The clip range ε of the ratio.
-    pub clip: f32,
-    /// Stops the epochs once KL(old ‖ new) passes it; 0 never stops.
-    pub target_kl: f32,
-    /// Weight of the entropy bonus.
-    pub entropy_bonus: f32,
-    /// Weight of the critic's loss.
-    pub value_weight: f32,
-    /// Largest global gradient norm.
-    pub max_grad_norm: f32,
-    /// Advantages from the group or from a critic.
-    pub baseline: Baseline,
-    /// Whether advantages are scaled to unit spread.
-    pub normalize_advantage: bool,
-    /// Whether observations are normalised by running statistics.
-    pub normalize_obs: bool,
-    /// Whether scores are divided by the running spread of their discounted sums, for the critic's sake.
-    pub normalize_scores: bool,
-    /// γ of the advantage estimate.
-    pub discount: f32,
-    /// λ of the advantage estimate.
-    pub gae_lambda: f32,
+/// What the scores of a training are like, as far as PPO must know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScoreTraits {
+    /// Whether their scale is known, as that of win proportions is.
+    pub known_scale: bool,
     /// Whether steps come with costs, which have a critic of their own.
     pub costs: bool,
 }
@@ -87,6 +39,8 @@ pub struct PpoConfig {
 /// The learner, whose gradient steps are the engine's.
 pub struct Ppo<E = Box<dyn Engine>> {
     config: PpoConfig,
+    /// Whether scores are divided by the running spread of their discounted sums.
+    normalize_scores: bool,
     objective: Objective,
     /// The policy without its weights, which the engine holds.
     template: Policy,
@@ -113,8 +67,8 @@ struct NormalizedBatch<'a> {
 
 impl Ppo {
     /// A fresh learner on a task; its first weights depend on `seed` alone.
-    pub fn new(spec: &Spec, config: PpoConfig, device: Device, seed: u64) -> Self {
-        Self::with_engine(spec, config, seed, |objective, params| match device {
+    pub fn new(spec: &Spec, config: PpoConfig, scores: ScoreTraits, device: Device, seed: u64) -> Self {
+        Self::with_engine(spec, config, scores, seed, |objective, params| match device {
             Device::Cpu => Box::new(FusedEngine::new(objective, params)),
             #[cfg(feature = "burn")]
             Device::Burn(device) => Box::new(burn::TensorEngine::new(objective, device, &params)),
@@ -127,17 +81,27 @@ impl<E: Engine> Ppo<E> {
     fn with_engine(
         spec: &Spec,
         config: PpoConfig,
+        scores: ScoreTraits,
         seed: u64,
         make: impl FnOnce(Objective, Vec<f32>) -> E,
     ) -> Self {
+        let head = match (&spec.action, config.head) {
+            (ActionSpace::Discrete(_), _) => Head::Categorical,
+            (_, HeadKind::ClippedGaussian) => Head::ClippedGaussian,
+            (_, HeadKind::TanhGaussian) => Head::TanhGaussian,
+        };
+        let normalize_scores = match config.normalize_scores {
+            NormalizeScores::Auto => !scores.known_scale,
+            chosen => chosen == NormalizeScores::On,
+        };
         let mut rng = stream(seed, Stream("weights"), 0, 0);
-        let actor = Policy::network(spec, config.head, &config.hidden, Activation::Tanh);
+        let actor = Policy::network(spec, head, &config.hidden_sizes, Activation::Tanh);
         // A near-uniform first policy, a critic of unit scale (Andrychowicz et al. 2021, section 3.2).
         let mut params = actor.init(0.01, &mut rng);
-        params.resize(params.len() + Policy::log_stds(config.head, actor.outputs()), config.initial_log_std);
+        params.resize(params.len() + Policy::log_stds(head, actor.outputs()), config.log_std_init);
         let critic = (config.baseline == Baseline::Critic)
-            .then(|| Mlp::new(spec.obs_dim, &config.hidden, 1, Activation::Tanh));
-        let signals = 1 + usize::from(config.costs);
+            .then(|| Mlp::new(spec.obs_dim, &config.hidden_sizes, 1, Activation::Tanh));
+        let signals = 1 + usize::from(scores.costs);
         if let Some(critic) = &critic {
             (0..signals).for_each(|_| params.extend(critic.init(1.0, &mut rng)));
         }
@@ -145,23 +109,24 @@ impl<E: Engine> Ppo<E> {
             mlp: actor.clone(),
             params: Vec::new(),
             normalizer: Normalizer::identity(spec.obs_dim),
-            head: config.head,
+            head,
             action: spec.action.clone(),
         };
         let objective = Objective {
             actor,
-            head: config.head,
+            head,
             critics: if critic.is_some() { signals } else { 0 },
             critic,
             policy_loss: config.policy_loss,
             eta: config.eta,
             clip: config.clip,
-            entropy_bonus: config.entropy_bonus,
-            value_weight: config.value_weight,
+            entropy_coef: config.entropy_coef,
+            value_coef: config.value_coef,
             max_grad_norm: config.max_grad_norm,
         };
         let engine = make(objective.clone(), params);
-        Self { config, objective, template, score_stats: Normalizer::identity(signals), engine }
+        let score_stats = Normalizer::identity(signals);
+        Self { config, normalize_scores, objective, template, score_stats, engine }
     }
 
     /// Σ_k γ^k s_{t−k} at every step of every episode, `[Σ T]`: their spread is the scale of what the critic
@@ -221,7 +186,7 @@ impl<E: Engine> Ppo<E> {
         }
         let [policy_loss, value_loss, entropy, approx_kl, clip_fraction, grad_norm] =
             sums.map(|sum| sum / steps_made);
-        let temperature = self.config.entropy_bonus;
+        let temperature = self.config.entropy_coef;
         UpdateMetrics {
             policy_loss,
             value_loss,
@@ -285,7 +250,7 @@ impl<E: Engine> Ppo<E> {
             return Estimate { advantages: of_steps.flatten().collect(), targets: vec![0.0; signal.len()] };
         };
         let weights = &seen.params[self.objective.critic_weights(place)];
-        let score_scale = if self.config.normalize_scores { self.score_stats.std().nth(place) } else { None };
+        let score_scale = if self.normalize_scores { self.score_stats.std().nth(place) } else { None };
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
         let per_episode: Vec<(Vec<f32>, Vec<f32>)> = (batch.with(signal).par_iter())
             .zip(&seen.obs)
@@ -333,7 +298,7 @@ impl<E: Engine> Learner for Ppo<E> {
 
     fn update(&mut self, input: UpdateInput<'_>) -> UpdateMetrics {
         let UpdateInput { batch, scores, context, .. } = input;
-        if self.config.normalize_scores {
+        if self.normalize_scores {
             self.observe_scores(&input);
         }
         let columns = self.columns(&input);
@@ -346,7 +311,7 @@ impl<E: Engine> Learner for Ppo<E> {
 
         let losses = self.epochs(|ppo| {
             minibatches.shuffle(&mut rng);
-            let cuts = minibatches.cut(ppo.config.minibatch);
+            let cuts = minibatches.cut(ppo.config.minibatch_size);
             ppo.engine.epoch(&columns, &cuts, learning_rate)
         });
         if self.config.normalize_obs {
@@ -387,4 +352,4 @@ impl<E: Engine> Learner for Ppo<E> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

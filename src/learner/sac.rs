@@ -3,98 +3,21 @@
 //! `replay` keeps the steps, `networks` holds what is learned, `update` is one gradient update of all of it. On the
 //! host only. Actions are in units of half the action range: a = tanh u in (−1, 1).
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 use spo_envs::Spec;
 
 use super::{Learner, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
 use crate::base::random::{Stream, stream};
 use crate::policy::weights::Weights;
 use crate::policy::{Acting, Activation, Head, Mlp, Normalizer, Policy};
+pub use config::{SacConfig, Temperature};
 use networks::{Critic, Networks};
 use replay::Replay;
 use update::{Engine, FIGURES};
 
+mod config;
 mod networks;
 mod replay;
 mod update;
-
-/// The temperature α, the price of a nat of entropy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "toml::Value", into = "toml::Value")]
-pub enum Temperature {
-    /// Learned, so that the entropy meets a target of −dim(A) nats (Haarnoja et al. 2018b, section 5).
-    #[default]
-    Auto,
-    /// Held at a value.
-    Fixed(f32),
-}
-
-impl FromStr for Temperature {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            number => number
-                .parse()
-                .map(Self::Fixed)
-                .map_err(|_| format!("`{text}` is no temperature; expected `auto` or a number such as 0.2")),
-        }
-    }
-}
-
-impl fmt::Display for Temperature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => write!(f, "auto"),
-            Self::Fixed(alpha) => write!(f, "{alpha}"),
-        }
-    }
-}
-
-impl TryFrom<toml::Value> for Temperature {
-    type Error = String;
-
-    fn try_from(value: toml::Value) -> Result<Self, String> {
-        value.as_str().map_or_else(|| value.to_string(), str::to_string).parse()
-    }
-}
-
-impl From<Temperature> for toml::Value {
-    fn from(temperature: Temperature) -> Self {
-        Self::String(temperature.to_string())
-    }
-}
-
-/// SAC's hyperparameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SacConfig {
-    /// Widths of the hidden layers, of actor and critics alike.
-    pub hidden: Vec<usize>,
-    /// Adam's step size, for actor, critics and temperature.
-    pub learning_rate: f64,
-    /// Rows a gradient update.
-    pub minibatch: usize,
-    /// Most steps that replay holds.
-    pub replay: usize,
-    /// Gradient updates an environment step.
-    pub updates_per_step: f64,
-    /// Steps that act uniformly, before the first update.
-    pub learning_starts: u64,
-    /// γ
-    pub discount: f32,
-    /// τ, the share of the critics that goes into their targets at each update.
-    pub tau: f32,
-    /// α
-    pub temperature: Temperature,
-    /// Scores are multiplied by it (the reward scale of Haarnoja et al. 2018, section 5.2).
-    pub score_scale: f32,
-    /// Whether observations are normalised by running statistics.
-    pub normalize_obs: bool,
-}
 
 /// The learner.
 pub struct Sac {
@@ -111,8 +34,8 @@ impl Sac {
     pub fn new(spec: &Spec, config: SacConfig, seed: u64) -> Self {
         let mut rng = stream(seed, Stream("weights"), 0, 0);
         let (obs_dim, action_dim) = (spec.obs_dim, spec.action.dim());
-        let actor = Policy::network(spec, Head::SquashedGaussian, &config.hidden, Activation::Relu);
-        let critic = Mlp::new(obs_dim + action_dim, &config.hidden, 1, Activation::Relu);
+        let actor = Policy::network(spec, Head::SquashedGaussian, &config.hidden_sizes, Activation::Relu);
+        let critic = Mlp::new(obs_dim + action_dim, &config.hidden_sizes, 1, Activation::Relu);
         let networks = Networks {
             actor: Weights::new(actor.init_uniform(&mut rng)),
             critics: [(); 2].map(|()| Critic::new(critic.init_uniform(&mut rng))),
@@ -132,7 +55,7 @@ impl Sac {
             head: Head::SquashedGaussian,
             action: spec.action.clone(),
         };
-        let replay = Replay::new(config.replay, obs_dim, action_dim);
+        let replay = Replay::new(config.buffer_size, obs_dim, action_dim);
         Self { engine: Engine::new(&config), config, template, networks, replay }
     }
 
@@ -170,7 +93,7 @@ impl Sac {
                 ..UpdateMetrics::default()
             };
         }
-        let rows = (updates * self.config.minibatch as u64) as f32;
+        let rows = (updates * self.config.minibatch_size as u64) as f32;
         UpdateMetrics {
             value_loss,
             policy_loss,

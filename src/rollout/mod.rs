@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spo_envs::{Checked, Env, EnvError};
 
@@ -18,6 +19,31 @@ use crate::base::random::{Stream, stream};
 use crate::policy::{Acting, Policy};
 pub use stats::RolloutStats;
 pub use windows::Windows;
+
+/// How much an iteration rolls out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutConfig {
+    /// S, initial states in an iteration.
+    #[schemars(range(min = 1))]
+    pub num_states: usize,
+    /// K, trajectories from each initial state; for ARS an even number.
+    #[schemars(range(min = 1))]
+    pub trajectories_per_state: usize,
+}
+
+impl Default for RolloutConfig {
+    fn default() -> Self {
+        Self { num_states: 8, trajectories_per_state: 4 }
+    }
+}
+
+impl RolloutConfig {
+    /// S · K, trajectories in an iteration.
+    pub fn trajectories(&self) -> usize {
+        self.num_states * self.trajectories_per_state
+    }
+}
 
 /// Makes a fresh task; shared by the worker threads.
 pub type EnvFactory = Arc<dyn Fn() -> Result<Box<dyn Env>, EnvError> + Send + Sync>;

@@ -10,7 +10,10 @@
 //!
 //! All stand behind one trait, so methods differ in nothing else.
 
+use std::fmt;
+
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::random::{Stream, stream};
@@ -27,6 +30,57 @@ pub mod reward_model;
 pub mod safety;
 pub mod self_play;
 pub mod task_reward;
+
+/// Which scorer a run uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScorerKind {
+    /// Win proportions by the oracle.
+    #[default]
+    SelfPlay,
+    /// A reward model fitted to the oracle's answers, round by round: the baseline.
+    RewardModel,
+    /// A language model's rating of each trajectory.
+    LlmDirect,
+    /// The task's reward: the skyline.
+    TaskReward,
+}
+
+impl ScorerKind {
+    /// Its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SelfPlay => "self_play",
+            Self::RewardModel => "reward_model",
+            Self::LlmDirect => "llm_direct",
+            Self::TaskReward => "task_reward",
+        }
+    }
+
+    /// Its section of a configuration, where it has one.
+    pub fn section(self) -> Option<&'static str> {
+        match self {
+            // A rating is paid out as a win proportion is.
+            Self::SelfPlay | Self::LlmDirect => Some("self_play"),
+            Self::RewardModel => Some("reward_model"),
+            Self::TaskReward => None,
+        }
+    }
+
+    /// Whether its scores have a known scale, as win proportions and ratings have.
+    pub fn known_scale(self) -> bool {
+        match self {
+            Self::SelfPlay | Self::LlmDirect => true,
+            Self::RewardModel | Self::TaskReward => false,
+        }
+    }
+}
+
+impl fmt::Display for ScorerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// What trajectories are scored for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use rand::{Rng, seq::index};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The opponents of each trajectory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub enum Opponents {
     /// All others from the same initial state: K (K − 1) / 2 comparisons a state.
     #[default]

@@ -19,13 +19,15 @@ use crate::policy::normalizer::Normalizer;
 use crate::policy::state::LearnerState;
 use crate::rollout::{Episode, Rollout, Trajectory};
 use crate::scorer::reward_model::model::assess::Assessment;
-use crate::scorer::reward_model::model::{Comparison, RewardConfig, RewardModel, Segment};
+use crate::scorer::reward_model::model::{Comparison, RewardModel, Segment};
 use answers::{Answered, Part};
-use queries::{Clip, Sampling};
+pub use config::{RewardModelConfig, RunSize};
+use queries::Clip;
 use schedule::Schedule;
 use split::Split;
 
 mod answers;
+mod config;
 pub mod model;
 mod novelty;
 pub mod queries;
@@ -34,25 +36,6 @@ mod split;
 
 /// Trajectories that queries choose among at least, the newest (B-Pref's buffer).
 const POOL: usize = 100;
-
-/// How comparisons are asked and kept, and what is made of the predictions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueryConfig {
-    /// Steps a compared segment; `None` compares whole trajectories.
-    pub segment: Option<usize>,
-    /// Which pairs.
-    pub sampling: Sampling,
-    /// When, and how many.
-    pub schedule: Schedule,
-    /// Most answers kept, the newest.
-    pub dataset: usize,
-    /// Share of the answers that are never trained on.
-    pub held_out: f64,
-    /// Whether scores are predicted rewards less their mean, over their spread, on recent trajectories.
-    pub standardize: bool,
-    /// Whether a second model is fitted to half of what is trained on.
-    pub split: bool,
-}
 
 /// Scores by a reward model that is fitted anew every round.
 ///
@@ -66,7 +49,8 @@ pub struct IteratedRewardModel {
     model: RewardModel,
     /// Where the answers are split.
     split: Option<Split>,
-    config: QueryConfig,
+    config: RewardModelConfig,
+    schedule: Schedule,
     /// Whether the oracle is one of safety and the model one of costs.
     of_costs: bool,
     /// Steps that the learner's replay holds; `None` where it has none.
@@ -125,16 +109,17 @@ impl IteratedRewardModel {
     pub fn new(
         oracle: MeteredOracle,
         spec: &Spec,
-        model: RewardConfig,
-        config: QueryConfig,
+        config: RewardModelConfig,
+        schedule: Schedule,
         replay: Option<usize>,
         seed: u64,
     ) -> Self {
         Self {
             oracle,
-            split: config.split.then(|| Split::new(spec, model.clone(), seed)),
-            model: RewardModel::new(spec, model, seed),
+            split: config.split.then(|| Split::new(spec, config.clone(), seed)),
+            model: RewardModel::new(spec, config.clone(), seed),
             config,
+            schedule,
             of_costs: false,
             replay,
             episodes: BTreeMap::new(),
@@ -202,7 +187,7 @@ impl IteratedRewardModel {
     fn round_about(&mut self, deployed: &Rollout, batch: &Batch<'_>) -> Result<Option<Fitted>, OracleError> {
         self.remember(&deployed.episodes);
         let pool = self.newest(deployed.episodes.len());
-        let due = self.config.schedule.due_at_deployment(self.counts.rounds, self.oracle.queries().asked);
+        let due = self.schedule.due_at_deployment(self.counts.rounds, self.oracle.queries().asked);
         let fitted = self.round(batch, &pool, due)?;
         self.forget(pool.len());
         Ok(fitted)
@@ -212,7 +197,8 @@ impl IteratedRewardModel {
     fn round(&mut self, batch: &Batch<'_>, pool: &[u64], due: u64) -> Result<Option<Fitted>, OracleError> {
         let candidates: Vec<(u64, &Episode)> = pool.iter().map(|n| (*n, &self.episodes[n])).collect();
         let mut rng = batch.stream(Stream("query"), 0);
-        let QueryConfig { segment: length, sampling, .. } = self.config;
+        let length = Some(self.config.segment_length).filter(|&steps| steps > 0);
+        let sampling = self.config.query_sampling;
         let clips = queries::choose(&candidates, due as usize, length, sampling, &self.model, &mut rng);
         if clips.is_empty() {
             return Ok(None);
@@ -227,7 +213,11 @@ impl IteratedRewardModel {
         for ((clips, answer), signs) in clips.into_iter().zip(answers).zip(signs) {
             if let Answer::Prefer(p) = answer {
                 let p = if self.of_costs { 1.0 - p } else { p };
-                let part = Part::of_next(self.counts.answers, self.config.held_out, self.config.split);
+                let part = Part::of_next(
+                    self.counts.answers,
+                    f64::from(self.config.held_out_share),
+                    self.config.split,
+                );
                 self.counts.answers += 1;
                 self.answered.push_back(Answered { clips, p, part, signs });
             }
@@ -236,7 +226,7 @@ impl IteratedRewardModel {
             self.counts.unanswered += 1;
             return Ok(None);
         }
-        let excess = self.answered.len().saturating_sub(self.config.dataset);
+        let excess = self.answered.len().saturating_sub(self.config.dataset_size);
         self.answered.drain(..excess);
         Ok(self.fit(pool))
     }
@@ -325,7 +315,7 @@ impl IteratedRewardModel {
     /// The scores of an episode's steps.
     fn predict(&self, e: &Episode) -> Vec<f32> {
         let rewards = self.model.rewards(segment(&e.trajectory()));
-        if !(self.config.standardize && self.model.is_trained()) {
+        if !(self.config.standardize_rewards && self.model.is_trained()) {
             return rewards;
         }
         let mut scores = vec![0.0; rewards.len()];
@@ -352,11 +342,11 @@ impl Scorer for IteratedRewardModel {
         if batch.is_validation() {
             return Ok(self.report(self.predict_all(episodes), None, None));
         }
-        if self.config.schedule.rounds > 0 {
+        if self.schedule.rounds > 0 {
             let round = batch.deployed.map(|deployed| self.round_about(deployed, batch)).transpose()?;
             return Ok(self.report(self.predict_all(episodes), self.split_scores(episodes), round.flatten()));
         }
-        let explores = self.counts.steps < self.config.schedule.pretrain_steps;
+        let explores = self.counts.steps < self.schedule.pretrain_steps;
         self.remember(episodes);
         self.counts.steps += batch.rollout.steps() as u64;
         let recent = episodes.len().max(POOL);
@@ -367,9 +357,9 @@ impl Scorer for IteratedRewardModel {
         }
         let pool = self.newest(recent);
         // Novelties mean nothing from here on.
-        let reward_scale_changed = self.counts.iterations == 0 && self.config.schedule.pretrain_steps > 0;
-        let fitted = if self.counts.iterations.is_multiple_of(self.config.schedule.every) {
-            let due = self.config.schedule.due(self.oracle.queries().asked, self.counts.steps);
+        let reward_scale_changed = self.counts.iterations == 0 && self.schedule.pretrain_steps > 0;
+        let fitted = if self.counts.iterations.is_multiple_of(self.schedule.every) {
+            let due = self.schedule.due(self.oracle.queries().asked, self.counts.steps);
             self.round(batch, &pool, due)?
         } else {
             None

@@ -13,8 +13,11 @@
 
 use std::collections::VecDeque;
 
-use crate::base::random::Stream;
-use crate::oracle::{OracleError, Queries, SafetyQuery};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::random::{Stream, stream};
+use crate::oracle::{self, Oracle, OracleError, Queries, SafetyQuery};
 use crate::rollout::Episode;
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::self_play::SelfPlay;
@@ -25,6 +28,63 @@ pub mod lagrange;
 
 /// Trajectories whose costs the mean of Safe RLHF is over.
 const RECENT: usize = 128;
+
+/// Safety's section of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SafetyConfig {
+    /// Which of two trajectories is safer, and whether one is safe: `cost=25`, with decorators. Empty trains without
+    /// safety.
+    pub oracle: String,
+    /// λ before the first iteration.
+    #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Dai et al. 2023: 1"))]
+    pub lagrange_init: f64,
+    /// η of the update log λ += η λ (J_C − d), in the inverse of J_C's unit.
+    #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Dai et al. 2023: 0.1"))]
+    pub lagrange_lr: f64,
+    /// λ never falls below it, so that a policy that was safe for long reacts quickly when it becomes unsafe.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub lagrange_min: f64,
+    /// λ never rises above it. 0 trains without safety, and the safety oracle judges the evaluation only.
+    #[schemars(range(min = 0), extend("source" = "Dai et al. 2023: 5"))]
+    pub lagrange_max: f64,
+    /// Self-play: d, the share of trajectories that may be unsafe.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub unsafe_limit: f64,
+}
+
+impl Default for SafetyConfig {
+    fn default() -> Self {
+        Self {
+            oracle: String::new(),
+            lagrange_init: 1.0,
+            lagrange_lr: 0.1,
+            lagrange_min: 0.1,
+            lagrange_max: 5.0,
+            unsafe_limit: 0.05,
+        }
+    }
+}
+
+impl SafetyConfig {
+    /// Whether training weighs costs against scores.
+    pub fn trains(&self) -> bool {
+        !self.oracle.is_empty() && self.lagrange_max > 0.0
+    }
+
+    /// The oracle that judges safety, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with its text, or that it does not say what is safe.
+    pub fn judge(&self, seed: u64) -> Result<Option<Box<dyn Oracle>>, OracleError> {
+        if self.oracle.is_empty() {
+            return Ok(None);
+        }
+        let mut judge = oracle::parse(&self.oracle)?;
+        judge.verdicts(&[], &mut stream(seed, Stream("oracle"), 0, 0))?;
+        Ok(Some(judge))
+    }
+}
 
 /// The safety part of a training: costs, the constraint on them, and their price λ.
 pub(crate) struct Safety {

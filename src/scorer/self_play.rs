@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Scored, Scorer, ScorerState};
@@ -15,7 +16,7 @@ mod group;
 mod pool;
 
 /// Where in a trajectory (or window) its win proportion is paid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// In equal parts on every step: w / T.
@@ -37,6 +38,58 @@ impl Placement {
                 scores.push(share as f32);
             }
         }
+    }
+}
+
+/// Self-play's section of a configuration: opponents, windows, and variants of the update rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SelfPlayConfig {
+    /// The opponents of a trajectory: the others from its state (`group`), M of them (`sampled=M`), or the last B
+    /// trajectories of earlier iterations (`queue=B`).
+    #[schemars(extend("expected" = "group, sampled=M or queue=B"))]
+    pub opponents: Opponents,
+    /// Steps in a compared window; windows are aligned. 0 compares whole trajectories.
+    pub window: usize,
+    /// Where in a trajectory its win proportion is paid out.
+    pub placement: Placement,
+    /// Whether the score is 2 w_t − w_{t−1}, with w_{t−1} against all trajectories of the iteration before. The last policy
+    /// then does not move in a circle.
+    #[schemars(extend("source" = "Daskalakis & Panageas 2019"))]
+    pub optimism: bool,
+    /// Whether opponents are rolled out apart, from the same states, by the policy that an update on this iteration would
+    /// give. The last policy then does not move in a circle. This is proved for the steps of Hedge, which
+    /// `ppo.policy_loss = "sppo"` makes, and not for PPO's.
+    #[schemars(extend("source" = "Korpelevich 1976"))]
+    pub extragradient: bool,
+    /// β, the share of the reference policy in the opponents, which are then rolled out apart, from the same states. With
+    /// `kl_coef` this is Nash-MD. 0 means that opponents are those of `opponents`.
+    #[schemars(range(min = 0, max = 1), extend("source" = "Munos et al. 2024"))]
+    pub mixture_coef: f32,
+}
+
+impl Default for SelfPlayConfig {
+    fn default() -> Self {
+        Self {
+            opponents: Opponents::Group,
+            window: 10,
+            placement: Placement::Spread,
+            optimism: false,
+            extragradient: false,
+            mixture_coef: 0.0,
+        }
+    }
+}
+
+impl SelfPlayConfig {
+    /// Steps in a window; `None` compares whole trajectories.
+    pub fn window_steps(&self) -> Option<usize> {
+        Some(self.window).filter(|&steps| steps > 0)
+    }
+
+    /// Whether an iteration rolls opponents out apart.
+    pub fn rolls_out_opponents(&self) -> bool {
+        self.mixture_coef > 0.0 || self.extragradient
     }
 }
 

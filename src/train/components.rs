@@ -4,62 +4,64 @@
 
 use std::path::Path;
 
-use spo_envs::{ActionSpace, Env, Spec};
+use spo_envs::{Env, Spec};
 
 use super::any_backend::AnyBackend;
 use super::reference::{self, InitialError};
 use super::{TrainError, config};
 use crate::device::host::Host;
 use crate::device::{self, Device};
-use crate::learner::{Learner, ars::Ars, ppo::Ppo, sac::Sac};
+use crate::learner::ppo::{Ppo, ScoreTraits};
+use crate::learner::{Learner, ars::Ars, sac::Sac};
 use crate::oracle::{MeteredOracle, OracleEvents};
 use crate::rollout::EnvFactory;
 use crate::scorer::opponents::Opponents;
-use crate::scorer::reward_model::{IteratedRewardModel, QueryConfig};
+use crate::scorer::reward_model::{IteratedRewardModel, RewardModelConfig};
 use crate::scorer::safety::lagrange::Lagrange;
 use crate::scorer::safety::{CostSource, Safety};
-use crate::scorer::self_play::SelfPlay;
+use crate::scorer::self_play::{SelfPlay, SelfPlayConfig};
 use crate::scorer::{Scorer, llm_direct::LlmDirect, relabelled::Relabelled, task_reward::TaskReward};
 use config::{Config, ConfigError, LearnerKind, ScorerKind};
 
-/// Steps a compared window; `None` compares whole trajectories.
-fn window(config: &Config) -> Option<usize> {
-    Some(config.window).filter(|&w| w > 0)
-}
-
 fn self_play(config: &Config, oracle: MeteredOracle) -> SelfPlay {
-    SelfPlay::new(oracle, config.opponents, config.placement, window(config)).optimistic(config.optimism)
+    let SelfPlayConfig { opponents, placement, optimism, .. } = config.self_play;
+    SelfPlay::new(oracle, opponents, placement, config.self_play.window_steps()).optimistic(optimism)
 }
 
 fn scorer(config: &Config, spec: &Spec, oracle: MeteredOracle) -> Box<dyn Scorer> {
+    let SelfPlayConfig { opponents, placement, .. } = config.self_play;
+    let replay = (config.learner == LearnerKind::Sac).then_some(config.sac.buffer_size);
     match config.scorer {
-        ScorerKind::SelfPlay => match config.opponents {
-            Opponents::Queue(size) if config.relabel => {
-                Box::new(Relabelled::new(oracle, size, config.placement, window(config), config.replay))
+        ScorerKind::SelfPlay => match (opponents, replay.filter(|_| config.sac.relabel)) {
+            (Opponents::Queue(size), Some(replay)) => {
+                Box::new(Relabelled::new(oracle, size, placement, config.self_play.window_steps(), replay))
             }
-            Opponents::Group | Opponents::Sampled(_) | Opponents::Queue(_) => {
+            (Opponents::Group | Opponents::Sampled(_) | Opponents::Queue(_), _) => {
                 Box::new(self_play(config, oracle))
             }
         },
         ScorerKind::RewardModel => {
-            let replay = (config.learner == LearnerKind::Sac).then_some(config.replay);
-            let queries = config.queries(spec.horizon);
-            let model = config.reward_model();
-            Box::new(IteratedRewardModel::new(oracle, spec, model, queries, replay, config.seed))
+            let schedule = config.query_schedule(spec.horizon);
+            let model = config.reward_model.clone();
+            Box::new(IteratedRewardModel::new(oracle, spec, model, schedule, replay, config.seed))
         }
-        ScorerKind::LlmDirect => Box::new(LlmDirect::new(oracle, config.placement)),
+        ScorerKind::LlmDirect => Box::new(LlmDirect::new(oracle, placement)),
         ScorerKind::TaskReward => Box::new(TaskReward),
     }
+}
+
+/// What PPO must know of the scores.
+pub(super) fn score_traits(config: &Config) -> ScoreTraits {
+    ScoreTraits { known_scale: config.scorer.known_scale(), costs: config.safety.trains() }
 }
 
 fn learner(config: &Config, spec: &Spec, device: Device) -> Box<dyn Learner> {
     match config.learner {
         LearnerKind::Ppo => {
-            let discrete = matches!(spec.action, ActionSpace::Discrete(_));
-            Box::new(Ppo::new(spec, config.ppo(discrete), device, config.seed))
+            Box::new(Ppo::new(spec, config.ppo.clone(), score_traits(config), device, config.seed))
         }
-        LearnerKind::Sac => Box::new(Sac::new(spec, config.sac(), config.seed)),
-        LearnerKind::Ars => Box::new(Ars::new(spec, config.ars(), config.seed)),
+        LearnerKind::Sac => Box::new(Sac::new(spec, config.sac.clone(), config.seed)),
+        LearnerKind::Ars => Box::new(Ars::new(spec, config.ars.clone(), config.seed)),
     }
 }
 
@@ -69,7 +71,7 @@ fn start(config: &Config, learner: &mut dyn Learner) -> Result<(), TrainError> {
         return Ok(());
     }
     let source = Path::new(&config.init);
-    let policy = reference::load(source, &config.env, config.normalize_obs)?;
+    let policy = reference::load(source, &config.env, config.normalizes_obs())?;
     reference::fits(&policy, &learner.policy()).map_err(|why| InitialError::new(source, why))?;
     learner.start_from(&policy);
     Ok(())
@@ -83,12 +85,11 @@ pub(super) fn safety(
     events: &OracleEvents,
     log: Option<(&Path, u64)>,
 ) -> Result<Option<Safety>, TrainError> {
-    let Some(mut judge) = config.safety_judge()?.filter(|_| config.is_safe()) else { return Ok(None) };
+    let Some(mut judge) = config.safety_judge()?.filter(|_| config.safety.trains()) else { return Ok(None) };
     judge.prepare(spec, events)?;
     let cost_limit = judge.cost_limit();
     let metered = || -> Result<MeteredOracle, TrainError> {
-        let budget = Some(config.budget).filter(|&b| b > 0);
-        let mut metered = MeteredOracle::new(judge, budget).of_safety();
+        let mut metered = MeteredOracle::new(judge, config.budget_limit()).of_safety();
         if let Some((path, keep)) = log {
             metered.log_to(path, keep)?;
         }
@@ -96,29 +97,29 @@ pub(super) fn safety(
     };
     let (source, limit) = match config.scorer {
         ScorerKind::SelfPlay => {
-            (CostSource::WinProportion(self_play(config, metered()?)), config.unsafe_limit)
+            (CostSource::WinProportion(self_play(config, metered()?)), config.safety.unsafe_limit)
         }
         ScorerKind::RewardModel => {
             // A cost has a zero of its own, and is known before anything else.
-            let mut queries = QueryConfig { standardize: false, ..config.queries(spec.horizon) };
-            queries.schedule.pretrain_steps = 0;
-            let model = config.reward_model();
+            let model = RewardModelConfig { standardize_rewards: false, ..config.reward_model.clone() };
+            let mut schedule = config.query_schedule(spec.horizon);
+            schedule.pretrain_steps = 0;
             let model =
-                IteratedRewardModel::new(metered()?, spec, model, queries, None, config.seed).of_costs();
+                IteratedRewardModel::new(metered()?, spec, model, schedule, None, config.seed).of_costs();
             (CostSource::CostModel(Box::new(model)), 0.0)
         }
         ScorerKind::TaskReward => (CostSource::Task, cost_limit.unwrap_or(0.0)),
         ScorerKind::LlmDirect => {
             return Err(ConfigError::Range {
-                key: "scorer",
+                key: "scorer".into(),
                 value: config.scorer.to_string(),
-                expected: "self_play, reward_model or task_reward with a safety_oracle",
+                expected: "self_play, reward_model or task_reward with safety.oracle".into(),
             }
             .into());
         }
     };
-    let bounds = [config.multiplier_min, config.multiplier_max];
-    let multiplier = Lagrange::new(config.multiplier_init, config.multiplier_rate, bounds);
+    let bounds = [config.safety.lagrange_min, config.safety.lagrange_max];
+    let multiplier = Lagrange::new(config.safety.lagrange_init, config.safety.lagrange_lr, bounds);
     Ok(Some(Safety::new(source, multiplier, limit)))
 }
 
@@ -147,7 +148,8 @@ pub(super) fn backend(
                     DeviceScorer::OnHost(scorer(config, spec, oracle))
                 }
             };
-            let mut learner = DevicePpo::on(spec, config.ppo(false), device, config.seed);
+            let mut learner =
+                DevicePpo::on(spec, config.ppo.clone(), score_traits(config), device, config.seed);
             start(config, &mut learner)?;
             return Ok((Box::new(Burn::new(task, learner, scorer)), None));
         }
@@ -158,7 +160,7 @@ pub(super) fn backend(
     let mut learner = learner(config, spec, device);
     start(config, &mut *learner)?;
     let reference = learner.policy();
-    let (factory, kl_penalty) = (factory.clone(), config.kl_penalty);
+    let (factory, kl_coef) = (factory.clone(), config.kl_coef);
     let scorer = scorer(config, spec, oracle);
-    Ok((Box::new(Host { factory, learner, scorer, safety, reference, kl_penalty }), on_host))
+    Ok((Box::new(Host { factory, learner, scorer, safety, reference, kl_coef }), on_host))
 }

@@ -1,9 +1,9 @@
 //! Whether a run's environments step on the learner's device.
 
 use burn::tensor;
-use spo_envs::{ActionSpace, Env};
+use spo_envs::Env;
 
-use super::TrainError;
+use super::{TrainError, components};
 use crate::base::device::burn::adapter;
 use crate::device::Device;
 use crate::device::burn::{Task, check_memory, task};
@@ -19,7 +19,7 @@ type Choice = Result<(Box<dyn Task>, tensor::Device), Option<&'static str>>;
 /// [`TrainError::EnvDevice`] where the configuration wants the device and that cannot be,
 /// [`DeviceError::TooMany`](crate::device::DeviceError::TooMany).
 pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<Choice, TrainError> {
-    let wanted = match config.residence {
+    let wanted = match config.env_device {
         EnvDevice::Device => true,
         EnvDevice::Auto => config.device.starts_with("wgpu"),
         EnvDevice::Host => false,
@@ -27,16 +27,16 @@ pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<
     if !wanted {
         return Ok(Err(None));
     }
-    let discrete = matches!(env.spec().action, ActionSpace::Discrete(_));
-    let learns = config.learner == LearnerKind::Ppo && DevicePpo::supports(&config.ppo(discrete));
+    let learns = config.learner == LearnerKind::Ppo
+        && DevicePpo::supports(env.spec(), &config.ppo, components::score_traits(config));
     let why = match (config.host_alone(), device) {
         (Some(why), _) => why,
         (None, Device::Burn(device)) if learns => {
             if env.has_equations() {
                 let task = task(&config.env).expect("a task of equations is known by its name");
                 if let Some(adapter) = adapter(device) {
-                    let shape = (config.states, config.trajectories_per_state);
-                    let widest = config.hidden.iter().copied().max().unwrap_or(1);
+                    let shape = (config.rollout.num_states, config.rollout.trajectories_per_state);
+                    let widest = config.ppo.hidden_sizes.iter().copied().max().unwrap_or(1);
                     check_memory(shape, widest, task.spec(), &adapter)?;
                 }
                 return Ok(Ok((task, device.clone())));
@@ -45,7 +45,7 @@ pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<
         }
         (None, _) => "the learner computes on the host, has a categorical policy, or baseline=group",
     };
-    match config.residence {
+    match config.env_device {
         EnvDevice::Device => Err(TrainError::EnvDevice(why)),
         EnvDevice::Auto | EnvDevice::Host => Ok(Err(Some(why))),
     }
@@ -60,6 +60,7 @@ mod tests {
     use crate::device::burn::{Burn, Column, Noise, Stepped};
     use crate::oracle::MeteredOracle;
     use crate::oracle::returns::TaskReturn;
+    use crate::rollout::RolloutConfig;
     use crate::scorer::opponents::Opponents;
     use crate::scorer::self_play::{Placement, SelfPlay};
     use crate::train::{Trainer, registered};
@@ -90,16 +91,23 @@ mod tests {
     #[test]
     fn a_lost_device_leaves_the_last_whole_iteration() {
         for device in present(&["flex"]) {
-            let shape = Config { states: 2, trajectories_per_state: 3, minibatch: 60, ..Config::default() };
-            let config =
-                Config { env: "point".into(), device: "flex".into(), residence: EnvDevice::Device, ..shape };
+            let mut config = Config { env: "point".into(), device: "flex".into(), ..Config::default() };
+            config.env_device = EnvDevice::Device;
+            config.rollout = RolloutConfig { num_states: 2, trajectories_per_state: 3 };
+            config.ppo.minibatch_size = 60;
             let mut trainer =
                 Trainer::new(config.clone(), registered("point").unwrap(), Box::new(TaskReturn), None)
                     .unwrap();
             trainer.step().unwrap().unwrap();
             let before = trainer.checkpoint().unwrap();
             let spec = spo_envs::make("point").unwrap().spec().clone();
-            let learner = DevicePpo::on(&spec, config.ppo(false), device, config.seed);
+            let learner = DevicePpo::on(
+                &spec,
+                config.ppo.clone(),
+                components::score_traits(&config),
+                device,
+                config.seed,
+            );
             let oracle = MeteredOracle::new(Box::new(TaskReturn), None);
             let scorer = SelfPlay::new(oracle, Opponents::Group, Placement::Spread, None);
             trainer.backend = Box::new(Burn::new(Box::new(Lost(spec)), learner, scorer.into()));

@@ -56,7 +56,7 @@ pub enum TrainError {
         value: f32,
     },
     /// Environments that cannot be on the device where the configuration wants them.
-    #[error("residence=device cannot be here: {0}; residence=auto or host goes on without")]
+    #[error("env_device=device is not possible here: {0}; use env_device=auto or env_device=host")]
     EnvDevice(&'static str),
     /// The device went away, or ran out of memory.
     #[error(

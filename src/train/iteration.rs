@@ -30,8 +30,8 @@ impl RunState {
             seed: config.seed,
             phase: Phase::Train,
             iteration: self.iteration,
-            states: config.states,
-            per_state: config.trajectories_per_state,
+            states: config.rollout.num_states,
+            per_state: config.rollout.trajectories_per_state,
             acting: backend.learner().acting(),
         };
         let context =
@@ -153,7 +153,7 @@ impl RunState {
             kl_to_init: stats.kl_to_init,
             reward_train_score: model.split.map(|s| s.train),
             reward_test_score: model.split.map(|s| s.test),
-            rlhf_round: if self.config.rlhf_rounds > 0 { model.counts.rounds } else { 0 },
+            rlhf_round: if self.config.rlhf_rounds() > 0 { model.counts.rounds } else { 0 },
             cost_mean: stats.cost_mean,
             unsafe_share: safety.and_then(|safety| safety.unsafe_share),
             multiplier: safety.map(|safety| safety.multiplier),

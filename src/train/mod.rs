@@ -80,7 +80,7 @@ impl Trainer {
         oracle: Box<dyn Oracle>,
         logs: Option<Logs<'_>>,
     ) -> Result<Self, TrainError> {
-        let budget = Some(config.budget).filter(|&b| b > 0);
+        let budget = config.budget_limit();
         Self::with_budget(config, factory, oracle, logs, budget)
     }
 
@@ -107,7 +107,7 @@ impl Trainer {
         let snapshots = Snapshots::new(config.snapshots);
         let run = RunState {
             reference: backend.learner().policy(),
-            fresh: (config.rlhf_rounds > 0).then(|| backend.learner().save()),
+            fresh: (config.rlhf_rounds() > 0).then(|| backend.learner().save()),
             config,
             factory,
             horizon: spec.horizon,
@@ -177,9 +177,9 @@ impl Trainer {
     /// The first iteration is always made.
     pub fn done(&self) -> bool {
         let Self { run, .. } = self;
-        let sides = 1 + u64::from(run.config.anchor > 0.0 || run.config.extragradient);
-        let trajectories = run.config.states * run.config.trajectories_per_state;
-        let deployed = if run.begins_round() { run.config.rlhf_deployed as u64 } else { 0 };
+        let sides = 1 + u64::from(run.config.self_play.rolls_out_opponents());
+        let trajectories = run.config.rollout.trajectories();
+        let deployed = if run.begins_round() { run.config.reward_model.deployed_policies as u64 } else { 0 };
         let most = (sides + deployed) * (trajectories * run.horizon) as u64;
         run.budget_spent || (run.iteration > 0 && run.env_steps + most > run.config.total_steps)
     }

@@ -21,10 +21,10 @@ impl RunState {
         request: Request,
         context: UpdateContext,
     ) -> Result<Option<Rollout>, TrainError> {
-        let opponent = if self.config.anchor > 0.0 {
-            let mixed = collected.policy.mixed_with(&self.reference, self.config.anchor);
+        let opponent = if self.config.self_play.mixture_coef > 0.0 {
+            let mixed = collected.policy.mixed_with(&self.reference, self.config.self_play.mixture_coef);
             mixed.expect("a policy mixes with the one that it began as")
-        } else if self.config.extragradient {
+        } else if self.config.self_play.extragradient {
             self.look_ahead(backend, &collected.rollout, context)?
         } else {
             return Ok(None);

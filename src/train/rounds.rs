@@ -11,7 +11,7 @@ use crate::rollout::{self, Phase, Request, Rollout};
 impl RunState {
     /// Rounds begun so far, by the steps that are done: each has an equal share of them.
     fn rounds_due(&self) -> u64 {
-        let (rounds, total) = (u128::from(self.config.rlhf_rounds), u128::from(self.config.total_steps));
+        let (rounds, total) = (u128::from(self.config.rlhf_rounds()), u128::from(self.config.total_steps));
         let passed = u128::from(self.env_steps) * rounds / total;
         (passed + 1).min(rounds) as u64
     }
@@ -29,11 +29,12 @@ impl RunState {
             seed: config.seed,
             phase: Phase::Deploy,
             iteration: self.iteration,
-            states: config.states * config.rlhf_deployed,
-            per_state: config.trajectories_per_state,
+            states: config.rollout.num_states * config.reward_model.deployed_policies,
+            per_state: config.rollout.trajectories_per_state,
             acting: backend.learner().acting(),
         };
-        let policies = newest(&self.snapshots, backend.learner().policy(), config.rlhf_deployed);
+        let policies =
+            newest(&self.snapshots, backend.learner().policy(), config.reward_model.deployed_policies);
         let deployed = rollout::collect(&policies, &self.factory, &request)?;
         self.env_steps += deployed.steps() as u64;
         if let Some(fresh) = &self.fresh {
@@ -48,7 +49,7 @@ impl RunState {
     /// rounds, since each trains a policy from scratch.
     pub(super) fn progress(&self) -> f64 {
         let done = self.env_steps as f64 / self.config.total_steps as f64;
-        match self.config.rlhf_rounds {
+        match self.config.rlhf_rounds() {
             0 => done,
             rounds => (done * rounds as f64 - (self.rounds_due() - 1) as f64).min(1.0),
         }

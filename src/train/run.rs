@@ -13,7 +13,7 @@ use crate::oracle::{Oracle, OracleEvents};
 use crate::policy::policy_file;
 use crate::rollout::EnvFactory;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::config::{Config, ConfigError, EnvDevice};
+use crate::train::config::{Config, ConfigError, EnvDevice, ScorerKind};
 use crate::train::reference;
 use crate::train::tensorboard::{self, Events};
 use crate::train::{Logs, Record, Summary, Timing, TrainError, Trainer, registered};
@@ -174,7 +174,7 @@ impl Run {
         }
         let own = dir.join(files::INITIAL);
         if !own.exists() {
-            let policy = reference::load(Path::new(&config.init), &config.env, config.normalize_obs)?;
+            let policy = reference::load(Path::new(&config.init), &config.env, config.normalizes_obs())?;
             fs::create_dir_all(dir).map_err(|source| FileError::Write { path: dir.into(), source })?;
             policy_file::save(&own, &config.env, &[policy])?;
         }
@@ -247,7 +247,7 @@ impl Run {
         let config = Config {
             init,
             device,
-            residence: EnvDevice::Host,
+            env_device: EnvDevice::Host,
             log_comparisons: false,
             ..Self::config_of(dir)?
         };
@@ -285,7 +285,7 @@ impl Run {
         let (metrics, timings, reward_model, comparisons) = checkpoint.as_ref().map_or((0, 0, 0, 0), |c| {
             (c.metrics_bytes, c.timings_bytes, c.reward_model_bytes, c.scorer.log_bytes)
         });
-        let logs_model = config.log_reward_model;
+        let logs_model = config.reward_model.log_predictions && config.scorer == ScorerKind::RewardModel;
         let of_safety = checkpoint.as_ref().and_then(|c| Some(c.safety.as_ref()?.scorer.log_bytes));
         let paths = [files::COMPARISONS, files::SAFETY_COMPARISONS].map(|name| dir.join(name));
         let logs =

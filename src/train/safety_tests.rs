@@ -18,7 +18,7 @@ fn spec() -> Spec {
 
 fn safety(keys: &[&str]) -> Safety {
     let mut config = Config::default();
-    for key in ["safety_oracle=cost=2", "window=0"].iter().chain(keys) {
+    for key in ["safety.oracle=cost=2", "self_play.window=0"].iter().chain(keys) {
         config.set(key).unwrap();
     }
     config.validate().unwrap();
@@ -81,7 +81,7 @@ fn where_nothing_is_judged_the_multiplier_stays() {
         assert_eq!((report.multiplier, report.unsafe_share), (1.0, None), "{scorer}");
     }
     // A teacher who compares nothing: no cost model, so no cost.
-    let mut mute = safety(&["scorer=reward_model", "safety_oracle=cost=2 | skip=1000"]);
+    let mut mute = safety(&["scorer=reward_model", "safety.oracle=cost=2 | skip=1000"]);
     let SafetyScored { costs, report } = score(&mut mute, &rollout(&[UNSAFE, SAFE]), 0);
     assert_eq!(costs, [0.0; 8]);
     assert_eq!((report.multiplier, report.unsafe_share, report.cost_loss), (1.0, None, None));
@@ -90,8 +90,13 @@ fn where_nothing_is_judged_the_multiplier_stays() {
 }
 
 fn modelled() -> Safety {
-    let fit = ["reward_hidden=[8]", "reward_epochs=60", "reward_minibatch=8", "reward_learning_rate=0.01"];
-    let rounds = ["scorer=reward_model", "queries_per_round=60", "reward_every=3"];
+    let fit = [
+        "reward_model.hidden_sizes=[8]",
+        "reward_model.epochs=60",
+        "reward_model.minibatch_size=8",
+        "reward_model.learning_rate=0.01",
+    ];
+    let rounds = ["scorer=reward_model", "queries_per_round=60", "reward_model.fit_every=3"];
     safety(&[&fit[..], &rounds].concat())
 }
 

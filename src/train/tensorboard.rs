@@ -81,7 +81,7 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
     let (ppo, sac) = (config.learner == LearnerKind::Ppo, config.learner == LearnerKind::Sac);
     let played = config.scorer == ScorerKind::SelfPlay;
     let asked = config.scorer != ScorerKind::TaskReward;
-    let safe = config.is_safe();
+    let safe = config.safety.trains();
     let some = |is: bool, value: f64| is.then_some(value);
     let all = [
         ("rollout/return_mean", Some(r.return_mean)),

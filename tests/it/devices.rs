@@ -3,17 +3,19 @@
 //! Tolerance: weights within 1e-4 after 40 minibatches, figures within 1e-3 of one another. Device generators are
 //! never used and the first weights are drawn on the host, so what remains is the order of float32 sums.
 
-use spo::learner::{Learner, LearnerBatch, UpdateContext, UpdateInput, UpdateMetrics, ppo::Ppo};
+use spo::learner::ppo::{Ppo, PpoConfig, ScoreTraits};
+use spo::learner::{Learner, LearnerBatch, UpdateContext, UpdateInput, UpdateMetrics};
 use spo::policy::Acting;
-use spo::prelude::*;
 use spo::rollout::{Phase, Request, collect};
 use spo::train::registered;
 
 fn update(device: &str) -> (Vec<f32>, UpdateMetrics) {
     let factory = registered("pendulum").unwrap();
-    let config = Config { hidden: vec![32, 32], epochs: 4, minibatch: 160, ..Config::default() };
+    let config =
+        PpoConfig { hidden_sizes: vec![32, 32], epochs: 4, minibatch_size: 160, ..PpoConfig::default() };
+    let scores = ScoreTraits { known_scale: true, costs: false };
     let spec = factory().unwrap().spec().clone();
-    let mut ppo = Ppo::new(&spec, config.ppo(false), spo::device::open(device).unwrap(), 5);
+    let mut ppo = Ppo::new(&spec, config, scores, spo::device::open(device).unwrap(), 5);
     let request = Request {
         seed: 5,
         phase: Phase::Train,
@@ -86,30 +88,31 @@ fn an_unknown_device_is_refused() {
 
 /// Runs whose environments are on a device.
 #[cfg(feature = "flex")]
-mod resident {
+mod on_device {
     use std::ops::ControlFlow;
 
     use super::*;
-    use spo::train::config::{EnvDevice, NormalizeScores};
+    use spo::learner::ppo::NormalizeScores;
+    use spo::prelude::*;
+    use spo::train::config::EnvDevice;
     use spo::train::run::{Run, files};
     use spo::train::{Record, TrainError};
 
     fn config(scorer: &str) -> Config {
-        let mut config = Config {
-            env: "point@20".into(),
-            device: "flex".into(),
-            residence: EnvDevice::Device,
-            total_steps: 4_000,
-            window: 10,
-            states: 5,
-            trajectories_per_state: 4,
-            minibatch: 100,
-            checkpoint_every: 2,
-            eval_episodes: 4,
-            ..Config::default()
-        };
-        config.set(&format!("scorer={scorer}")).unwrap();
-        config
+        let scorer = format!("scorer={scorer}");
+        let keys = [
+            "env=point@20",
+            "device=flex",
+            "env_device=device",
+            "total_steps=4000",
+            "rollout.num_states=5",
+            "rollout.trajectories_per_state=4",
+            "ppo.minibatch_size=100",
+            "checkpoint_every=2",
+            "eval_episodes=4",
+            &scorer,
+        ];
+        Config::gather(None, &keys.map(String::from)).unwrap().0
     }
 
     /// Trains in `dir`, until `stop_after` iterations.
@@ -146,12 +149,12 @@ mod resident {
         // From the device to the host, on the host's own environments.
         let moved = folder.path().join("moved");
         train(&moved, &config, 6);
-        Run::prepare(&moved, &Config { device: "cpu".into(), residence: EnvDevice::Auto, ..config.clone() })
+        Run::prepare(&moved, &Config { device: "cpu".into(), env_device: EnvDevice::Auto, ..config.clone() })
             .unwrap();
         let rest = train(&moved, &config, 0);
         assert_eq!((rest[0].iteration, rest.last().unwrap().env_steps), (7, 4_000));
         // And a run of the host on the device.
-        let host = Config { device: "cpu".into(), residence: EnvDevice::Host, ..config.clone() };
+        let host = Config { device: "cpu".into(), env_device: EnvDevice::Host, ..config.clone() };
         let moved = folder.path().join("back");
         train(&moved, &host, 6);
         Run::prepare(&moved, &config).unwrap();
@@ -165,16 +168,19 @@ mod resident {
             *train(&dir.path().join("run"), &config, 0).last().unwrap()
         };
         let long = |config: Config| Config { total_steps: 40_000, ..config };
-        let queue = Config { opponents: "queue=20".parse().unwrap(), window: 0, ..config("self_play") };
+        let mut queue = config("self_play");
+        queue.self_play.opponents = "queue=20".parse().unwrap();
+        queue.self_play.window = 0;
         // A log wants every comparison, so the host makes them: of the same trajectories, the same.
         let logged = Config { log_comparisons: true, ..config("self_play") };
         let (device, host) = (last(config("self_play")), last(logged));
         assert_eq!((device.queries, device.tied), (host.queries, host.tied));
         assert!((device.return_mean - host.return_mean).abs() < 1e-3, "{device:?} {host:?}");
         let model = Config { budget: 3_000, ..config("reward_model") };
-        let skyline = Config { normalize_scores: NormalizeScores::On, ..config("task_reward") };
+        let mut skyline = config("task_reward");
+        skyline.ppo.normalize_scores = NormalizeScores::On;
         for config in [config("self_play"), queue, model, skyline] {
-            let what = format!("{} {}", config.scorer, config.opponents);
+            let what = format!("{} {}", config.scorer, config.self_play.opponents);
             let record = last(long(config));
             // The point gets 0.4 m far at random and 1.9 m by the straightest way.
             assert!(record.return_mean > 1.2, "{what}: {record:?}");
@@ -194,15 +200,15 @@ mod resident {
             }
         };
         for (change, word) in [
-            (&["env=options-3", "oracle=game:cycle", "window=0"][..], "categorical"),
-            (&["baseline=group", "window=0"], "baseline=group"),
-            (&["kl_penalty=0.1"], "kl_penalty=0"),
-            (&["anchor=0.1"], "anchor=0"),
-            (&["safety_oracle=cost=2"], "safety_oracle"),
+            (&["env=options-3", "oracle=game:cycle", "self_play.window=0"][..], "categorical"),
+            (&["ppo.baseline=group", "self_play.window=0"], "baseline=group"),
+            (&["kl_coef=0.1"], "kl_coef"),
+            (&["self_play.mixture_coef=0.1"], "self_play.mixture_coef"),
+            (&["safety.oracle=cost=2"], "safety oracle"),
             (&["device=cpu"], "device=cpu"),
         ] {
             let said = why(change);
-            assert!(said.contains("residence") && said.contains(word), "{said}");
+            assert!(said.contains("env_device") && said.contains(word), "{said}");
         }
     }
 

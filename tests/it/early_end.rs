@@ -1,8 +1,8 @@
 //! An episode that ends early is no better off, and no worse, for its length alone: on Hopper, which falls.
 
-use spo::Config;
 use spo::base::stats;
-use spo::learner::{Learner, ppo::Ppo};
+use spo::learner::Learner;
+use spo::learner::ppo::{Ppo, PpoConfig, ScoreTraits};
 use spo::oracle::MeteredOracle;
 use spo::policy::Acting;
 use spo::prelude::*;
@@ -23,7 +23,9 @@ fn falls() -> Option<Rollout> {
         }
     };
     let spec = factory().unwrap().spec().clone();
-    let policy = Ppo::new(&spec, Config::default().ppo(false), spo::device::open("cpu").unwrap(), 0).policy();
+    let policy =
+        Ppo::new(&spec, PpoConfig::default(), ScoreTraits::default(), spo::device::open("cpu").unwrap(), 0)
+            .policy();
     let request = Request {
         seed: 0,
         phase: Phase::Train,

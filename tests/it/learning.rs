@@ -5,7 +5,8 @@ use spo::prelude::*;
 
 fn train(seed: u64, oracle: impl Oracle + 'static) -> f64 {
     let mut training = Spo::on("lqr").oracle(oracle).seed(seed);
-    for key in ["total_steps=24000", "window=0", "baseline=group", "eval_episodes=200", "minibatch=128"] {
+    for key in ["total_steps=24000", "window=0", "baseline=group", "eval_episodes=200", "minibatch_size=128"]
+    {
         training = training.config(key).unwrap();
     }
     training.train().unwrap().summary.eval_return_mean
@@ -61,8 +62,8 @@ fn returns(learner: &str, keys: &[&str], total_steps: &str) -> Vec<f64> {
 
 #[test]
 fn random_search_learns_from_comparisons_of_whole_trajectories() {
-    let groups = ["states=8", "trajectories_per_state=4", "top_directions=16"];
-    let steps = ["learning_rate=0.1", "search_noise=0.1", "normalize_obs=false"];
+    let groups = ["num_states=8", "trajectories_per_state=4", "top_directions=16"];
+    let steps = ["learning_rate=0.1", "noise_std=0.1", "normalize_obs=false"];
     let returns = |total_steps| returns("learner=ars", &[groups, steps].concat(), total_steps);
     // The control: the same learner after its first step.
     let (learned, control) = (returns("total_steps=24000"), returns("total_steps=1"));
@@ -73,9 +74,9 @@ fn random_search_learns_from_comparisons_of_whole_trajectories() {
 fn soft_actor_critic_learns_by_the_task_reward() {
     let keys = [
         "scorer=task_reward",
-        "hidden=[32,32]",
+        "hidden_sizes=[32,32]",
         "learning_rate=0.001",
-        "minibatch=64",
+        "minibatch_size=64",
         "learning_starts=200",
     ];
     let returns = |total_steps| returns("learner=sac", &keys, total_steps);

@@ -3,6 +3,7 @@
 mod devices;
 mod early_end;
 mod games;
+mod imports;
 mod learning;
 mod oracles;
 mod reward_model;

@@ -13,7 +13,8 @@ fn by_return(a: Trajectory, b: Trajectory) -> f32 {
 
 fn training(seed: u64, oracle: impl Oracle + 'static, keys: &[&str]) -> Outcome {
     let mut training = Spo::on("lqr").oracle(oracle).seed(seed);
-    let own = ["scorer=reward_model", "window=5", "baseline=group", "eval_episodes=200", "minibatch=128"];
+    let own =
+        ["scorer=reward_model", "window=5", "baseline=group", "eval_episodes=200", "minibatch_size=128"];
     for key in own.iter().chain(keys) {
         training = training.config(key).unwrap();
     }
@@ -22,7 +23,8 @@ fn training(seed: u64, oracle: impl Oracle + 'static, keys: &[&str]) -> Outcome 
 
 #[test]
 fn a_reward_model_closes_most_of_the_gap_to_the_optimum() {
-    let keys = ["total_steps=24000", "budget=1000", "reward_every=3", "reward_hidden=[32]"];
+    let keys =
+        ["total_steps=24000", "budget=1000", "reward_model.fit_every=3", "reward_model.hidden_sizes=[32]"];
     let returns = |oracle: fn(Trajectory, Trajectory) -> f32| -> Vec<f64> {
         (0..5).map(|seed| training(seed, oracle, &keys).summary.eval_return_mean).collect()
     };
@@ -40,7 +42,7 @@ fn a_reward_model_closes_most_of_the_gap_to_the_optimum() {
 
 #[test]
 fn the_budget_is_spread_and_the_fit_is_reported() {
-    let outcome = training(0, by_return, &["total_steps=3200", "budget=100", "reward_every=2"]);
+    let outcome = training(0, by_return, &["total_steps=3200", "budget=100", "reward_model.fit_every=2"]);
     let asked: Vec<u64> = outcome.records.iter().map(|r| r.queries).collect();
     assert_eq!(asked, [20, 20, 40, 40, 60, 60, 80, 80, 100, 100]);
     for r in &outcome.records {
@@ -74,7 +76,7 @@ fn a_teacher_that_says_nothing_and_a_model_that_diverges_are_counted() {
     assert_eq!((counts.rounds, counts.unanswered), (5, 5));
     assert!(mute.records.iter().all(|r| r.score_mean == 0.0 && r.reward_loss.is_none() && r.abstained > 0));
 
-    let wild = ["total_steps=1600", "reward_learning_rate=1e30", "reward_ensemble=2"];
+    let wild = ["total_steps=1600", "reward_model.learning_rate=1e30", "reward_model.ensemble_size=2"];
     let diverged = training(0, by_return, &wild);
     let counts = diverged.summary.reward_model.unwrap();
     assert_eq!((counts.rounds, counts.restarts), (5, 20), "two networks, twice each a round");
@@ -88,7 +90,7 @@ fn on_a_voting_cycle_the_reward_model_ends_in_a_corner() {
     config.scorer = ScorerKind::RewardModel;
     config.result = TrainedResult::Last;
     config.total_steps = 40_000;
-    for key in ["reward_epochs=2", "reward_dataset=500", "reward_hidden=[16]"] {
+    for key in ["reward_model.epochs=2", "reward_model.dataset_size=500", "reward_model.hidden_sizes=[16]"] {
         config.set(key).unwrap();
     }
     let outcome = Spo::with(config).train().unwrap();

@@ -28,7 +28,7 @@ a checkpoint.
   metric = \"eval_return\"        what a run is measured by; also = [...] for more columns of the report
   skyline = \"skyline\"           the method that the report counts as 1
   reference = [\"group\"]         the method that it holds against the others
-  [base]                        keys of every run (spo train --show-config)
+  [base]                        keys of every run (`spo config` lists them)
   total_steps = 500_000
   [tasks.pendulum]              each part's keys go over those before it
   env = \"pendulum\"

@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod analyze;
 mod audit;
+mod config;
 mod devices;
 mod envs;
 mod eval;
@@ -78,6 +79,8 @@ enum Verb {
     Label(label::Args),
     /// Serve a page of live curves and replays of runs
     Watch(watch::Args),
+    /// Explain the configuration keys: meaning, type, range, default, source
+    Config(config::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
     /// List where a learner can compute: backends, adapters, their drivers and limits
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Play(args)) => play::run(&args),
         Some(Verb::Label(args)) => label::run(&args),
         Some(Verb::Watch(args)) => watch::run(&args),
+        Some(Verb::Config(args)) => config::run(&args),
         Some(Verb::Envs(args)) => envs::run(&args),
         Some(Verb::Devices) => devices::run(),
         Some(Verb::Mujoco(args)) => mujoco::run(&args),

@@ -25,20 +25,21 @@ use super::progress::Progress;
 Examples:
   spo train pendulum --seed 1
   spo train lqr --oracle effort --set total_steps=100000
-  spo train pendulum --opponents queue=128 --set window=0
+  spo train pendulum --opponents queue=128 --set self_play.window=0
   spo train pendulum --scorer reward_model --set budget=2000
-  spo train pendulum --scorer reward_model --init runs/pendulum-s0 --set kl_penalty=0.01
-  spo train pendulum --scorer reward_model --set rlhf_rounds=3 --set budget=5000     iterated RLHF
+  spo train pendulum --scorer reward_model --init runs/pendulum-s0 --set kl_coef=0.01
+  spo train pendulum --scorer reward_model --set reward_model.rlhf_rounds=3 --set budget=5000     iterated RLHF
   spo train point_goal --safety-oracle cost=2      safe self-play
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
-  spo train pendulum --device wgpu --set states=1024 --set minibatch=65536      on a GPU, environments included
+  spo train pendulum --device wgpu --set num_states=1024 --set minibatch_size=65536      on a GPU, environments included
   spo train point --oracle human --question 'Which one gets further away?'
   spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
   spo train pendulum --tensorboard                then: tensorboard --logdir runs
 
 `spo watch RUN` shows a run as it goes on.
-`spo train --show-config` prints every key with its value; --set and --config take the same keys.")]
+`spo config` explains every key; --set takes its full name, or the short one (--set clip=0.1) where that is unique.
+`spo train --show-config` prints the configuration of a run.")]
 pub struct Args {
     /// Environment (`spo envs` lists them)
     env: Option<String>,
@@ -215,18 +216,32 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
         ("env", &args.env),
         ("learner", &args.learner),
         ("oracle", &args.oracle),
-        ("safety_oracle", &args.safety_oracle),
+        ("safety.oracle", &args.safety_oracle),
         ("scorer", &args.scorer),
-        ("opponents", &args.opponents),
+        ("self_play.opponents", &args.opponents),
         ("init", &args.init),
         ("device", &device_of(args)?),
     ] {
         assignments.extend(value.as_ref().map(|value| format!("{key}={value}")));
     }
-    let mut config = Config::gather(args.config.as_deref(), &assignments)?;
+    let (mut config, warnings) = Config::gather(args.config.as_deref(), &assignments)?;
+    warn_of_old_names(&warnings);
     config.seed = args.seed.unwrap_or(config.seed);
     config.oracle = args.model.join(config.oracle)?;
     Ok(config)
+}
+
+/// Says which keys have a new name.
+fn warn_of_old_names(warnings: &[String]) {
+    const SHOWN: usize = 4;
+    if warnings.is_empty() {
+        return;
+    }
+    let more = warnings.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let listed = warnings[..warnings.len() - more].join(", ");
+    eprintln!("warning: old names of keys still work in this version, but not in the next: {listed}{rest}");
+    eprintln!("  `spo train --show-config` with the same arguments prints the new form");
 }
 
 /// `--device` and `--device-index`, as the key takes them.
@@ -239,8 +254,8 @@ fn device_of(args: &Args) -> anyhow::Result<Option<String>> {
 }
 
 fn teacher(config: &Config) -> String {
-    let safely = match config.is_safe() {
-        true => format!(", safe by `{}`", config.safety_oracle),
+    let safely = match config.safety.trains() {
+        true => format!(", safe by `{}`", config.safety.oracle),
         false => String::new(),
     };
     better(config) + &safely
@@ -255,7 +270,7 @@ fn better(config: &Config) -> String {
             format!("a reward model of comparisons by `{}`", config.oracle)
         }
         ScorerKind::SelfPlay => {
-            format!("comparisons by `{}`, opponents {}", config.oracle, config.opponents)
+            format!("comparisons by `{}`, opponents {}", config.oracle, config.self_play.opponents)
         }
     }
 }

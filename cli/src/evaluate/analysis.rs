@@ -16,7 +16,7 @@ use climb::Climb;
 use parting::Course;
 use spo::base::stats;
 use spo::scorer::HeldOut;
-use spo::train::config::{Config, ScorerKind};
+use spo::train::config::Config;
 use spo::train::run::{Run, files};
 
 pub mod bins;
@@ -105,7 +105,7 @@ impl Analysis {
 
 /// Whether scores of one round are by one model.
 fn is_fixed(config: &Config) -> bool {
-    config.scorer == ScorerKind::RewardModel && config.rlhf_rounds > 0
+    config.rlhf_rounds() > 0
 }
 
 /// What a round of a run predicted, or the last one; nothing where the run does not record it.

@@ -240,14 +240,6 @@ pub(crate) fn alike(dirs: &[PathBuf]) -> Result<Vec<Alike>, PlotError> {
     Ok(all)
 }
 
-/// A value as it would be given: in single precision, which many a key has.
-fn plain(value: &toml::Value) -> String {
-    match value {
-        toml::Value::Float(x) => (*x as f32).to_string(),
-        other => other.to_string().trim_matches('"').to_string(),
-    }
-}
-
 /// One curve for each configuration, and the legend.
 fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
     let alike = alike(dirs)?;
@@ -261,12 +253,14 @@ fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
 
 /// The environment, and the keys in which the curves differ.
 pub(crate) fn label(config: &Config, all: &[Config], runs: usize) -> String {
-    let table = |c: &Config| toml::Table::try_from(c).unwrap_or_default();
-    let own = table(config);
-    let tables: Vec<_> = all.iter().map(table).collect();
-    let differs = |key: &str| key != "env" && tables.iter().any(|t| t.get(key) != own.get(key));
+    let own = config.values();
+    let others: Vec<_> = all.iter().map(Config::values).collect();
+    // A key of a section that another run does not read tells them apart no better than the choice of the section.
+    let differs =
+        |key: &str| key != "env" && others.iter().any(|o| o.get(key).is_some_and(|value| *value != own[key]));
+    let short = |key: &str| key.rsplit('.').next().unwrap_or_default().to_string();
     let keys: Vec<String> =
-        own.iter().filter(|(k, _)| differs(k)).map(|(k, v)| format!("{k}={}", plain(v))).collect();
+        own.iter().filter(|(k, _)| differs(k)).map(|(k, v)| format!("{}={v}", short(k))).collect();
     let seeds = if runs > 1 { format!(", {runs} seeds") } else { String::new() };
     let name: Vec<String> = std::iter::once(config.env.clone()).chain(keys).collect();
     format!("{}{seeds}", name.join(" "))

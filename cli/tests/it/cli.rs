@@ -5,8 +5,16 @@ use std::fs;
 use crate::common::{fails, ok};
 use serde_json::Value;
 
-const QUICK: [&str; 8] =
-    ["--set", "total_steps=2000", "--set", "eval_episodes=5", "--set", "hidden=[8]", "--set", "window=0"];
+const QUICK: [&str; 8] = [
+    "--set",
+    "total_steps=2000",
+    "--set",
+    "eval_episodes=5",
+    "--set",
+    "hidden_sizes=[8]",
+    "--set",
+    "window=0",
+];
 
 fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [args, &QUICK].concat()
@@ -82,18 +90,18 @@ fn other_scorers_opponents_and_results_train_too() {
         ("queue", &["--opponents", "queue=5"]),
         ("sampled", &["--opponents", "sampled=2", "--set", "placement=last"]),
         ("best", &["--set", "result=best", "--set", "head=tanh_gaussian"]),
-        ("sac", &["--learner", "sac", "--set", "learning_starts=500", "--set", "minibatch=32"]),
-        ("ars", &["--learner", "ars", "--set", "hidden=[8]", "--set", "top_directions=2"]),
+        ("sac", &["--learner", "sac", "--set", "learning_starts=500", "--set", "minibatch_size=32"]),
+        ("ars", &["--learner", "ars", "--set", "hidden_sizes=[8]", "--set", "top_directions=2"]),
         ("searched model", &["--set", "learner=ars", "--scorer", "reward_model", "--set", "window=5"]),
-        ("relabelled", &["--set", "relabel=true", "--set", "learner=sac", "--set", "minibatch=32"]),
+        ("relabelled", &["--set", "relabel=true", "--set", "learner=sac", "--set", "minibatch_size=32"]),
         ("model", &["--scorer", "reward_model", "--set", "baseline=group", "--set", "window=5"]),
         ("explorer", &["--scorer", "reward_model", "--set", "pretrain_steps=640"]),
         ("model of a budget", &["--scorer", "reward_model", "--set", "budget=99", "--set", "learner=sac"]),
         ("sppo", &regressing(&["eta=0.5"])[1..]),
-        ("rebel", &regressing(&["policy_loss=rebel", "scorer=reward_model", "kl_penalty=0.01"])[1..]),
+        ("rebel", &regressing(&["policy_loss=rebel", "scorer=reward_model", "kl_coef=0.01"])[1..]),
         ("optimistic", &["--set", "optimism=true", "--set", "window=5"]),
         ("extragradient", &["--set", "extragradient=true", "--oracle", "return | labels"]),
-        ("anchored", &["--set", "anchor=0.2", "--set", "kl_penalty=0.01"]),
+        ("anchored", &["--set", "mixture_coef=0.2", "--set", "kl_coef=0.01"]),
         ("group", &["--set", "baseline=group", "--oracle", "0.5*return + 0.5*effort | labels"]),
     ] {
         let all = [with(&["train", "lqr", "--out", name]), args.to_vec()].concat();
@@ -160,8 +168,8 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     fs::write(dir.join("bad.toml"), "seed = 1\nlearning_rat = 0.1\n").unwrap();
-    fs::write(dir.join("type.toml"), "states = \"many\"\n").unwrap();
-    fs::write(dir.join("broken.toml"), "states = = 3\n").unwrap();
+    fs::write(dir.join("type.toml"), "[rollout]\nnum_states = \"many\"\n").unwrap();
+    fs::write(dir.join("broken.toml"), "seed = = 3\n").unwrap();
     fs::write(dir.join("bad.json"), "{\"env\": 3}").unwrap();
     fs::write(dir.join("bad.csv"), "a,b\n0.5,0.9\n0.9,0.5\n").unwrap();
     fs::write(dir.join("file"), "").unwrap();
@@ -173,55 +181,73 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
         (&["train", "--scorer", "reward"], "self_play"),
         (&["train", "--config", "none.toml"], "cannot read the configuration none.toml"),
         (&["train", "--config", "bad.toml"], "did you mean `learning_rate`?"),
-        (&["train", "--config", "bad.toml"], "bad.toml"),
-        (&["train", "--config", "type.toml"], "states = \"many\""),
+        (&["train", "--config", "bad.toml"], "bad.toml, line 2"),
+        (&["train", "--config", "type.toml"], "type.toml, line 2: `rollout.num_states` is many"),
         (&["train", "--config", "broken.toml"], "broken.toml"),
         (&["train", "--set", "learning_rat=1"], "did you mean `learning_rate`?"),
         (&["train", "--set", "learning_rate=fast"], "learning_rate"),
-        (&["train", "--set", "learning_rate=-1"], "`learning_rate` is -1; expected a finite number above 0"),
-        (&["train", "--set", "states=0"], "`states` is 0"),
-        (&["train", "--set", "states=-3"], "states"),
+        (
+            &["train", "--set", "learning_rate=-1"],
+            "`ppo.learning_rate` is -1; expected a finite number above 0",
+        ),
+        (&["train", "--set", "num_states=0"], "`rollout.num_states` is 0"),
+        (&["train", "--set", "num_states=-3"], "states"),
         (&["train", "--set", "states"], "expected KEY=VALUE"),
         (&["train", "--set", "trajectories_per_state=1"], "at least 2, or a queue"),
-        (&["train", "--set", "baseline=group"], "set baseline=critic"),
-        (&["train", "--set", "states=1000000000000"], "fewer: an iteration holds all its steps in memory"),
-        (&["train", "--set", "hidden=[64, 99999999]"], "widths from 1 to 16384"),
+        (&["train", "--set", "baseline=group"], "set ppo.baseline=critic"),
+        (
+            &["train", "--set", "num_states=1000000000000"],
+            "fewer: an iteration keeps all its steps in memory",
+        ),
+        (&["train", "--set", "hidden_sizes=[64, 99999999]"], "whole numbers from 1 to 16384"),
         (&["train", "--set", "normalize_scores=maybe"], "expected `auto`, `true` or `false`"),
         (&["train", "--seed=-1"], "--seed"),
         (
             &["train", "--seed", "18446744073709551615"],
             "`seed` is 18446744073709551615; expected at most 2^63 - 1",
         ),
-        (&["train", "--learner", "sca"], "expected one of `ppo`, `sac`, `ars`"),
-        (&["train", "options-3", "--learner", "sac"], "SAC and ARS act continuously only"),
+        (&["train", "--learner", "sca"], "expected one of ppo, sac, ars"),
+        (&["train", "options-3", "--learner", "sac"], "SAC and ARS need continuous actions"),
         (
             &["train", "--learner", "sac", "--device", "flex"],
             "expected cpu with the learners `sac` and `ars`",
         ),
-        (&["train", "--learner", "sac", "--set", "clip=0.1"], "the learner `sac` does not use `clip`"),
-        (&["train", "--set", "policy_loss=sppo"], "expected group with policy_loss sppo and rebel"),
+        (&["train", "--learner", "sac", "--set", "clip=0.1"], "the learner `sac` does not use `ppo.clip`"),
+        (&["train", "--set", "policy_loss=sppo"], "expected group with ppo.policy_loss sppo and rebel"),
         (&["train", "--set", "policy_loss=dpo"], "policy_loss"),
-        (&["train", "--set", "eta=2"], "the policy_loss `ppo` does not use `eta`"),
-        (&regressing(&["window=10"]), "knows whole trajectories only"),
+        (&["train", "--set", "eta=2"], "the policy loss `ppo` does not use `ppo.eta`"),
+        (&regressing(&["window=10"]), "compares whole trajectories only"),
         (&regressing(&["normalize_advantage=true"]), "which fit scores as they are"),
-        (&regressing(&["scorer=task_reward"]), "self_play with policy_loss sppo"),
-        (&regressing(&["clip=0.1"]), "the policy_loss `sppo` does not use `clip`"),
-        (&regressing(&["eta=0"]), "`eta` is 0"),
-        (&regressing(&["kl_penalty=0.1"]), "0 with policy_loss sppo"),
+        (&regressing(&["scorer=task_reward"]), "self_play with ppo.policy_loss=sppo"),
+        (&regressing(&["clip=0.1"]), "the policy loss `sppo` does not use `ppo.clip`"),
+        (&regressing(&["eta=0"]), "`ppo.eta` is 0"),
+        (&regressing(&["kl_coef=0.1"]), "0 with ppo.policy_loss=sppo"),
         (&regressing(&["trajectories_per_state=1"]), "which compare within a group"),
-        (&["train", "--opponents", "queue=3", "--set", "optimism=true"], "holds the past already"),
         (
-            &["train", "--set", "anchor=0.1", "--set", "extragradient=true"],
+            &["train", "--opponents", "queue=3", "--set", "optimism=true"],
+            "a queue holds earlier iterations already",
+        ),
+        (
+            &["train", "--set", "mixture_coef=0.1", "--set", "extragradient=true"],
             "without optimism or extragradient",
         ),
-        (&["train", "--learner", "sac", "--set", "extragradient=true"], "false but for self-play with ppo"),
-        (&["train", "--set", "anchor=2"], "`anchor` is 2; expected a number from 0 to 1"),
-        (&["train", "--opponents", "queue=3", "--set", "anchor=0.1"], "0 but for self-play with ppo"),
-        (&["train", "--set", "tau=0.1"], "the learner `ppo` does not use `tau`"),
+        (
+            &["train", "--learner", "sac", "--set", "extragradient=true"],
+            "false, except for self-play with ppo",
+        ),
+        (
+            &["train", "--set", "mixture_coef=2"],
+            "`self_play.mixture_coef` is 2; expected a finite number from 0 to 1",
+        ),
+        (
+            &["train", "--opponents", "queue=3", "--set", "mixture_coef=0.1"],
+            "0, except for self-play with ppo",
+        ),
+        (&["train", "--set", "tau=0.1"], "the learner `ppo` does not use `sac.tau`"),
         (&["train", "--learner", "sac", "--set", "tau=0"], "above 0 and at most 1"),
         (&["train", "--learner", "sac", "--set", "temperature=warm"], "expected `auto` or a number"),
-        (&["train", "--learner", "sac", "--set", "temperature=-1"], "`temperature` is -1"),
-        (&["train", "--learner", "sac", "--set", "replay=10"], "as many steps as a minibatch"),
+        (&["train", "--learner", "sac", "--set", "temperature=-1"], "`sac.temperature` is -1"),
+        (&["train", "--learner", "sac", "--set", "buffer_size=10"], "as many steps as a minibatch"),
         (&["train", "--learner", "sac", "--set", "total_steps=500"], "nothing is learned"),
         (
             &["train", "--learner", "sac", "--set", "relabel=true", "--scorer", "task_reward"],
@@ -232,59 +258,80 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
             &["train", "--learner", "ars", "--set", "trajectories_per_state=5"],
             "whose trajectories come in pairs",
         ),
-        (&["train", "--learner", "ars", "--set", "search_noise=0"], "`search_noise` is 0"),
-        (&["train", "--learner", "ars", "--set", "top_directions=0"], "`top_directions` is 0"),
+        (&["train", "--learner", "ars", "--set", "noise_std=0"], "`ars.noise_std` is 0"),
+        (&["train", "--learner", "ars", "--set", "top_directions=0"], "`ars.top_directions` is 0"),
         (
-            &["train", "--learner", "ars", "--set", "minibatch=64"],
-            "the learner `ars` does not use `minibatch`",
+            &["train", "--learner", "ars", "--set", "minibatch_size=64"],
+            "the learner `ars` does not use `ppo.minibatch_size`",
         ),
-        (&["train", "--set", "search_noise=0.1"], "the learner `ppo` does not use `search_noise`"),
-        (&["train", "options-3", "--learner", "ars"], "SAC and ARS act continuously only"),
+        (&["train", "--set", "noise_std=0.1"], "the learner `ppo` does not use `ars.noise_std`"),
+        (&["train", "options-3", "--learner", "ars"], "SAC and ARS need continuous actions"),
         (&["train", "--scorer", "reward"], "reward_model"),
-        (&["train", "--set", "reward_epoch=3"], "did you mean `reward_epochs`?"),
-        (&["train", "--set", "reward_epochs=3"], "the scorer `self_play` does not use `reward_epochs`"),
+        (&["train", "--set", "reward_model.epoch=3"], "did you mean `reward_model.epochs`?"),
+        (
+            &["train", "--set", "reward_model.epochs=3"],
+            "the scorer `self_play` does not use `reward_model.epochs`",
+        ),
         (
             &["train", "--scorer", "task_reward", "--set", "query_sampling=entropy"],
-            "the scorer `task_reward` does not use `query_sampling`",
+            "the scorer `task_reward` does not use `reward_model.query_sampling`",
         ),
-        (&with_model(&["query_sampling=disagreement"]), "or set reward_ensemble=3"),
+        (&with_model(&["query_sampling=disagreement"]), "or set reward_model.ensemble_size=3"),
         (&with_model(&["query_sampling=guess"]), "query_sampling"),
-        (&with_model(&["reward_output=relu"]), "reward_output"),
+        (&with_model(&["reward_model.output=relu"]), "reward_model.output"),
         (
-            &with_model(&["reward_ensemble=0"]),
-            "`reward_ensemble` is 0; expected a whole number from 1 to 100",
+            &with_model(&["reward_model.ensemble_size=0"]),
+            "`reward_model.ensemble_size` is 0; expected a whole number from 1 to 100",
         ),
-        (&with_model(&["reward_hidden=[0]"]), "widths from 1 to 16384"),
-        (&with_model(&["reward_learning_rate=nan"]), "`reward_learning_rate` is NaN"),
-        (&with_model(&["reward_held_out=1"]), "at least 0 and below 1"),
-        (&with_model(&["reward_every=0"]), "`reward_every` is 0"),
+        (&with_model(&["reward_model.hidden_sizes=[0]"]), "whole numbers from 1 to 16384"),
+        (
+            &with_model(&["reward_model.learning_rate=nan"]),
+            "`reward_model.learning_rate` is not a finite number",
+        ),
+        (&with_model(&["reward_model.held_out_share=1"]), "at least 0 and below 1"),
+        (&with_model(&["reward_model.fit_every=0"]), "`reward_model.fit_every` is 0"),
         (&with_model(&["queries_per_round=1000000"]), "at most 100000"),
-        (&with_model(&["query_first_share=1.5", "budget=10"]), "a number from 0 to 1"),
+        (&with_model(&["query_first_share=1.5", "budget=10"]), "a finite number from 0 to 1"),
         (&with_model(&["query_first_share=0.5"]), "0 without a budget to spread"),
         (&with_model(&["query_schedule=hyperbolic", "budget=10", "queries_per_round=3"]), "constant without"),
-        (&with_model(&["pretrain_steps=500000"]), "or nobody is asked"),
+        (&with_model(&["pretrain_steps=500000"]), "or nothing is ever asked"),
         (&with_model(&["relabel=true", "learner=sac"]), "are always renewed (reward_model)"),
         (&with_model(&["rlhf_rounds=3"]), "0 without a budget for the rounds to share"),
         (&with_model(&["rlhf_rounds=3", "budget=2"]), "as many rounds as the budget has comparisons"),
         (
             &with_model(&["rlhf_rounds=3", "budget=9999"]),
-            "`reward_dataset` is 5000; expected at least the budget",
+            "`reward_model.dataset_size` is 5000; expected at least the budget",
         ),
         (
             &with_model(&["rlhf_rounds=1", "budget=100001"]),
-            "at most 100000 comparisons for each of rlhf_rounds",
+            "at most 100000 comparisons for each of reward_model.rlhf_rounds",
         ),
-        (&with_model(&["rlhf_rounds=20", "budget=99"]), "must hold rlhf_deployed + 2 iterations"),
-        (&with_model(&["rlhf_rounds=1", "budget=9", "learner=sac"]), "a replay would outlive a round"),
-        (&with_model(&["rlhf_rounds=1", "budget=9", "rlhf_deployed=0"]), "`rlhf_deployed` is 0"),
+        (&with_model(&["rlhf_rounds=20", "budget=99"]), "must hold deployed_policies + 2 iterations"),
+        (&with_model(&["rlhf_rounds=1", "budget=9", "learner=sac"]), "a replay buffer would outlive a round"),
         (
-            &with_model(&["rlhf_rounds=1", "budget=9", "reward_every=2"]),
-            "the schedule of rlhf_rounds does not use `reward_every`",
+            &with_model(&["rlhf_rounds=1", "budget=9", "deployed_policies=0"]),
+            "`reward_model.deployed_policies` is 0",
         ),
-        (&with_model(&["rlhf_deployed=2"]), "the scorer without rlhf_rounds does not use `rlhf_deployed`"),
-        (&with_model(&["reward_split=true"]), "`reward_split` is true; expected false without rlhf_rounds"),
-        (&with_model(&["log_reward_model=true", "reward_held_out=0"]), "where no answers are held out"),
-        (&["train", "--set", "rlhf_rounds=3"], "the scorer `self_play` does not use `rlhf_rounds`"),
+        (
+            &with_model(&["rlhf_rounds=1", "budget=9", "reward_model.fit_every=2"]),
+            "the schedule of reward_model.rlhf_rounds does not use `reward_model.fit_every`",
+        ),
+        (
+            &with_model(&["deployed_policies=2"]),
+            "the scorer without reward_model.rlhf_rounds does not use `reward_model.deployed_policies`",
+        ),
+        (
+            &with_model(&["reward_model.split=true"]),
+            "`reward_model.split` is true; expected false without reward_model.rlhf_rounds",
+        ),
+        (
+            &with_model(&["log_predictions=true", "reward_model.held_out_share=0"]),
+            "where no answers are held out",
+        ),
+        (
+            &["train", "--set", "rlhf_rounds=3"],
+            "the scorer `self_play` does not use `reward_model.rlhf_rounds`",
+        ),
         (&["train", "--resume", "nowhere"], "nowhere/config.toml"),
         (&["train", "--out", "file/run"], "cannot write file/run"),
         (&["eval", "nowhere"], "nowhere"),
@@ -312,16 +359,18 @@ fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
 fn keys_left_out_take_the_defaults_of_the_learner_wherever_it_is_named() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    fs::write(dir.join("sac.toml"), "tau = 0.01\nlearner = \"sac\"\n").unwrap();
-    fs::write(dir.join("states.toml"), "states = 4\n").unwrap();
+    fs::write(dir.join("sac.toml"), "learner = \"sac\"\n[sac]\ntau = 0.01\n").unwrap();
+    fs::write(dir.join("states.toml"), "rollout.num_states = 4\n").unwrap();
     let shown = |args: &[&str]| ok(dir, &[&["train", "--show-config"], args].concat());
-    let by_file = shown(&["--config", "sac.toml", "--set", "states=4"]);
-    for key in ["tau = 0.01", "states = 4", "minibatch = 256", "window = 0", "opponents = \"queue=10\""] {
+    let by_file = shown(&["--config", "sac.toml", "--set", "num_states=4"]);
+    for key in
+        ["tau = 0.01", "num_states = 4", "minibatch_size = 256", "window = 0", "opponents = \"queue=10\""]
+    {
         assert!(by_file.lines().any(|line| line.starts_with(key)), "{key}: {by_file}");
     }
     for args in [
-        &["--set", "states=4", "--set", "learner=sac", "--set", "tau=0.01"][..],
-        &["--set", "tau=0.01", "--set", "states=4", "--learner", "sac"],
+        &["--set", "num_states=4", "--set", "learner=sac", "--set", "tau=0.01"][..],
+        &["--set", "tau=0.01", "--set", "num_states=4", "--learner", "sac"],
         &["--config", "states.toml", "--set", "tau=0.01", "--set", "learner=sac"],
     ] {
         assert_eq!(shown(args), by_file, "{args:?}");

@@ -20,8 +20,8 @@ reference = ["group"]
 env = "lqr"
 total_steps = 2_000
 eval_episodes = 5
-hidden = [8]
-window = 0
+ppo.hidden_sizes = [8]
+self_play.window = 0
 [methods.group]
 [methods.skyline]
 scorer = "task_reward"
@@ -50,7 +50,7 @@ fn every_cell_runs_once_and_is_reported() {
         assert!(!dir.join("results/tiny").join(run).join("checkpoint.safetensors").exists(), "{run}");
     }
     // The very run that `spo train` makes.
-    let keys = ["total_steps=2000", "eval_episodes=5", "hidden=[8]", "window=0"];
+    let keys = ["total_steps=2000", "eval_episodes=5", "hidden_sizes=[8]", "window=0"];
     let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
     ok(dir, &[&["train", "lqr", "--seed", "1", "--out", "alone"][..], &set].concat());
     let bytes = |run: &str| fs::read(dir.join(run).join("metrics.csv")).unwrap();
@@ -125,7 +125,7 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     assert!(!dir.join("results/tiny/broken-0/error.txt").exists());
 
     // A key changed under runs that are done.
-    write(dir, "tiny.toml", &TINY.replace("hidden = [8]", "hidden = [9]"));
+    write(dir, "tiny.toml", &TINY.replace("hidden_sizes = [8]", "hidden_sizes = [9]"));
     let message = fails(dir, &["experiment", "tiny.toml"]);
     assert!(message.contains("results/tiny/group-0: its `hidden` is [8], the experiment's [9]"), "{message}");
 }
@@ -296,9 +296,9 @@ fn the_figures_of_a_report_by_hand() {
     assert!(table.lines().nth(1).unwrap().starts_with("easy-group,0-4,6.0,"), "{table}");
 
     let mut other = cells[0].at(0).config;
-    other.hidden = vec![9];
+    other.ppo.hidden_sizes = vec![9];
     fake(dir, "easy-group-0", &other, 1.0, &[0.0], 1);
-    assert!(fails(dir, &["report", "."]).contains("its `hidden` is [9], the experiment's [8]"));
+    assert!(fails(dir, &["report", "."]).contains("its `ppo.hidden_sizes` is 9, the experiment's 8"));
     write(dir, "easy-group-0/summary.json", "{}");
     fs::write(dir.join("easy-group-0/config.toml"), cells[0].at(0).config.to_toml()).unwrap();
     assert!(fails(dir, &["report", "."]).contains("summary.json is damaged: missing field"));
@@ -318,19 +318,27 @@ fn a_bad_file_is_refused_with_the_mend() {
         ("seeds = 2", "seeds = [1, 1]", "seeds: seed 1 is listed twice"),
         ("seeds = 2", "seeds = -1", "expected a number of seeds"),
         ("skyline = \"skyline\"", "skyline = \"skylin\"", "skyline: no `skylin`, did you mean `skyline`?"),
-        ("hidden = [8]", "hiden = [8]", "[base] hiden: unknown key `hiden`, did you mean `hidden`?"),
-        ("hidden = [8]", "hidden = \"wide\"", "[base] hidden: invalid type: string \"wide\""),
-        ("hidden = [8]", "seed = 3", "[base] seed: an experiment's seeds are listed under `seeds`"),
+        (
+            "hidden_sizes",
+            "hiden_sizes",
+            "[base] ppo.hiden_sizes: unknown key `ppo.hiden_sizes`, did you mean `ppo.hidden_sizes`?",
+        ),
+        ("sizes = [8]", "sizes = \"wide\"", "[base] ppo.hidden_sizes: `ppo.hidden_sizes` is wide; expected"),
+        ("ppo.hidden_sizes = [8]", "seed = 3", "[base] seed: an experiment's seeds are listed under `seeds`"),
         (
             "scorer = \"task_reward\"",
             "scorer = \"reward\"",
-            "[methods.skyline] scorer: unknown variant `reward`",
+            "[methods.skyline] scorer: `scorer` is reward; expected one of self_play",
         ),
         ("[methods.group]", "[methods.gruop]", "[[cells]] methods: no `group`, did you mean `gruop`?"),
         ("[methods.group]", "[methods.group]\n[methods.spare]", "[methods.spare]: it is in no cell"),
         ("[methods.group]", "[methods.\"a/b\"]\n[methods.group]", "a directory is named after it"),
-        ("[methods.group]", "[methods.group]\nlearning_rate = -1.0", "cell `group`: `learning_rate` is -1"),
-        ("[methods.group]", "[methods.group]\nlearner = \"sac\"\nclip = 0.1", "does not use `clip`"),
+        (
+            "[methods.group]",
+            "[methods.group]\nlearning_rate = -1.0",
+            "cell `group`: `ppo.learning_rate` is -1",
+        ),
+        ("[methods.group]", "[methods.group]\nlearner = \"sac\"\nclip = 0.1", "does not use `ppo.clip`"),
         ("env = \"lqr\"", "env = \"lqt\"", "did you mean `lqr`?"),
         ("env = \"lqr\"", "oracle = \"retrun\"", "did you mean `return`?"),
         ("set = {", "sets = {", "did you mean `set`?"),

@@ -24,7 +24,7 @@ fn first(dir: &Path) {
             "--set",
             "total_steps=6000",
             "--set",
-            "hidden=[8]",
+            "hidden_sizes=[8]",
             "--set",
             "window=0",
         ],
@@ -32,8 +32,16 @@ fn first(dir: &Path) {
 }
 
 fn second<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let keys =
-        ["--set", "total_steps=6000", "--set", "hidden=[8]", "--set", "eval_episodes=4", "--set", "window=0"];
+    let keys = [
+        "--set",
+        "total_steps=6000",
+        "--set",
+        "hidden_sizes=[8]",
+        "--set",
+        "eval_episodes=4",
+        "--set",
+        "window=0",
+    ];
     [&["train", "lqr", "--seed", "1", "--out", out, "--init", "first"], &keys[..], more].concat()
 }
 
@@ -73,7 +81,7 @@ fn every_scorer_begins_from_the_policy_and_a_penalty_holds_it_there() {
             assert!(rows.iter().skip(1).all(|r| r.kl_to_init > 0.0 && r.kl_to_init.is_finite()));
             rows.last().unwrap().kl_to_init
         };
-        let (free, held) = (end("kl_penalty=0"), end("kl_penalty=10"));
+        let (free, held) = (end("kl_coef=0"), end("kl_coef=10"));
         assert!(held < 0.5 * free, "{scorer}: KL {held} with a penalty, {free} without");
     }
     // Without another run it is the run's own first policy.
@@ -81,15 +89,17 @@ fn every_scorer_begins_from_the_policy_and_a_penalty_holds_it_there() {
     assert_eq!(own[0].kl_to_init, 0.0);
     assert!(own.last().unwrap().kl_to_init > 0.01);
     // So does SAC, from its own kind.
-    let sac = ["train", "lqr", "--learner", "sac", "--set", "hidden=[8]", "--set", "minibatch=32"];
+    let sac = ["train", "lqr", "--learner", "sac", "--set", "hidden_sizes=[8]", "--set", "minibatch_size=32"];
     let steps = ["--set", "total_steps=500", "--set", "learning_starts=100", "--set", "eval_episodes=4"];
     ok(dir, &[&sac[..], &steps, &["--out", "sac"]].concat());
     ok(dir, &[&sac[..], &steps, &["--out", "sac-on", "--init", "sac"]].concat());
     assert_eq!(records(&dir.join("sac-on"))[0].kl_to_init, 0.0);
     // A program's own run begins there too, from the run or from its policy file.
     for source in ["first", "first/policy.safetensors"] {
-        let mut config = Config::of(Default::default());
-        for key in ["env=lqr", "seed=1", "total_steps=1000", "hidden=[8]", "eval_episodes=4", "window=0"] {
+        let mut config = Config::default();
+        for key in
+            ["env=lqr", "seed=1", "total_steps=1000", "hidden_sizes=[8]", "eval_episodes=4", "window=0"]
+        {
             config.set(key).unwrap();
         }
         config.init = dir.join(source).display().to_string();
@@ -104,7 +114,7 @@ fn kills_of_a_run_from_another_leave_no_trace_though_that_is_gone() {
     let dir = home.path();
     first(dir);
     let train = |out: &str| -> Command {
-        let more = ["--set", "kl_penalty=0.1", "--set", "checkpoint_every=3", "--set", "result=average"];
+        let more = ["--set", "kl_coef=0.1", "--set", "checkpoint_every=3", "--set", "result=average"];
         let mut command = spo(dir, &second(out, &more));
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
@@ -149,16 +159,13 @@ fn a_policy_that_does_not_fit_is_refused_before_there_is_a_directory() {
         (&["lqr", "--init", "first"], "it is 2-8-1 tanh"),
         (&["pendulum", "--init", "first"], "its policy is for `lqr`; this run is on `pendulum`"),
         (&["lqr", "--init", "raw"], "set normalize_obs=false"),
-        (&["lqr", "--init", "average/policy.safetensors", "--set", "hidden=[8]"], "it is a mixture of"),
+        (&["lqr", "--init", "average/policy.safetensors", "--set", "hidden_sizes=[8]"], "it is a mixture of"),
         (
-            &["lqr", "--init", "first", "--set", "hidden=[8]", "--set", "head=tanh_gaussian"],
+            &["lqr", "--init", "first", "--set", "hidden_sizes=[8]", "--set", "head=tanh_gaussian"],
             "head ClippedGaussian",
         ),
-        (&["lqr", "--set", "kl_penalty=-1"], "`kl_penalty` is -1"),
-        (
-            &["lqr", "--learner", "sac", "--set", "kl_penalty=1"],
-            "the learner `sac` does not use `kl_penalty`",
-        ),
+        (&["lqr", "--set", "kl_coef=-1"], "`kl_penalty` is -1"),
+        (&["lqr", "--learner", "sac", "--set", "kl_coef=1"], "the learner `sac` does not use `kl_penalty`"),
     ] {
         let message = fails(dir, &[&["train", "--out", "new"], args].concat());
         assert!(message.contains(expected), "{args:?}: {message}");

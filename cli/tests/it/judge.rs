@@ -191,7 +191,7 @@ fn decorators_and_populations_pass_the_task_on() {
 
 fn training(oracle: &str, out: &Path) -> Vec<u8> {
     let mut training = Spo::on("point").seed(5).out(out);
-    for key in ["total_steps=1600", "states=4", "hidden=[8]", "eval_episodes=2", "result=best"] {
+    for key in ["total_steps=1600", "num_states=4", "hidden_sizes=[8]", "eval_episodes=2", "result=best"] {
         training = training.config(key).unwrap();
     }
     let training = match oracle {
@@ -244,7 +244,9 @@ fn lines_and_the_shared_file_say_the_same() {
         let out = home.path().join(options);
         let judge = example(options, "python3", "upright.py");
         let mut training = Spo::on("pendulum@40").out(&out).config(&format!("oracle={judge}")).unwrap();
-        for key in ["total_steps=2600", "window=0", "hidden=[8]", "eval_episodes=2", "opponents=queue=3"] {
+        for key in
+            ["total_steps=2600", "window=0", "hidden_sizes=[8]", "eval_episodes=2", "opponents=queue=3"]
+        {
             training = training.config(key).unwrap();
         }
         assert!(training.train().unwrap().summary.queries > 0);
@@ -259,9 +261,11 @@ fn lines_and_the_shared_file_say_the_same() {
 }
 
 #[test]
-fn the_readme_shows_the_judge_as_it_is() {
+fn the_guide_shows_the_judge_as_it_is() {
     let judge = fs::read_to_string(here("examples/judges/return.py")).unwrap();
-    assert!(fs::read_to_string(here("README.md")).unwrap().contains(&format!("```python\n{judge}```")));
+    assert!(
+        fs::read_to_string(here("docs/own-oracle.md")).unwrap().contains(&format!("```python\n{judge}```"))
+    );
 }
 
 /// A training whose judge writes down its process numbers.
@@ -269,7 +273,7 @@ fn train(dir: &Path, out: &str) -> Command {
     let judge = here("examples/judges/return.py");
     let oracle = format!("exec:sh -c 'echo $$ >> {out}.pids; exec python3 \"{}\"'", judge.display());
     let mut command = spo(dir, &["train", "point", "--oracle", &oracle, "--out", out]);
-    for key in ["total_steps=200000", "hidden=[8]", "eval_episodes=2", "checkpoint_every=2"] {
+    for key in ["total_steps=200000", "hidden_sizes=[8]", "eval_episodes=2", "checkpoint_every=2"] {
         command.args(["--set", key]);
     }
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -331,8 +335,16 @@ fn a_judge_that_fails_makes_no_run_and_a_run_that_fails_can_be_mended() {
     assert!(!dir.join("runs").exists(), "a refused run makes no directory");
 
     let judge = dir.join("judge.py");
-    let quick =
-        ["--set", "total_steps=3200", "--set", "hidden=[8]", "--set", "eval_episodes=2", "--out", "run"];
+    let quick = [
+        "--set",
+        "total_steps=3200",
+        "--set",
+        "hidden_sizes=[8]",
+        "--set",
+        "eval_episodes=2",
+        "--out",
+        "run",
+    ];
     fs::copy(here("cli/tests/data/faulty.py"), &judge).unwrap();
     let dies = ["train", "point", "--oracle", "exec(restarts=0):python3 judge.py dies"];
     let message = fails(dir, &[&dies[..], &quick].concat());

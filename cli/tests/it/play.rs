@@ -92,8 +92,16 @@ fn every_task_is_drawn_in_every_format() {
 fn a_run_plays_the_episodes_that_eval_counts() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    let quick =
-        ["--set", "total_steps=2000", "--set", "eval_episodes=5", "--set", "hidden=[8]", "--set", "window=0"];
+    let quick = [
+        "--set",
+        "total_steps=2000",
+        "--set",
+        "eval_episodes=5",
+        "--set",
+        "hidden_sizes=[8]",
+        "--set",
+        "window=0",
+    ];
     // A mixture of policies, one of them drawn an episode.
     ok(dir, &[&["train", "lqr", "--set", "result=average", "--out", "run"], &quick[..]].concat());
     for how in [&[][..], &["--sample"]] {

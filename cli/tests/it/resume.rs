@@ -20,7 +20,7 @@ const RUN: [&str; 22] = [
     "--set",
     "total_steps=16000",
     "--set",
-    "states=2",
+    "num_states=2",
     "--set",
     "trajectories_per_state=2",
     "--set",
@@ -98,9 +98,9 @@ fn train_sac(dir: &Path, out: &str) -> Command {
         "log_comparisons=true",
         "total_steps=3000",
         "learning_starts=400",
-        "replay=1500",
-        "hidden=[16]",
-        "minibatch=32",
+        "buffer_size=1500",
+        "hidden_sizes=[16]",
+        "minibatch_size=32",
         "checkpoint_every=3",
         "eval_episodes=4",
     ] {
@@ -137,7 +137,7 @@ fn kills_of_a_search_leave_no_trace() {
     let train = |out: &str| {
         let mut command = spo(home.path(), &["train", "pendulum", "--learner", "ars", "--out", out]);
         command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels"]);
-        for key in ["log_comparisons=true", "total_steps=64000", "hidden=[8]", "checkpoint_every=3"] {
+        for key in ["log_comparisons=true", "total_steps=64000", "hidden_sizes=[8]", "checkpoint_every=3"] {
             command.args(["--set", key]);
         }
         command.args(["--set", "eval_episodes=4"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -152,21 +152,27 @@ fn train_model(dir: &Path, learner: &str, out: &str) -> Command {
     let mut command = spo(dir, &["train", "pendulum", "--scorer", "reward_model", "--learner", learner]);
     command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels", "--out", out]);
     let own: &[&str] = if learner == "sac" {
-        &["learning_starts=400", "replay=1500", "minibatch=32", "pretrain_steps=600", "total_steps=4000"]
+        &[
+            "learning_starts=400",
+            "buffer_size=1500",
+            "minibatch_size=32",
+            "pretrain_steps=600",
+            "total_steps=4000",
+        ]
     } else {
-        &["states=2", "trajectories_per_state=2", "total_steps=16000"]
+        &["num_states=2", "trajectories_per_state=2", "total_steps=16000"]
     };
     let keys = [
         "budget=300",
         "window=20",
-        "reward_ensemble=3",
+        "reward_model.ensemble_size=3",
         "query_sampling=disagreement",
         "query_first_share=0.1",
-        "reward_every=2",
-        "reward_dataset=150",
-        "reward_hidden=[16]",
+        "reward_model.fit_every=2",
+        "reward_model.dataset_size=150",
+        "reward_model.hidden_sizes=[16]",
         "log_comparisons=true",
-        "hidden=[16]",
+        "hidden_sizes=[16]",
         "checkpoint_every=3",
         "eval_episodes=4",
     ];
@@ -193,19 +199,22 @@ fn train_safely(dir: &Path, scorer: &str, out: &str) -> Command {
     let oracle = "cost=2 | mistake=0.1";
     let mut command = spo(dir, &["train", "point_goal", "--scorer", scorer, "--safety-oracle", oracle]);
     let own: &[&str] = match scorer {
-        "reward_model" => {
-            &["budget=300", "reward_every=3", "reward_hidden=[16]", "reward_regularization=0.001"]
-        }
+        "reward_model" => &[
+            "budget=300",
+            "reward_model.fit_every=3",
+            "reward_model.hidden_sizes=[16]",
+            "reward_model.regularization_coef=0.001",
+        ],
         _ => &["opponents=queue=3", "unsafe_limit=0.1"],
     };
     let keys = [
-        "states=2",
+        "num_states=2",
         "trajectories_per_state=2",
         "total_steps=8000",
-        "kl_penalty=0.01",
+        "kl_coef=0.01",
         "log_comparisons=true",
         "normalize_scores=true",
-        "hidden=[16]",
+        "hidden_sizes=[16]",
         "checkpoint_every=3",
         "eval_episodes=4",
     ];
@@ -263,7 +272,11 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
 
     // Of another network: the configuration was changed under it.
     let config = fs::read_to_string(dir.join("run/config.toml")).unwrap();
-    fs::write(dir.join("run/config.toml"), config.replace("\nhidden = [64, 64]", "\nhidden = [8]")).unwrap();
+    fs::write(
+        dir.join("run/config.toml"),
+        config.replace("\nhidden_sizes = [64, 64]", "\nhidden_sizes = [8]"),
+    )
+    .unwrap();
     assert!(fails(dir, &["train", "--resume", "run"]).contains("config.toml has been changed"));
     fs::write(dir.join("run/config.toml"), &config).unwrap();
     fs::write(dir.join("run/metrics.csv"), "").unwrap();

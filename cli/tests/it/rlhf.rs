@@ -22,7 +22,7 @@ const KEYS: [&str; 7] = [
     "budget=600",
     "rlhf_rounds=3",
     "total_steps=19200",
-    "reward_epochs=40",
+    "reward_model.epochs=40",
 ];
 
 fn training(oracle: impl Oracle + 'static, keys: &[&str]) -> Outcome {
@@ -117,7 +117,7 @@ fn one_round_asks_everything_about_the_initial_policy_at_the_same_cost() {
 
 #[test]
 fn a_split_scores_by_both_halves() {
-    let outcome = training(by_return, &["reward_split=true", "budget=900", "rlhf_rounds=2"]);
+    let outcome = training(by_return, &["reward_model.split=true", "budget=900", "rlhf_rounds=2"]);
     let rounds = outcome.records.chunk_by(|a, b| a.rlhf_round == b.rlhf_round);
     for round in rounds {
         let scores: Vec<(f32, f32)> =
@@ -144,7 +144,7 @@ impl Oracle for Mute {
 
 #[test]
 fn rounds_that_nobody_answers_are_counted_and_train_go_on() {
-    let mute = training(Mute, &["reward_split=true"]);
+    let mute = training(Mute, &["reward_model.split=true"]);
     let counts = mute.summary.reward_model.unwrap();
     assert_eq!((counts.rounds, counts.unanswered), (3, 3));
     let last = mute.records.last().unwrap();
@@ -154,7 +154,8 @@ fn rounds_that_nobody_answers_are_counted_and_train_go_on() {
 
 fn train(dir: &Path, out: &str, seed: &str, more: &[&str]) -> Command {
     let mut command = spo(dir, &["train", "lqr", "--out", out, "--seed", seed]);
-    for key in KEYS.iter().chain(&["hidden=[8]", "eval_episodes=4", "log_reward_model=true"]).chain(more) {
+    for key in KEYS.iter().chain(&["hidden_sizes=[8]", "eval_episodes=4", "log_predictions=true"]).chain(more)
+    {
         command.args(["--set", key]);
     }
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -169,8 +170,13 @@ fn trained(dir: &Path, out: &str, seed: &str, more: &[&str]) {
 fn kills_between_and_within_rounds_leave_no_trace() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    let keys =
-        ["reward_split=true", "checkpoint_every=3", "kl_penalty=0.01", "result=average", "total_steps=40000"];
+    let keys = [
+        "reward_model.split=true",
+        "checkpoint_every=3",
+        "kl_coef=0.01",
+        "result=average",
+        "total_steps=40000",
+    ];
     let start = Instant::now();
     trained(dir, "whole", "1", &keys);
     let whole = start.elapsed();
@@ -211,7 +217,13 @@ fn a_model_of_a_bradley_terry_teacher_is_calibrated() {
         dir,
         "run",
         "0",
-        &[teacher, "budget=5000", "rlhf_rounds=1", "reward_epochs=20", "reward_held_out=0.4"],
+        &[
+            teacher,
+            "budget=5000",
+            "rlhf_rounds=1",
+            "reward_model.epochs=20",
+            "reward_model.held_out_share=0.4",
+        ],
     );
     let of = &analysis::of(&[dir.join("run")], Question { bins: 5, round: None }).unwrap()[0];
     assert_eq!(of.by_gap.iter().map(|b| b.count).sum::<usize>(), 2000);
@@ -227,7 +239,7 @@ fn runs_are_analysed_and_what_they_lack_is_named() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     for seed in ["0", "1"] {
-        trained(dir, &format!("rlhf-{seed}"), seed, &["reward_split=true"]);
+        trained(dir, &format!("rlhf-{seed}"), seed, &["reward_model.split=true"]);
     }
     let small = ["--set", "total_steps=2000", "--set", "window=0", "--set", "eval_episodes=4"];
     ok(dir, &[&["train", "lqr", "--out", "self-play"][..], &small].concat());
@@ -243,10 +255,10 @@ fn runs_are_analysed_and_what_they_lack_is_named() {
         "return = (",
         "over-optimisation",
         "at the end train score",
-        "--set log_reward_model=true has one",
-        "log_reward_model=true records them",
+        "--set log_predictions=true has one",
+        "log_predictions=true records them",
         "a run with rlhf_rounds above 0 keeps it for a round",
-        "reward_split=true has one",
+        "reward_model.split=true has one",
         "told/analysis.svg",
     ] {
         assert!(told.contains(words), "{words}: {told}");

@@ -10,7 +10,7 @@ use spo::train::Summary;
 
 /// The point robot, whose shortest way leads through the hazard.
 fn train(seed: u64, keys: &[&str]) -> Outcome {
-    let own = ["env=point_goal", "safety_oracle=cost=2", "total_steps=80000", "eval_episodes=50"];
+    let own = ["env=point_goal", "safety.oracle=cost=2", "total_steps=80000", "eval_episodes=50"];
     let mut training = Spo::on("point_goal").seed(seed);
     for key in own.iter().chain(keys) {
         training = training.config(key).unwrap();
@@ -23,7 +23,7 @@ fn safe_self_play_keeps_to_the_limit_that_self_play_alone_does_not() {
     let runs = |keys: &[&str]| -> Vec<Summary> { (0..3).map(|seed| train(seed, keys).summary).collect() };
     let costs = |runs: &[Summary]| -> Vec<f64> { runs.iter().filter_map(|s| s.eval_cost_mean).collect() };
     let returns = |runs: &[Summary]| -> Vec<f64> { runs.iter().map(|s| s.eval_return_mean).collect() };
-    let (safe, alone) = (runs(&[]), runs(&["multiplier_max=0"]));
+    let (safe, alone) = (runs(&[]), runs(&["lagrange_max=0"]));
     println!("costs {:.2?} {:.2?}", costs(&safe), costs(&alone));
     println!("returns {:.1?} {:.1?}", returns(&safe), returns(&alone));
     assert!(costs(&alone).iter().all(|&cost| cost > 5.0), "the shortest way leads through the hazard");
@@ -39,8 +39,8 @@ fn each_of_the_three_records_what_it_does() {
     for (scorer, asks) in [("self_play", true), ("reward_model", true), ("task_reward", false)] {
         let of_model = scorer == "reward_model";
         let scorer = format!("scorer={scorer}");
-        let mut keys = vec!["total_steps=6400", "kl_penalty=0.01", &scorer];
-        keys.extend(of_model.then_some("reward_every=2"));
+        let mut keys = vec!["total_steps=6400", "kl_coef=0.01", &scorer];
+        keys.extend(of_model.then_some("reward_model.fit_every=2"));
         for baseline in [&["baseline=critic"][..], &["baseline=group", "window=0"]] {
             let keys = [&keys[..], baseline].concat();
             let outcome = train(0, &keys);
@@ -60,12 +60,12 @@ fn each_of_the_three_records_what_it_does() {
 
 #[test]
 fn without_a_safety_oracle_nothing_is_weighed() {
-    let outcome = train(0, &["safety_oracle=", "total_steps=3200"]);
+    let outcome = train(0, &["safety.oracle=", "total_steps=3200"]);
     let last = outcome.records.last().unwrap();
     assert_eq!((last.multiplier, last.unsafe_share, last.safety_queries), (None, None, 0));
     assert_eq!((outcome.summary.eval_cost_mean, outcome.summary.eval_unsafe_share), (None, None));
     // A judge of the evaluation alone changes no number of training.
-    let judged = train(0, &["multiplier_max=0", "total_steps=3200"]);
+    let judged = train(0, &["lagrange_max=0", "total_steps=3200"]);
     assert_eq!(judged.records, outcome.records);
     assert!(judged.summary.eval_cost_mean.is_some());
 }
@@ -74,7 +74,7 @@ fn without_a_safety_oracle_nothing_is_weighed() {
 fn a_run_logs_both_oracles_and_says_how_safe_it_is() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    let keys = ["total_steps=3200", "eval_episodes=5", "log_comparisons=true", "window=0", "states=2"];
+    let keys = ["total_steps=3200", "eval_episodes=5", "log_comparisons=true", "window=0", "num_states=2"];
     let mut args = vec!["train", "point_goal", "--safety-oracle", "cost=2 | mistake=0.1", "--out", "run"];
     args.extend(keys.iter().flat_map(|key| ["--set", key]));
     let printed = ok(dir, &args);
@@ -95,41 +95,44 @@ fn what_cannot_be_safe_is_refused_with_the_mend() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let with = |keys: &[&'static str]| -> Vec<&'static str> {
-        let own = ["train", "point_goal", "--set", "safety_oracle=cost=2"];
+        let own = ["train", "point_goal", "--set", "safety.oracle=cost=2"];
         own.into_iter().chain(keys.iter().flat_map(|key| ["--set", key])).collect()
     };
     for (args, expected) in [
-        (with(&["safety_oracle=cots=2"]), "did you mean `cost`?"),
-        (with(&["safety_oracle=cost=-1"]), "`cost` is -1; expected at least 0"),
-        (with(&["safety_oracle=return"]), "does not say what is safe; expected `cost=25`"),
-        (with(&["safety_oracle=cost=2 + effort"]), "does not say what is safe"),
-        (with(&["safety_oracle=exec:judge"]), "does not say what is safe"),
-        (with(&["safety_oracle=human"]), "people are asked alone"),
-        (with(&["safety_oracle=cost=2 | labels", "scorer=task_reward"]), "expected `cost=25` alone"),
+        (with(&["safety.oracle=cots=2"]), "did you mean `cost`?"),
+        (with(&["safety.oracle=cost=-1"]), "`cost` is -1; expected at least 0"),
+        (with(&["safety.oracle=return"]), "does not say what is safe; expected `cost=25`"),
+        (with(&["safety.oracle=cost=2 + effort"]), "does not say what is safe"),
+        (with(&["safety.oracle=exec:judge"]), "does not say what is safe"),
+        (with(&["safety.oracle=human"]), "people are asked alone"),
+        (with(&["safety.oracle=cost=2 | labels", "scorer=task_reward"]), "expected `cost=25` alone"),
         (with(&["learner=sac"]), "the learner `sac` does not use `safety_oracle`"),
         (
-            with(&["multiplier_init=0"]),
+            with(&["lagrange_init=0"]),
             "`multiplier_init` is 0; expected a number from multiplier_min to multiplier_max",
         ),
-        (with(&["multiplier_init=9"]), "`multiplier_init` is 9"),
-        (with(&["multiplier_max=-1"]), "`multiplier_max` is -1; expected a finite number above 0"),
-        (with(&["multiplier_max=inf"]), "`multiplier_max` is inf"),
+        (with(&["lagrange_init=9"]), "`multiplier_init` is 9"),
+        (with(&["lagrange_max=-1"]), "`multiplier_max` is -1; expected a finite number above 0"),
+        (with(&["lagrange_max=inf"]), "`multiplier_max` is inf"),
         (
-            with(&["multiplier_min=6"]),
+            with(&["lagrange_min=6"]),
             "`multiplier_min` is 6; expected a number above 0 and at most multiplier_max",
         ),
-        (with(&["multiplier_rate=0"]), "`multiplier_rate` is 0"),
-        (with(&["multiplier_max=0", "multiplier_rate=1"]), "does not use `multiplier_rate`"),
+        (with(&["lagrange_lr=0"]), "`multiplier_rate` is 0"),
+        (with(&["lagrange_max=0", "lagrange_lr=1"]), "does not use `multiplier_rate`"),
         (with(&["unsafe_limit=1"]), "`unsafe_limit` is 1; expected a number of at least 0 and below 1"),
         (with(&["unsafe_limit=0.1", "scorer=task_reward"]), "does not use `unsafe_limit`"),
-        (with(&["scorer=task_reward", "reward_regularization=1"]), "does not use `reward_regularization`"),
+        (
+            with(&["scorer=task_reward", "reward_model.regularization_coef=1"]),
+            "does not use `reward_regularization`",
+        ),
         (with(&["extragradient=true"]), "false with a safety_oracle"),
         (with(&["result=best"]), "the best by comparisons may be unsafe"),
         (
             with(&["policy_loss=rebel", "baseline=group", "window=0", "normalize_advantage=false"]),
             "`policy_loss` is rebel; expected ppo with a safety_oracle",
         ),
-        (vec!["train", "--set", "multiplier_rate=1"], "the run without a `safety_oracle` does not use"),
+        (vec!["train", "--set", "lagrange_lr=1"], "the run without a `safety_oracle` does not use"),
     ] {
         let message = fails(dir, &args);
         assert!(message.contains(expected), "spo {args:?}: {message}");

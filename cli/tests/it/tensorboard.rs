@@ -8,7 +8,7 @@ use crate::common::{kill_midway, ok, spo};
 use spo::train::{Record, Summary};
 
 const KEYS: [&str; 5] =
-    ["total_steps=30000", "eval_episodes=3", "hidden=[8]", "checkpoint_every=7", "window=0"];
+    ["total_steps=30000", "eval_episodes=3", "hidden_sizes=[8]", "checkpoint_every=7", "window=0"];
 
 fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let set = KEYS.iter().flat_map(|key| ["--set", key]);
@@ -158,7 +158,7 @@ fn what_a_scorer_or_learner_has_not_is_left_out() {
     let short = ["--set", "total_steps=3000", "--tensorboard"];
     ok(dir, &train("model", &[&["--scorer", "reward_model", "--set", "window=5"], &short[..]].concat()));
     let sac = ["train", "lqr", "--out", "sac", "--learner", "sac", "--scorer", "task_reward"];
-    let few = ["--set", "eval_episodes=2", "--set", "minibatch=32", "--set", "learning_starts=500"];
+    let few = ["--set", "eval_episodes=2", "--set", "minibatch_size=32", "--set", "learning_starts=500"];
     ok(dir, &[&sac[..], &few[..], &short[..]].concat());
     let tags = |run: &str| {
         let events = events(&dir.join(run));

@@ -17,10 +17,10 @@ reference = ["average"]
 env = "point"
 oracle = "ring=4"
 total_steps = 6_400
-states = 4
+rollout.num_states = 4
 eval_episodes = 5
-hidden = [8]
-window = 0
+ppo.hidden_sizes = [8]
+self_play.window = 0
 snapshots = 4
 [methods.average]
 result = "average"
@@ -136,7 +136,7 @@ fn runs_that_cannot_meet_say_why() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let train = |env: &str, oracle: &str, out: &str| {
-        let keys = ["total_steps=1000", "states=1", "eval_episodes=2", "hidden=[4]"];
+        let keys = ["total_steps=1000", "num_states=1", "eval_episodes=2", "hidden_sizes=[4]"];
         let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
         ok(dir, &[&["train", env, "--oracle", oracle, "--out", out][..], &set].concat());
     };

@@ -11,7 +11,7 @@ use super::*;
 use crate::base::device::Device as Place;
 use crate::base::device::burn::{present, to_host, vector};
 use crate::learner::ppo::burn::DevicePpo;
-use crate::learner::ppo::{Ppo, PpoConfig};
+use crate::learner::ppo::{NormalizeScores, Ppo, PpoConfig, ScoreTraits};
 use crate::learner::{Learner, LearnerBatch, UpdateContext, UpdateInput, UpdateMetrics};
 use crate::oracle::MeteredOracle;
 use crate::oracle::returns::TaskReturn;
@@ -127,23 +127,22 @@ fn every_task_steps_as_on_the_host() {
 
 fn config() -> PpoConfig {
     PpoConfig {
-        hidden: vec![16, 16],
+        hidden_sizes: vec![16, 16],
         epochs: 3,
-        minibatch: 1 << 20,
-        target_kl: 0.0,
-        normalize_scores: true,
-        ..crate::Config::default().ppo(false)
+        minibatch_size: 1 << 20,
+        normalize_scores: NormalizeScores::On,
+        ..PpoConfig::default()
     }
 }
 
 fn on_host(id: &str) -> Ppo {
     let spec = spo_envs::make(id).unwrap().spec().clone();
-    Ppo::new(&spec, config(), Place::Cpu, 5)
+    Ppo::new(&spec, config(), ScoreTraits::default(), Place::Cpu, 5)
 }
 
 fn on_device(id: &str, device: &Device) -> DevicePpo {
     let spec = spo_envs::make(id).unwrap().spec().clone();
-    DevicePpo::on(&spec, config(), device.clone(), 5)
+    DevicePpo::on(&spec, config(), ScoreTraits::default(), device.clone(), 5)
 }
 
 fn rolled_out(id: &str, device: &Device) -> (DevicePpo, Rollout) {

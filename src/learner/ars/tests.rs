@@ -12,9 +12,9 @@ fn learner(top_directions: usize) -> Ars {
     let action = ActionSpace::uniform(DIM, -2.0, 2.0);
     let spec = Spec { id: "test".into(), obs_dim: OBS, action, horizon: 9, dt: 0.0 };
     let config = ArsConfig {
-        hidden: vec![],
+        hidden_sizes: vec![],
         learning_rate: 0.1,
-        search_noise: 0.5,
+        noise_std: 0.5,
         top_directions,
         normalize_obs: true,
     };

@@ -167,7 +167,7 @@ impl Task {
         match &objective.critic {
             Some(mlp) if self.network > 0 => {
                 let targets = &columns.targets[self.network - 1];
-                self.value_loss(mlp, own, objective.value_weight / order.len() as f32, targets, rows);
+                self.value_loss(mlp, own, objective.value_coef / order.len() as f32, targets, rows);
             }
             _ => {
                 let weight = 1.0 / order.len() as f32;
@@ -175,7 +175,7 @@ impl Task {
                     self.log_ratios(objective, own, columns, rows);
                     self.surrogate(objective.clip, weight, columns, rows);
                 }
-                self.policy_gradient(objective, own, objective.entropy_bonus * weight, columns, rows);
+                self.policy_gradient(objective, own, objective.entropy_coef * weight, columns, rows);
             }
         }
     }

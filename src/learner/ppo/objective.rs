@@ -28,9 +28,9 @@ pub struct Objective {
     /// ε
     pub clip: f32,
     /// c_e
-    pub entropy_bonus: f32,
+    pub entropy_coef: f32,
     /// c_v
-    pub value_weight: f32,
+    pub value_coef: f32,
     /// Largest global gradient norm.
     pub max_grad_norm: f32,
 }
@@ -56,7 +56,7 @@ impl Objective {
     /// L from a minibatch's figures.
     #[cfg(test)]
     pub fn loss(&self, figures: &[f32]) -> f32 {
-        figures[0] + self.value_weight * figures[1] - self.entropy_bonus * figures[2]
+        figures[0] + self.value_coef * figures[1] - self.entropy_coef * figures[2]
     }
 }
 

@@ -8,27 +8,28 @@ use spo_envs::ActionSpace;
 
 const HEADS: [Head; 2] = [Head::ClippedGaussian, Head::Categorical];
 
+/// Whether there are costs.
+const COSTS: ScoreTraits = ScoreTraits { known_scale: true, costs: true };
+const NO_COSTS: ScoreTraits = ScoreTraits { known_scale: true, costs: false };
+
 /// Every head with every loss, PPO's without costs and with them.
-fn cases() -> impl Iterator<Item = (Head, PpoConfig)> {
+fn cases() -> impl Iterator<Item = (Head, PpoConfig, ScoreTraits)> {
     let losses = [PolicyLoss::Ppo, PolicyLoss::Sppo, PolicyLoss::Rebel];
     HEADS.into_iter().flat_map(move |head| {
-        let alone = losses.map(|loss| with_loss(head, loss));
-        let safe = PpoConfig { costs: true, ..config(head) };
-        alone.into_iter().chain([safe]).map(move |config| (head, config))
+        let alone = losses.map(|loss| (with_loss(loss), NO_COSTS));
+        let safe = (config(), COSTS);
+        alone.into_iter().chain([safe]).map(move |(config, scores)| (head, config, scores))
     })
 }
 
-pub(crate) fn config(head: Head) -> PpoConfig {
-    let mut config = crate::Config { hidden: vec![5, 4], ..crate::Config::default() }.ppo(false);
-    config.head = head;
-    config.entropy_bonus = 0.03;
-    config
+fn config() -> PpoConfig {
+    PpoConfig { hidden_sizes: vec![5, 4], entropy_coef: 0.03, ..PpoConfig::default() }
 }
 
 /// PPO's with a critic, the others' without.
-fn with_loss(head: Head, policy_loss: PolicyLoss) -> PpoConfig {
+fn with_loss(policy_loss: PolicyLoss) -> PpoConfig {
     let baseline = if policy_loss == PolicyLoss::Ppo { Baseline::Critic } else { Baseline::Group };
-    PpoConfig { policy_loss, baseline, eta: 0.7, ..config(head) }
+    PpoConfig { policy_loss, baseline, eta: 0.7, ..config() }
 }
 
 /// Every engine that is built in and runs on the host.
@@ -41,15 +42,14 @@ fn devices() -> Vec<Device> {
 }
 
 fn learner(head: Head, device: Device) -> Ppo {
-    learner_of(config(head), device)
+    learner_of(head, config(), NO_COSTS, device)
 }
 
-fn learner_of(config: PpoConfig, device: Device) -> Ppo {
-    let head = config.head;
+fn learner_of(head: Head, config: PpoConfig, scores: ScoreTraits, device: Device) -> Ppo {
     let action =
         if head == Head::Categorical { ActionSpace::Discrete(3) } else { ActionSpace::uniform(2, -1.0, 1.0) };
     let spec = Spec { id: "test".into(), obs_dim: 3, action, horizon: 9, dt: 0.0 };
-    let mut ppo = Ppo::new(&spec, config, device, 1);
+    let mut ppo = Ppo::new(&spec, config, scores, device, 1);
     // Away from the near-zero last layer, where gradients would vanish.
     let mut rng = stream(2, Stream("test"), 0, 0);
     let params: Vec<f32> = ppo.engine.params().iter().map(|p| p + rng.random_range(-0.3..0.3)).collect();
@@ -82,10 +82,11 @@ fn order(rows: usize) -> Vec<usize> {
 
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
-    let on_each = |case: (Head, PpoConfig)| devices().into_iter().map(move |d| (case.clone(), d));
-    for ((head, config), device) in cases().flat_map(on_each) {
-        let (loss, costs) = (config.policy_loss, config.costs);
-        let mut ppo = learner_of(config, device);
+    let on_each =
+        |case: (Head, PpoConfig, ScoreTraits)| devices().into_iter().map(move |d| (case.clone(), d));
+    for ((head, config, scores), device) in cases().flat_map(on_each) {
+        let (loss, costs) = (config.policy_loss, scores.costs);
+        let mut ppo = learner_of(head, config, scores, device);
         let columns = columns(head, 16);
         let at = ppo.engine.params();
         let gradient = ppo.engine.loss_and_gradient(&columns, &order(16)).1;
@@ -118,9 +119,10 @@ fn the_gradient_is_that_of_finite_differences() {
 #[test]
 fn the_host_loops_and_burn_give_one_loss_and_one_gradient() {
     // 700 rows are three blocks of the host's.
-    for (head, config) in cases() {
+    for (head, config, scores) in cases() {
         let (loss, columns) = (config.policy_loss, columns(head, 700));
-        let mut learners = devices().into_iter().map(|device| learner_of(config.clone(), device));
+        let mut learners =
+            devices().into_iter().map(|device| learner_of(head, config.clone(), scores, device));
         let mut ours = learners.next().unwrap();
         // Without the feature `flex` there is nothing to compare with.
         let Some(mut burn) = learners.next() else { return };
@@ -149,8 +151,8 @@ fn the_global_norm_is_clipped_over_all_weights_at_once() {
     // With the first Adam step every weight moves by the learning rate whatever the norm, so look at its moment:
     // m = (1 − β₁) g, and |g| = max_grad_norm after clipping.
     for device in devices() {
-        let config = PpoConfig { max_grad_norm: 1e-3, ..config(Head::ClippedGaussian) };
-        let mut engine = learner_of(config, device).engine;
+        let config = PpoConfig { max_grad_norm: 1e-3, ..config() };
+        let mut engine = learner_of(Head::ClippedGaussian, config, NO_COSTS, device).engine;
         let figures = engine.epoch(&columns(Head::ClippedGaussian, 16), &[&order(16)], 1e-3);
         assert!(figures[0][5] > 1e-2, "the norm before clipping is reported");
         let norm = engine.moments().first.iter().map(|m| m * m).sum::<f32>().sqrt();
@@ -208,8 +210,8 @@ fn pair(columns: &Columns) -> LearnerBatch<'_> {
 fn advantages_are_those_of_the_scores_less_those_of_the_costs() {
     let some = columns(Head::ClippedGaussian, 4);
     for baseline in [Baseline::Group, Baseline::Critic] {
-        let config = PpoConfig { baseline, costs: true, ..config(Head::ClippedGaussian) };
-        let ppo = learner_of(config, Device::Cpu);
+        let config = PpoConfig { baseline, ..config() };
+        let ppo = learner_of(Head::ClippedGaussian, config, COSTS, Device::Cpu);
         let of = |costs: [f32; 2]| {
             let costs = Costs { scores: &costs, multiplier: 3.0 };
             let batch = pair(&some);
@@ -234,8 +236,8 @@ fn advantages_are_those_of_the_scores_less_those_of_the_costs() {
 #[test]
 fn a_learner_with_costs_goes_on_and_takes_no_state_without_them() {
     let with_costs = || {
-        let config = PpoConfig { costs: true, normalize_scores: true, ..config(Head::ClippedGaussian) };
-        learner_of(config, Device::Cpu)
+        let config = PpoConfig { normalize_scores: NormalizeScores::On, ..config() };
+        learner_of(Head::ClippedGaussian, config, COSTS, Device::Cpu)
     };
     let some = columns(Head::ClippedGaussian, 4);
     let costs = Costs { scores: &[30.0, 10.0], multiplier: 0.5 };
@@ -260,7 +262,7 @@ fn a_learner_with_costs_goes_on_and_takes_no_state_without_them() {
 #[test]
 fn a_target_kl_stops_the_epochs() {
     let mut ppo = learner(Head::ClippedGaussian, Device::Cpu);
-    (ppo.config.target_kl, ppo.config.learning_rate, ppo.config.minibatch) = (1e-4, 0.05, 4);
+    (ppo.config.target_kl, ppo.config.learning_rate, ppo.config.minibatch_size) = (1e-4, 0.05, 4);
     let columns = columns(Head::ClippedGaussian, 16);
     let episode = Experience {
         obs: &columns.obs,

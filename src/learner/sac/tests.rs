@@ -9,8 +9,13 @@ const OBS: usize = 3;
 const DIM: usize = 2;
 
 fn config() -> SacConfig {
-    let sac = crate::Config::of(crate::train::config::LearnerKind::Sac);
-    SacConfig { hidden: vec![12, 8], minibatch: 20, replay: 50, learning_starts: 30, ..sac.sac() }
+    SacConfig {
+        hidden_sizes: vec![12, 8],
+        minibatch_size: 20,
+        buffer_size: 50,
+        learning_starts: 30,
+        ..SacConfig::default()
+    }
 }
 
 fn learner(config: SacConfig) -> Sac {
@@ -188,14 +193,14 @@ fn a_saved_learner_goes_on_bit_for_bit_and_a_foreign_state_is_refused() {
         made(30, 4).update(sac, 1);
     }
     assert!(sac.save() == copy.save());
-    let mut other = learner(SacConfig { replay: 20, ..config });
+    let mut other = learner(SacConfig { buffer_size: 20, ..config });
     assert!(other.load(&sac.save()).unwrap_err().contains("`replay.obs` has 150 numbers"));
 }
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     let with = |threads: usize| {
-        let mut sac = learner(SacConfig { minibatch: 300, replay: 400, ..config() });
+        let mut sac = learner(SacConfig { minibatch_size: 300, buffer_size: 400, ..config() });
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| made(40, 3).update(&mut sac, 0));
         sac.save()

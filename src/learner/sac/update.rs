@@ -131,11 +131,11 @@ fn concat(to: &mut Vec<f32>, obs: &[f32], actions: &[f32], dim: usize) {
 impl Engine {
     pub fn new(config: &SacConfig) -> Self {
         let mut blocks = Vec::new();
-        blocks.resize_with(config.minibatch.div_ceil(BLOCK), Block::default);
+        blocks.resize_with(config.minibatch_size.div_ceil(BLOCK), Block::default);
         Self {
             blocks,
             batch: Batch::default(),
-            minibatch: config.minibatch,
+            minibatch: config.minibatch_size,
             learning_rate: config.learning_rate,
             discount: config.discount,
             tau: config.tau,

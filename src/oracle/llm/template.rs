@@ -115,7 +115,7 @@ impl Template {
 
     fn read(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|e| {
-            crate::train::config::read::parse_error("TOML", &e, "docs/llm.md lists the keys").to_string()
+            format!("TOML: {}", crate::base::toml_error::explain(&e, "docs/llm.md lists the keys"))
         })
     }
 

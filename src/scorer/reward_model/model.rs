@@ -6,9 +6,11 @@
 //! comparisons and hands the rewards to a learner; here is what is fitted, and how well it fits.
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spo_envs::{ActionSpace, Spec};
 
+use super::RewardModelConfig;
 use crate::policy::mlp::{Activation, Mlp};
 use crate::policy::normalizer::{Normalizer, Scale};
 use crate::policy::state::LearnerState;
@@ -18,7 +20,7 @@ pub mod assess;
 mod member;
 
 /// What bounds a predicted reward.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
     /// Nothing.
@@ -26,35 +28,6 @@ pub enum Output {
     Linear,
     /// tanh: rewards in (−1, 1), as in B-Pref.
     Tanh,
-}
-
-/// The model's hyperparameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RewardConfig {
-    /// Widths of the hidden layers.
-    pub hidden: Vec<usize>,
-    /// Networks in the ensemble.
-    pub ensemble: usize,
-    /// What bounds a predicted reward.
-    pub output: Output,
-    /// Differences of summed rewards are cut here, which stops their gradient; 0 cuts nothing.
-    pub clip: f32,
-    /// Weight of the mean square of summed rewards in the loss (Dai et al. 2023: 1e-3).
-    pub regularization: f32,
-    /// Whether inputs are normalised by running statistics.
-    pub normalize: bool,
-    /// Adam's step size.
-    pub learning_rate: f64,
-    /// Comparisons a minibatch.
-    pub minibatch: usize,
-    /// Most passes over the comparisons a fit.
-    pub epochs: usize,
-    /// Most passes of the first fit.
-    pub first_epochs: usize,
-    /// A fit stops once the share of comparisons that an epoch predicted right passes it.
-    pub stop_accuracy: f32,
-    /// Whether a fit starts from fresh weights, and not where the last one ended.
-    pub restart: bool,
 }
 
 /// Consecutive steps as the model sees them: no task reward, no cost.
@@ -108,7 +81,7 @@ pub struct Fit {
 
 /// The ensemble.
 pub struct RewardModel {
-    config: RewardConfig,
+    config: RewardModelConfig,
     network: Network,
     members: Vec<Member>,
     /// Statistics of the inputs seen so far, of which the network has those of the last fit.
@@ -119,7 +92,7 @@ pub struct RewardModel {
 
 impl RewardModel {
     /// An untrained model on a task; its weights depend on `seed` alone.
-    pub fn new(spec: &Spec, config: RewardConfig, seed: u64) -> Self {
+    pub fn new(spec: &Spec, config: RewardModelConfig, seed: u64) -> Self {
         let options = match spec.action {
             ActionSpace::Discrete(options) => Some(options),
             ActionSpace::Continuous { .. } => None,
@@ -127,22 +100,23 @@ impl RewardModel {
         let action_dim = spec.action.dim();
         let inputs = spec.obs_dim + options.unwrap_or(action_dim);
         let network = Network {
-            mlp: Mlp::new(inputs, &config.hidden, 1, Activation::Relu),
+            mlp: Mlp::new(inputs, &config.hidden_sizes, 1, Activation::Relu),
             output: config.output,
-            clip: Some(config.clip).filter(|&clip| clip > 0.0),
-            regularization: f64::from(config.regularization),
+            clip: Some(config.logit_clip).filter(|&clip| clip > 0.0),
+            regularization: f64::from(config.regularization_coef),
             scale: None,
             obs_dim: spec.obs_dim,
             action_dim,
             options,
         };
-        let members = (0..config.ensemble).map(|m| Member::fresh(&network.mlp, seed, 0, m as u64)).collect();
+        let members =
+            (0..config.ensemble_size).map(|m| Member::fresh(&network.mlp, seed, 0, m as u64)).collect();
         Self { members, network, normalizer: Normalizer::identity(inputs), seed, fits: 0, config }
     }
 
     /// Merges steps into the running statistics of the inputs; they take effect at the next fit.
     pub fn observe(&mut self, steps: Segment<'_>) {
-        if self.config.normalize {
+        if self.config.normalize_inputs {
             let mut inputs = Vec::new();
             self.network.append(steps, &mut inputs);
             self.normalizer.update(&inputs);
@@ -159,7 +133,7 @@ impl RewardModel {
     /// A member whose loss or weights are no longer finite is fitted once more from fresh weights; one that diverges
     /// again is left out of the predictions until a later fit of it succeeds.
     pub fn fit(&mut self, comparisons: &[Comparison<'_>]) -> Fit {
-        if self.config.normalize {
+        if self.config.normalize_inputs {
             self.network.scale = Some(self.normalizer.scale());
         }
         let Self { config, network, members, seed, fits, .. } = self;
@@ -230,7 +204,7 @@ impl RewardModel {
         self.fits = state.counter("fits")?;
         self.normalizer = state.normalizer.clone();
         self.network.scale = None;
-        if self.config.normalize && self.fits > 0 {
+        if self.config.normalize_inputs && self.fits > 0 {
             let get = |name: &str| state.tensor(name, inputs).map(<[f32]>::to_vec);
             self.network.scale = Some(Scale { mean: get("scale.mean")?, std: get("scale.std")? });
         }

@@ -2,6 +2,7 @@
 
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::Episode;
@@ -9,7 +10,7 @@ use crate::scorer::reward_model::model::{RewardModel, assess::sigmoid};
 use crate::scorer::reward_model::segment;
 
 /// How pairs are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
     /// At random.

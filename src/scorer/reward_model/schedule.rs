@@ -1,9 +1,10 @@
 //! How many comparisons a round asks: a budget spread over the run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the budget is spread over the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Evenly over the steps.

@@ -4,12 +4,12 @@
 use rand::RngExt;
 use spo_envs::Spec;
 
-use super::segment;
+use super::{RewardModelConfig, segment};
 use crate::base::random::{Stream, stream};
 use crate::policy::state::LearnerState;
 use crate::rollout::Episode;
 use crate::scorer::SplitScores;
-use crate::scorer::reward_model::model::{Comparison, RewardConfig, RewardModel};
+use crate::scorer::reward_model::model::{Comparison, RewardModel};
 
 /// The second model, and what both make of the trajectories about which was asked last.
 pub(super) struct Split {
@@ -25,7 +25,7 @@ const LEVELS: &str = "levels";
 
 impl Split {
     /// Begun apart from the first model of the same seed.
-    pub fn new(spec: &Spec, config: RewardConfig, seed: u64) -> Self {
+    pub fn new(spec: &Spec, config: RewardModelConfig, seed: u64) -> Self {
         let own = stream(seed, Stream("split"), 0, 0).random();
         Self { model: RewardModel::new(spec, config, own), levels: [0.0; 2] }
     }

@@ -3,52 +3,42 @@
 use rand::RngExt;
 use spo_envs::ActionSpace;
 
-use super::queries::choose;
+use super::queries::{Sampling, choose};
 use super::schedule::Shape;
 use super::*;
 use crate::base::random::stream;
 use crate::oracle::Oracle;
 use crate::rollout::Rollout;
-use crate::scorer::reward_model::model::Output;
 use crate::scorer::reward_model::model::assess::sigmoid;
 
-fn model() -> RewardConfig {
-    RewardConfig {
-        hidden: vec![16],
-        ensemble: 3,
-        output: Output::Linear,
-        clip: 0.0,
-        regularization: 0.0,
-        normalize: true,
+fn config() -> RewardModelConfig {
+    RewardModelConfig {
+        segment_length: 3,
+        hidden_sizes: vec![16],
+        ensemble_size: 3,
         learning_rate: 3e-3,
-        minibatch: 16,
+        minibatch_size: 16,
         epochs: 20,
         first_epochs: 20,
         stop_accuracy: 1.0,
-        restart: false,
+        dataset_size: 100,
+        held_out_share: 0.2,
+        ..RewardModelConfig::default()
     }
 }
 
-fn config() -> QueryConfig {
-    QueryConfig {
-        segment: Some(3),
-        sampling: Sampling::Uniform,
-        schedule: Schedule {
-            shape: Shape::Constant,
-            first_share: 0.0,
-            per_round: Some(40),
-            every: 1,
-            budget: None,
-            trajectories: 4,
-            iteration_steps: 32,
-            total_steps: 320,
-            pretrain_steps: 0,
-            rounds: 0,
-        },
-        dataset: 100,
-        held_out: 0.2,
-        standardize: true,
-        split: false,
+fn schedule() -> Schedule {
+    Schedule {
+        shape: Shape::Constant,
+        first_share: 0.0,
+        per_round: Some(40),
+        every: 1,
+        budget: None,
+        trajectories: 4,
+        iteration_steps: 32,
+        total_steps: 320,
+        pretrain_steps: 0,
+        rounds: 0,
     }
 }
 
@@ -72,16 +62,14 @@ fn by_return(a: Trajectory<'_>, b: Trajectory<'_>) -> f32 {
     f32::from(u8::from(a.task_return() > b.task_return()))
 }
 
-fn scorer(oracle: impl Oracle + 'static, config: QueryConfig, replay: Option<usize>) -> IteratedRewardModel {
-    let budget = config.schedule.budget;
-    IteratedRewardModel::new(
-        MeteredOracle::new(Box::new(oracle), budget),
-        &spec(),
-        model(),
-        config,
-        replay,
-        0,
-    )
+fn scorer(
+    oracle: impl Oracle + 'static,
+    config: RewardModelConfig,
+    schedule: Schedule,
+    replay: Option<usize>,
+) -> IteratedRewardModel {
+    let oracle = MeteredOracle::new(Box::new(oracle), schedule.budget);
+    IteratedRewardModel::new(oracle, &spec(), config, schedule, replay, 0)
 }
 
 fn score(scorer: &mut IteratedRewardModel, iteration: u64) -> Scored {
@@ -90,7 +78,7 @@ fn score(scorer: &mut IteratedRewardModel, iteration: u64) -> Scored {
 
 #[test]
 fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
-    let mut scorer = scorer(by_return, config(), None);
+    let mut scorer = scorer(by_return, config(), schedule(), None);
     let report = (0..8).map(|iteration| score(&mut scorer, iteration)).last().unwrap().model.unwrap();
     let unseen = rollout(99);
     let scores = scorer.score(&Batch::validation(&unseen, 0)).unwrap().scores;
@@ -108,7 +96,7 @@ fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
 
 #[test]
 fn answers_beyond_the_dataset_and_episodes_that_nobody_needs_are_forgotten() {
-    let mut scorer = scorer(by_return, QueryConfig { dataset: 60, ..config() }, None);
+    let mut scorer = scorer(by_return, RewardModelConfig { dataset_size: 60, ..config() }, schedule(), None);
     for iteration in 0..40 {
         score(&mut scorer, iteration);
     }
@@ -129,7 +117,7 @@ fn answers_beyond_the_dataset_and_episodes_that_nobody_needs_are_forgotten() {
 
 #[test]
 fn disagreement_and_entropy_take_the_best_of_ten_times_as_many() {
-    let mut scorer = scorer(by_return, config(), None);
+    let mut scorer = scorer(by_return, config(), schedule(), None);
     score(&mut scorer, 0);
     let pool: Vec<(u64, &Episode)> = scorer.episodes.iter().map(|(n, e)| (*n, e)).collect();
     let of = |count: usize, sampling: Sampling| {
@@ -175,7 +163,7 @@ impl Oracle for Mute {
 
 #[test]
 fn unanswered_rounds_are_counted_and_score_as_before() {
-    let mut mute = scorer(Mute, config(), None);
+    let mut mute = scorer(Mute, config(), schedule(), None);
     let mut report = ModelReport::default();
     for iteration in 0..3 {
         let scored = score(&mut mute, iteration);
@@ -188,9 +176,8 @@ fn unanswered_rounds_are_counted_and_score_as_before() {
 
 #[test]
 fn a_spent_budget_leaves_the_model_as_it_is() {
-    let mut config = config();
-    config.schedule.budget = Some(60);
-    let mut scorer = scorer(by_return, config, Some(1000));
+    let schedule = Schedule { budget: Some(60), ..schedule() };
+    let mut scorer = scorer(by_return, config(), schedule, Some(1000));
     score(&mut scorer, 0);
     assert!(score(&mut scorer, 1).renewed.is_some());
     let model = scorer.model.save();
@@ -202,9 +189,8 @@ fn a_spent_budget_leaves_the_model_as_it_is() {
 
 #[test]
 fn replay_is_scored_by_the_newest_model() {
-    let mut config = config();
-    config.schedule.every = 2;
-    let mut scorer = scorer(by_return, config, Some(60));
+    let schedule = Schedule { every: 2, ..schedule() };
+    let mut scorer = scorer(by_return, config(), schedule, Some(60));
     let first = score(&mut scorer, 0);
     assert_eq!(first.renewed.unwrap(), first.scores);
     let Scored { scores: second, renewed, .. } = score(&mut scorer, 1);
@@ -217,15 +203,15 @@ fn replay_is_scored_by_the_newest_model() {
     assert_eq!(all[all.len() - 26..], third[..]);
     assert!(all[10..36] != second[..], "the second iteration's by the first model");
     // Without a replay there is nothing to renew.
-    let mut on_policy = super::tests::scorer(by_return, super::tests::config(), None);
+    let mut on_policy =
+        super::tests::scorer(by_return, super::tests::config(), super::tests::schedule(), None);
     assert_eq!(score(&mut on_policy, 0).renewed, None);
 }
 
 #[test]
 fn pre_training_pays_novelty_and_asks_nobody() {
-    let mut config = config();
-    config.schedule.pretrain_steps = 27;
-    let mut scorer = scorer(by_return, config, Some(1000));
+    let schedule = Schedule { pretrain_steps: 27, ..schedule() };
+    let mut scorer = scorer(by_return, config(), schedule, Some(1000));
     let novel = score(&mut scorer, 0).scores;
     let states: Vec<f32> = rollout(0).episodes.iter().flat_map(|e| e.obs.clone()).collect();
     let distances = novelty::log_distances(&states.chunks(1).collect::<Vec<_>>(), 26);
@@ -244,11 +230,9 @@ fn pre_training_pays_novelty_and_asks_nobody() {
 
 #[test]
 fn a_saved_scorer_goes_on() {
-    let mut config = config();
-    config.schedule.pretrain_steps = 20;
-    config.schedule.every = 2;
-    config.sampling = Sampling::Disagreement;
-    let fresh = || scorer(by_return, config.clone(), Some(70));
+    let config = RewardModelConfig { query_sampling: Sampling::Disagreement, ..config() };
+    let schedule = Schedule { pretrain_steps: 20, every: 2, ..schedule() };
+    let fresh = || scorer(by_return, config.clone(), schedule, Some(70));
     let (mut whole, mut halves) = (fresh(), fresh());
     for iteration in 0..7 {
         assert_eq!(score(&mut whole, iteration), score(&mut halves, iteration), "{iteration}");
@@ -267,12 +251,9 @@ fn a_saved_scorer_goes_on() {
 
 #[test]
 fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
-    let mut config = config();
-    config.split = true;
-    config.schedule.rounds = 2;
-    config.schedule.budget = Some(101);
-    config.schedule.per_round = None;
-    let fresh = || scorer(by_return, config.clone(), None);
+    let config = RewardModelConfig { split: true, ..config() };
+    let schedule = Schedule { rounds: 2, budget: Some(101), per_round: None, ..schedule() };
+    let fresh = || scorer(by_return, config.clone(), schedule, None);
     let (mut whole, mut halves) = (fresh(), fresh());
     for iteration in 0..4 {
         let (own, deployed) = (rollout(iteration), rollout(50 + iteration));
@@ -328,7 +309,10 @@ impl Oracle for Frugal {
 
 #[test]
 fn a_cost_model_is_asked_for_verdicts_and_goes_on() {
-    let fresh = || scorer(Frugal, QueryConfig { standardize: false, ..config() }, None).of_costs();
+    let fresh = || {
+        scorer(Frugal, RewardModelConfig { standardize_rewards: false, ..config() }, schedule(), None)
+            .of_costs()
+    };
     let (mut whole, mut halves) = (fresh(), fresh());
     for iteration in 0..6 {
         assert_eq!(score(&mut whole, iteration), score(&mut halves, iteration), "{iteration}");

@@ -1,185 +1,378 @@
-//! From files and assignments to a configuration.
+//! From files and `--set KEY=VALUE` to a configuration.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Config, ConfigError, LearnerKind};
-use crate::base::nearest::nearest;
-use crate::oracle::human::Human;
-use crate::oracle::llm;
+use toml::{Table, Value};
 
-/// The defaults of a learner.
-type Defaults = fn(LearnerKind) -> Config;
+use super::keys::{self, Key, Named};
+use super::{Config, ConfigError, value};
+use crate::base::toml_error;
+use crate::learner::LearnerKind;
+use crate::scorer::ScorerKind;
+
+/// Keys of one origin. Later layers win over earlier ones.
+#[derive(Clone, Debug)]
+pub struct Layer<'a> {
+    /// Keys and sections, as in a file.
+    pub keys: &'a Table,
+    /// What errors call it.
+    pub origin: &'a str,
+    /// Whether a key that the run does not read is skipped. Otherwise it is an error.
+    pub skips_unused: bool,
+}
+
+/// A key as it was given.
+struct Entry {
+    name: String,
+    given: Given,
+    origin: String,
+    skips_unused: bool,
+}
+
+enum Given {
+    /// In a file.
+    Toml(Value),
+    /// In a `--set`.
+    Text(String),
+}
 
 impl Config {
-    /// A file's keys (if there is one), then `key=value` assignments in order; keys left out take the defaults of the
-    /// learner that these choose, wherever they name it, and those for people or a language model where one is the oracle.
+    /// The keys of a file (if there is one), then `key=value` assignments. Keys that are left out take the
+    /// [preset](Config::preset) of the learner and the oracle. The texts that come with the configuration are warnings: names
+    /// of version 0.1 with the new ones.
     ///
     /// # Errors
-    /// [`ConfigError`] naming file, line, key and, for a misspelt key, the nearest right one.
-    pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
-        let config = Self::assemble(file, assignments, Self::of)?;
-        if Human::of(&config.oracle).is_some() {
-            Self::assemble(file, assignments, Self::of_people)
-        } else if llm::is_asked_by(&config.oracle) {
-            Self::assemble(file, assignments, Self::of_llm)
-        } else {
-            Ok(config)
-        }
-    }
-
-    fn assemble(file: Option<&Path>, assignments: &[String], of: Defaults) -> Result<Self, ConfigError> {
-        let (first, rest): (Vec<&String>, Vec<&String>) =
-            assignments.iter().partition(|a| a.split('=').next().is_some_and(|key| key.trim() == "learner"));
-        let mut config = Self::default();
-        first.iter().try_for_each(|a| config.set(a))?;
-        config = of(config.learner);
+    /// [`ConfigError`] with file, line and key, and the nearest right name of a misspelt one.
+    pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<(Self, Vec<String>), ConfigError> {
+        let mut entries = Vec::new();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-            let chosen = (!first.is_empty()).then_some(config.learner);
-            config = Self::read(&text, &path.display().to_string(), chosen, of)?;
+            entries = read_text(&text, &path.display().to_string())?;
         }
-        rest.iter().try_for_each(|a| config.set(a))?;
-        Ok(config)
+        for assignment in assignments {
+            let (name, text) = split(assignment)?;
+            let origin = format!("--set {assignment}");
+            entries.push(Entry { name, given: Given::Text(text), origin, skips_unused: false });
+        }
+        assemble(entries)
     }
 
-    /// Reads a TOML file; keys left out keep the defaults of its learner.
+    /// Reads a TOML file.
     ///
     /// # Errors
     /// As [`gather`](Self::gather).
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        Self::gather(Some(path), &[])
+        Ok(Self::gather(Some(path), &[])?.0)
     }
 
     /// Reads TOML text; `origin` names it in errors.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`].
+    /// [`ConfigError::Parse`], [`ConfigError::Unused`].
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        Self::read(text, origin, None, Self::of)
+        Ok(assemble(read_text(text, origin)?)?.0)
     }
 
-    /// Keys that were read already; `origin` names them in errors.
+    /// Keys that were read already, layer upon layer.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`].
-    pub fn from_table(keys: toml::Table, origin: &str) -> Result<Self, ConfigError> {
-        let own: Self = keys.clone().try_into().map_err(|e| parse_error(origin, &e, TRAIN_HELP))?;
-        Self::over_defaults(keys, own.learner, origin, Self::of)
+    /// [`ConfigError::Parse`], [`ConfigError::Unused`].
+    pub fn from_layers(layers: &[Layer<'_>]) -> Result<Self, ConfigError> {
+        let entries = layers.iter().flat_map(|layer| {
+            flatten(layer.keys).into_iter().map(|(name, value)| Entry {
+                name,
+                given: Given::Toml(value),
+                origin: layer.origin.to_string(),
+                skips_unused: layer.skips_unused,
+            })
+        });
+        Ok(assemble(entries.collect())?.0)
     }
 
-    /// The text's keys over the defaults of `learner`, or else of the text's own.
-    fn read(
-        text: &str,
-        origin: &str,
-        learner: Option<LearnerKind>,
-        of: Defaults,
-    ) -> Result<Self, ConfigError> {
-        // Straight from the text, for errors that show the line.
-        let own: Result<Self, _> = toml::from_str(text);
-        let keys = toml::from_str::<toml::Table>(text);
-        let own = own.map_err(|e| match &keys {
-            Ok(keys) if keys.contains_key("cells") => ConfigError::Parse {
-                origin: origin.to_string(),
-                why: format!("it is an experiment of several runs: `spo experiment {origin}`"),
-            },
-            _ => parse_error(origin, &e, TRAIN_HELP),
-        })?;
-        Self::over_defaults(keys.unwrap_or_default(), learner.unwrap_or(own.learner), origin, of)
+    /// Whether `name` is a key of any run, and `value` one of its type.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_key(name: &str, value: &Value) -> Result<(), String> {
+        let everything: Vec<&str> = keys::keys().iter().map(Key::section).collect();
+        let tried = LearnerKind::ALL.map(|learner| {
+            // A short name of several sections is unique in a run.
+            let in_use = keys::sections_in_use(learner, ScorerKind::SelfPlay, true);
+            keys::resolve(name, &in_use, learner, ScorerKind::SelfPlay)
+        });
+        let known = tried.into_iter().find_map(Result::ok);
+        let known = match known {
+            Some(known) => known,
+            None => keys::resolve(name, &everything, LearnerKind::Ppo, ScorerKind::SelfPlay)?,
+        };
+        let (Named::Used(key) | Named::Old(key) | Named::Unused(key)) = known;
+        value::convert(key, value.clone()).map(|_| ())
     }
 
-    fn over_defaults(
-        keys: toml::Table,
-        learner: LearnerKind,
-        origin: &str,
-        of: Defaults,
-    ) -> Result<Self, ConfigError> {
-        let mut table = of(learner).table();
-        table.extend(keys);
-        let config: Self = table.try_into().map_err(|e| parse_error(origin, &e, TRAIN_HELP))?;
-        Ok(Self { learner, ..config })
+    /// Sets one key from `key=value`. Setting `learner` changes every key that has the former learner's default to that of
+    /// the new one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parse`] with the key and what is expected.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
+        let origin = format!("--set {assignment}");
+        let fail = |why: String| ConfigError::Parse { origin: origin.clone(), why };
+        let (name, text) = split(assignment)?;
+        let in_use = self.sections();
+        // A key of a section that is not in use yet may be set before the learner or scorer that reads it.
+        let (Named::Used(key) | Named::Old(key) | Named::Unused(key)) =
+            keys::resolve(&name, &in_use, self.learner, self.scorer).map_err(fail)?;
+        let value = value::parse(key, &text).map_err(fail)?;
+        let former = self.learner;
+        let mut table = self.table();
+        put(&mut table, key, value);
+        *self = parsed(table, &origin)?;
+        if self.learner != former {
+            let (before, after) =
+                (Self::for_learner(former).table(), Self::for_learner(self.learner).table());
+            let mut table = self.table();
+            rebase(&mut table, &before, &after);
+            *self = parsed(table, &origin)?;
+        }
+        Ok(())
+    }
+
+    /// The configuration as TOML: every key that the run reads.
+    ///
+    /// # Panics
+    /// Where a whole number is larger than TOML has; [`validate`](Self::validate) refuses it.
+    pub fn to_toml(&self) -> String {
+        let in_use = self.sections();
+        let text = toml::to_string(self).expect("keys and sections of plain values");
+        without_sections(&text, |name| in_use.contains(&name))
+    }
+
+    /// The value of every key that the run reads, as text, by full name.
+    pub fn values(&self) -> BTreeMap<String, String> {
+        let sections = self.sections();
+        let in_use =
+            |name: &String| name.split_once('.').is_none_or(|(section, _)| sections.contains(&section));
+        let used = keys::flat(self).into_iter().filter(|(name, _)| in_use(name));
+        used.map(|(name, value)| (name, value::shown(&value))).collect()
     }
 
     /// The first key in which two configurations make other runs, with its values here and there.
     pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
-        // A choice left to the program is the one it comes to.
         let made = |config: &Self| {
-            let mut table = config.table();
-            table.insert("normalize_scores".into(), config.normalizes_scores().into());
-            table
+            let mut values = config.values();
+            // A choice left to the program is the one it comes to.
+            if let Some(choice) = values.get_mut("ppo.normalize_scores").filter(|choice| *choice == "auto") {
+                *choice = (!config.scorer.known_scale()).to_string();
+            }
+            values
         };
-        let there = made(other);
-        (made(self).into_iter())
-            .find(|(key, value)| there.get(key) != Some(value))
-            .map(|(key, value)| (key.clone(), value.to_string(), there[&key].to_string()))
+        let (here, there) = (made(self), made(other));
+        let name = here.keys().chain(there.keys()).find(|name| here.get(*name) != there.get(*name))?;
+        let of =
+            |side: &BTreeMap<String, String>| side.get(name).cloned().unwrap_or_else(|| "not there".into());
+        Some((name.clone(), of(&here), of(&there)))
     }
 
-    pub(super) fn table(&self) -> toml::Table {
-        toml::Table::try_from(self).expect("a flat table of plain values")
-    }
-
-    /// Sets one key from `key=value`; the value is TOML, or bare text for text keys. Setting `learner` takes along
-    /// the keys that have the former learner's default.
-    ///
-    /// # Errors
-    /// [`ConfigError::Parse`] naming the key and the mend.
-    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
-        let origin = format!("--set {assignment}");
-        let fail = |why: String| ConfigError::Parse { origin: origin.clone(), why };
-        let Some((key, value)) = assignment.split_once('=') else {
-            return Err(fail("expected KEY=VALUE, such as `learning_rate=0.001`".into()));
-        };
-        let (key, value) = (key.trim(), value.trim());
-        let mut table = self.table();
-        let value = match table.get(key) {
-            Some(toml::Value::String(_)) => toml::Value::String(value.trim_matches('"').to_string()),
-            // A bare whole number is as good as a decimal one where a decimal is wanted.
-            Some(toml::Value::Float(_)) if value.parse::<f64>().is_ok() => {
-                toml::Value::Float(value.parse().unwrap_or_default())
-            }
-            _ => toml::from_str::<toml::Table>(&format!("v = {value}"))
-                .ok()
-                .and_then(|mut t| t.remove("v"))
-                .unwrap_or_else(|| toml::Value::String(value.to_string())),
-        };
-        table.insert(key.to_string(), value);
-        let former =
-            std::mem::replace(self, table.try_into().map_err(|e| parse_error(&origin, &e, TRAIN_HELP))?);
-        if self.learner != former.learner {
-            let (before, after) = (Self::of(former.learner).table(), Self::of(self.learner).table());
-            let mut table = self.table();
-            for (key, value) in &mut table {
-                if *value == before[key] {
-                    *value = after[key].clone();
-                }
-            }
-            *self = table.try_into().map_err(|e| parse_error(&origin, &e, TRAIN_HELP))?;
-        }
-        Ok(())
+    fn table(&self) -> Table {
+        Table::try_from(self).expect("keys and sections of plain values")
     }
 }
 
-/// Where the keys of a run are listed.
-const TRAIN_HELP: &str = "`spo train --show-config` lists the keys";
+/// `text` without the sections that `keep` drops.
+fn without_sections(text: &str, keep: impl Fn(&str) -> bool) -> String {
+    let mut kept = String::new();
+    let mut keeps = true;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            keeps = keep(name);
+        }
+        if keeps {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    while kept.ends_with("\n\n") {
+        kept.pop();
+    }
+    kept
+}
 
-/// toml's message, with the nearest right key instead of its list of all keys; `help` says where they are listed.
-pub fn parse_error(origin: &str, error: &toml::de::Error, help: &str) -> ConfigError {
-    let message = error.message();
-    let mut why = message.to_string();
-    if let Some(rest) = message.strip_prefix("unknown field `") {
-        // unknown field `x`, expected one of `a`, `b`
-        let mut names = rest.split('`').step_by(2);
-        let key = names.next().unwrap_or_default();
-        why = match nearest(key, names) {
-            Some(near) => format!("unknown key `{key}`, did you mean `{near}`?"),
-            None => format!("unknown key `{key}`; {help}"),
+/// `key=value`, split and trimmed.
+fn split(assignment: &str) -> Result<(String, String), ConfigError> {
+    match assignment.split_once('=') {
+        Some((name, text)) => Ok((name.trim().to_string(), text.trim().to_string())),
+        None => Err(ConfigError::Parse {
+            origin: format!("--set {assignment}"),
+            why: "expected KEY=VALUE, such as `ppo.learning_rate=0.001`".into(),
+        }),
+    }
+}
+
+/// The entries of a file's text, each with its line.
+fn read_text(text: &str, origin: &str) -> Result<Vec<Entry>, ConfigError> {
+    let keys: Table = toml::from_str(text).map_err(|e| parse_error(origin, &e))?;
+    if keys.contains_key("cells") {
+        let why = format!("it is an experiment of several runs: `spo experiment {origin}`");
+        return Err(ConfigError::Parse { origin: origin.to_string(), why });
+    }
+    let lines = lines(text);
+    let entry = |(name, given): (String, Value)| Entry {
+        origin: lines.get(&name).map_or_else(|| origin.to_string(), |line| format!("{origin}, line {line}")),
+        name,
+        given: Given::Toml(given),
+        skips_unused: false,
+    };
+    Ok(flatten(&keys).into_iter().map(entry).collect())
+}
+
+/// The line of every key, by its name as it is written.
+fn lines(text: &str) -> BTreeMap<String, usize> {
+    use toml::de::{DeTable, DeValue};
+
+    let line = |at: usize| 1 + text[..at].matches('\n').count();
+    let mut lines = BTreeMap::new();
+    let Ok(table) = DeTable::parse(text) else { return lines };
+    for (name, value) in table.get_ref() {
+        match value.get_ref() {
+            DeValue::Table(section) => {
+                lines.extend(section.iter().map(|(key, _)| {
+                    (format!("{}.{}", name.get_ref(), key.get_ref()), line(key.span().start))
+                }))
+            }
+            _ => {
+                lines.insert(name.get_ref().to_string(), line(name.span().start));
+            }
+        }
+    }
+    lines
+}
+
+/// Keys by the names that they are written with: those of a section behind its name and a dot.
+fn flatten(table: &Table) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(section) => {
+                flat.extend(section.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone())));
+            }
+            value => flat.push((name.clone(), value.clone())),
+        }
+    }
+    flat
+}
+
+/// A configuration of the entries over the preset that they choose, and warnings.
+fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
+    let chosen = choices(&entries)?;
+    let in_use = keys::sections_in_use(chosen.learner, chosen.scorer, !chosen.safety.oracle.is_empty());
+    let resolve = |entry: &Entry| {
+        keys::resolve(&entry.name, &in_use, chosen.learner, chosen.scorer)
+            .map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })
+    };
+    let named = entries.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    // A run's file of version 0.1 has every key, used or not.
+    let of_old_file = |entry: &Entry| matches!(entry.given, Given::Toml(_)) && !entry.name.contains('.');
+    let old_file = entries.iter().zip(&named).any(|(entry, named)| {
+        of_old_file(entry) && matches!(named, Named::Old(key) if key.short_name() != entry.name)
+    });
+    let mut table = chosen.table();
+    let mut warnings = Vec::new();
+    for (entry, named) in entries.into_iter().zip(named) {
+        let key = match named {
+            Named::Used(key) => key,
+            Named::Old(key) => {
+                warnings.push(format!("`{}` is now `{}`", entry.name, key.name));
+                key
+            }
+            Named::Unused(_) if entry.skips_unused || (old_file && of_old_file(&entry)) => continue,
+            Named::Unused(key) => {
+                return Err(ConfigError::Unused { key: key.name.clone(), user: non_user(key, &chosen) });
+            }
         };
+        let value = match entry.given {
+            Given::Toml(value) => value::convert(key, value),
+            Given::Text(text) => value::parse(key, &text),
+        };
+        let value = value.map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })?;
+        put(&mut table, key, value.clone());
+        // Choices among words and texts are parsed by their own types, whose messages name no key.
+        parsed(table.clone(), &entry.origin).map_err(|e| match e {
+            ConfigError::Parse { origin, why } => {
+                ConfigError::Parse { origin, why: format!("`{}`: {why}", key.name) }
+            }
+            other => other,
+        })?;
     }
-    // The text in question shows where, and which key.
-    let shown = error.to_string();
-    let place: Vec<&str> = shown.lines().filter(|l| l.contains('|') || l.contains("line ")).collect();
-    if !place.is_empty() {
-        why = format!("{why}\n{}", place.join("\n"));
+    Ok((parsed(table, "the configuration")?, warnings))
+}
+
+/// The preset of the learner and the oracle that the entries choose, with scorer and safety oracle.
+fn choices(entries: &[Entry]) -> Result<Config, ConfigError> {
+    let last = |names: &[&str]| entries.iter().rev().find(|entry| names.contains(&entry.name.as_str()));
+    let text = |entry: &Entry| match &entry.given {
+        Given::Text(text) => text.trim_matches('"').to_string(),
+        Given::Toml(value) => value.as_str().map_or_else(|| value.to_string(), str::to_string),
+    };
+    let mut chosen = Config::default();
+    for name in ["learner", "scorer"] {
+        let Some(entry) = last(&[name]) else { continue };
+        let at = |why| ConfigError::Parse { origin: entry.origin.clone(), why };
+        let key = keys::find(name).expect("a key at the top");
+        let value = value::parse(key, &text(entry)).map_err(at)?;
+        let mut table = chosen.table();
+        put(&mut table, key, value);
+        chosen = parsed(table, &entry.origin)?;
     }
-    ConfigError::Parse { origin: origin.to_string(), why }
+    let oracle = last(&["oracle"]).map_or(chosen.oracle.clone(), text);
+    let safety = last(&["safety.oracle", "safety_oracle"]).map_or(String::new(), text);
+    let mut preset = Config::preset(chosen.learner, &oracle);
+    preset.scorer = chosen.scorer;
+    preset.safety.oracle = safety;
+    Ok(preset)
+}
+
+/// Who does not read a key.
+pub(super) fn non_user(key: &Key, config: &Config) -> String {
+    match key.section() {
+        "safety" => "run without a safety oracle (safety.oracle=cost=25)".into(),
+        "self_play" | "reward_model" => format!("scorer `{}`", config.scorer),
+        _ => format!("learner `{}`", config.learner),
+    }
+}
+
+fn put(table: &mut Table, key: &Key, value: Value) {
+    let place = match key.section() {
+        "" => table,
+        section => match table.get_mut(section) {
+            Some(Value::Table(section)) => section,
+            _ => unreachable!("a configuration has all sections"),
+        },
+    };
+    place.insert(key.short_name().to_string(), value);
+}
+
+/// Changes every value that is `before`'s to `after`'s.
+fn rebase(table: &mut Table, before: &Table, after: &Table) {
+    for (name, value) in table {
+        match (value, &before[name], &after[name]) {
+            (Value::Table(section), Value::Table(before), Value::Table(after)) => {
+                rebase(section, before, after)
+            }
+            (value, before, after) if value == before => *value = after.clone(),
+            _ => {}
+        }
+    }
+}
+
+fn parsed(table: Table, origin: &str) -> Result<Config, ConfigError> {
+    table.try_into().map_err(|e: toml::de::Error| parse_error(origin, &e))
+}
+
+/// Where the keys of a run are listed.
+const HELP: &str = "`spo config` lists the keys";
+
+fn parse_error(origin: &str, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Parse { origin: origin.to_string(), why: toml_error::explain(error, HELP) }
 }

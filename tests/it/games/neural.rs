@@ -45,7 +45,7 @@ fn regressions_to_win_rates_end_near_the_minimax_winner_on_average_too() {
 #[test]
 fn nash_mds_last_policy_stays_near_the_minimax_winner_of_a_cycle() {
     let game = builtin("cycle").unwrap();
-    let keys = ["anchor=0.1", "kl_penalty=0.02", "entropy_bonus=0", "result=last", "total_steps=160000"];
+    let keys = ["mixture_coef=0.1", "kl_coef=0.02", "entropy_coef=0", "result=last", "total_steps=160000"];
     for seed in 0..2 {
         let outcome = Spo::with(config("cycle", seed, &keys)).train().unwrap();
         let policy = average(&outcome, 3);
@@ -59,7 +59,7 @@ fn nash_mds_last_policy_stays_near_the_minimax_winner_of_a_cycle() {
 #[test]
 fn the_last_policy_of_a_cycle_ends_near_the_minimax_winner_with_optimism_or_extragradient() {
     let game = builtin("cycle").unwrap();
-    let keys = ["policy_loss=sppo", "epochs=10", "learning_rate=0.002", "entropy_bonus=0", "result=last"];
+    let keys = ["policy_loss=sppo", "epochs=10", "learning_rate=0.002", "entropy_coef=0", "result=last"];
     let exploitability = |seed, with: Option<&str>| {
         let keys: Vec<&str> = keys.into_iter().chain(["total_steps=160000"]).chain(with).collect();
         let policy = average(&Spo::with(config("cycle", seed, &keys)).train().unwrap(), 3);

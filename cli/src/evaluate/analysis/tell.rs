@@ -48,9 +48,9 @@ impl Analysis {
         let Some(error) = calibration_error(&self.by_gap) else {
             let why = match self.config.scorer {
                 ScorerKind::RewardModel => {
-                    "no held-out predictions: a run with log_reward_model=true records them"
+                    "no held-out predictions: a run with log_predictions=true records them"
                 }
-                _ => "no reward model: a run with --scorer reward_model --set log_reward_model=true has one",
+                _ => "no reward model: a run with --scorer reward_model --set log_predictions=true has one",
             };
             return about(f, "calibration", why);
         };
@@ -107,7 +107,8 @@ impl Analysis {
         if self.climbs.iter().all(|climb| climb.last_fit(Reward::Score).is_none())
             && self.config.scorer == ScorerKind::RewardModel
         {
-            let why = "no score by one model: a run with rlhf_rounds above 0 keeps it for a round";
+            let why =
+                "no score by one model: a run with reward_model.rlhf_rounds above 0 keeps it for a round";
             return about(f, "", why);
         }
         Ok(())
@@ -116,9 +117,11 @@ impl Analysis {
     fn tell_parting(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let courses: Vec<_> = self.last_courses().collect();
         if courses.is_empty() {
-            let why = match self.config.reward_split {
+            let why = match self.config.reward_model.split {
                 true => "neither model is fitted yet",
-                false => "no second model: a run with rlhf_rounds above 0 and reward_split=true has one",
+                false => {
+                    "no second model: a run with reward_model.rlhf_rounds above 0 and reward_model.split=true has one"
+                }
             };
             return about(f, "over-optimisation", why);
         }

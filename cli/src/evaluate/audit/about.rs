@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::AuditError;
-use spo::train::config::{ConfigError, read::parse_error};
+use spo::base::toml_error;
+use spo::train::config::ConfigError;
 
 /// The file's name beside a page.
 pub const FILE: &str = "audit-about.toml";
@@ -103,8 +104,10 @@ impl About {
         let text =
             fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let help = format!("{FILE}, which `spo audit RUN` writes, has all fields");
-        let about: Self =
-            toml::from_str(&text).map_err(|e| parse_error(&path.display().to_string(), &e, &help))?;
+        let about: Self = toml::from_str(&text).map_err(|e| ConfigError::Parse {
+            origin: path.display().to_string(),
+            why: toml_error::explain(&e, &help),
+        })?;
         match about.policy.cost_limit.filter(|limit| !(limit.is_finite() && *limit >= 0.0)) {
             Some(limit) => Err(AuditError::About {
                 path: path.into(),

@@ -155,33 +155,43 @@ fn kind(config: &Config) -> &'static str {
     }
 }
 
+/// Steps that are compared at once; 0 where whole trajectories are.
+fn compared_steps(c: &Config) -> usize {
+    match c.scorer {
+        ScorerKind::RewardModel => c.reward_model.segment_length,
+        _ => c.self_play.window,
+    }
+}
+
 fn selection(c: &Config) -> String {
-    let unit = match (c.window, c.scorer) {
-        (0, _) => "whole trajectories".to_string(),
-        (w, ScorerKind::RewardModel) => format!("segments of {w} steps"),
-        (w, _) => format!("aligned windows of {w} steps"),
+    let unit = match (c.scorer, compared_steps(c)) {
+        (_, 0) => "whole trajectories".to_string(),
+        (ScorerKind::RewardModel, steps) => format!("segments of {steps} steps"),
+        (_, steps) => format!("aligned windows of {steps} steps"),
     };
-    let group =
-        format!("the {} trajectories from one of {} initial states", c.trajectories_per_state, c.states);
+    let group = format!(
+        "the {} trajectories from one of {} initial states",
+        c.rollout.trajectories_per_state, c.rollout.num_states
+    );
     match c.scorer {
         ScorerKind::TaskReward => "no pairs".into(),
         ScorerKind::LlmDirect => "no pairs: each trajectory rated by itself".into(),
         ScorerKind::RewardModel => {
-            let how = match c.query_sampling {
+            let how = match c.reward_model.query_sampling {
                 Sampling::Uniform => "at random",
                 Sampling::Disagreement => "where the ensemble disagrees most",
                 Sampling::Entropy => "where the model is least sure",
             };
             format!("{unit} that begin anywhere, of any two recent trajectories, chosen {how}")
         }
-        ScorerKind::SelfPlay if c.anchor > 0.0 => {
-            format!("{unit} of {group}, each with those of a policy anchored to the initial one")
+        ScorerKind::SelfPlay if c.self_play.mixture_coef > 0.0 => {
+            format!("{unit} of {group}, each with those of a mixture of the policy and the reference policy")
         }
-        ScorerKind::SelfPlay if c.extragradient => {
+        ScorerKind::SelfPlay if c.self_play.extragradient => {
             format!("{unit} of {group}, each with those of the policy that an update would give")
         }
-        ScorerKind::SelfPlay => match c.opponents {
-            Opponents::Group if c.optimism => {
+        ScorerKind::SelfPlay => match c.self_play.opponents {
+            Opponents::Group if c.self_play.optimism => {
                 format!("all pairs of {unit} among {group}, and with all of the iteration before")
             }
             Opponents::Group => format!("all pairs of {unit} among {group}"),
@@ -261,7 +271,7 @@ fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<
         .map(|at| rollout::episode(by(at), &mut env, &request, at))
         .collect::<Result<_, _>>()
         .map_err(|e| e.to_string())?;
-    let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, config.window)).collect();
+    let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, compared_steps(config))).collect();
     let check = check::check(&mut *oracle, &shown, &notes, seed).map_err(|e| e.to_string())?;
     let window = shown.iter().map(Trajectory::len).max().unwrap_or(0);
     Ok(Again { game_circle: oracle.game().map(|game| circle(&game)), ..Again::of(check, window) })

@@ -108,7 +108,7 @@ fn untrained(config: &Config, factory: &EnvFactory) -> Option<(u64, Player)> {
         return None;
     }
     let config =
-        Config { device: spo::device::NAMES[0].into(), residence: EnvDevice::Host, ..config.clone() };
+        Config { device: spo::device::NAMES[0].into(), env_device: EnvDevice::Host, ..config.clone() };
     let nobody: Box<dyn oracle::Oracle> =
         Box::new(|_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5);
     let trainer = Trainer::new(config, factory.clone(), nobody, None).ok()?;

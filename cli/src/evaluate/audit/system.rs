@@ -105,17 +105,13 @@ pub fn quoted(path: &Path) -> String {
     shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
 }
 
-fn table(config: &Config) -> toml::Table {
-    toml::Table::try_from(config).unwrap_or_default()
-}
-
 fn changed(config: &Config) -> Vec<Changed> {
-    let default = table(&Config::of(config.learner));
-    let differs = |(key, value): (String, toml::Value)| {
-        let usual = default.get(&key)?;
-        (*usual != value).then(|| Changed { value: value.to_string(), default: usual.to_string(), key })
+    let defaults = Config { scorer: config.scorer, ..Config::for_learner(config.learner) }.values();
+    let differs = |(key, value): (String, String)| {
+        let default = defaults.get(&key).cloned().unwrap_or_default();
+        (default != value).then_some(Changed { key, value, default })
     };
-    table(config).into_iter().filter_map(differs).collect()
+    config.values().into_iter().filter_map(differs).collect()
 }
 
 /// Runs in the folder of `dir` that differ from it in nothing but the seed.

@@ -6,7 +6,7 @@ use spo_envs::EnvError;
 use toml::Table;
 
 use super::{Cell, Experiment, ExperimentError, Planned, Product, Shard};
-use spo::train::config::Config;
+use spo::train::config::{Config, Layer};
 use spo::{TrainError, oracle, train};
 
 impl Experiment {
@@ -40,12 +40,16 @@ impl Experiment {
         path: &Path,
     ) -> Result<Cell, ExperimentError> {
         let name = if task.is_empty() { method.to_string() } else { format!("{task}-{method}") };
-        let mut keys = self.base.clone();
-        for part in [self.tasks.get(task), self.methods.get(method), Some(&product.set)] {
-            keys.extend(part.unwrap_or(&Table::new()).clone());
-        }
         let origin = format!("{}: cell `{name}`", path.display());
-        let config = Config::from_table(keys, &origin)?;
+        let none = Table::new();
+        // What holds for many cells may name sections that some of them do not use.
+        let shared = [&self.base, self.tasks.get(task).unwrap_or(&none)];
+        let own = [self.methods.get(method).unwrap_or(&none), &product.set];
+        let layer = |keys, skips_unused| Layer { keys, origin: &origin, skips_unused };
+        let layers: Vec<Layer<'_>> = (shared.into_iter().map(|keys| layer(keys, true)))
+            .chain(own.into_iter().map(|keys| layer(keys, false)))
+            .collect();
+        let config = Config::from_layers(&layers)?;
         let seeds = product.seeds.as_ref().unwrap_or(&self.seeds).list();
         Ok(Cell { name, task: task.into(), method: method.into(), seeds, config })
     }

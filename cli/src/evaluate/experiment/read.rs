@@ -7,7 +7,7 @@ use toml::Table;
 
 use super::{Experiment, ExperimentError, Product, Quick, Seeds};
 use spo::base::nearest::nearest;
-use spo::train::config::read::parse_error;
+use spo::base::toml_error;
 use spo::train::config::{Config, ConfigError};
 
 const HELP: &str = "`spo experiment --help` shows the form, and keys of runs belong into [base], [tasks.NAME], \
@@ -23,12 +23,17 @@ impl Experiment {
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let origin = path.display().to_string();
         let mut experiment: Self = toml::from_str(&text).map_err(|e| {
-            let single = toml::from_str::<Table>(&text).is_ok_and(|t| Config::from_table(t, &origin).is_ok());
+            let single = toml::from_str::<Table>(&text)
+                .is_ok_and(|t| Config::from_toml(&t.to_string(), &origin).is_ok());
             let of_one_run = || ConfigError::Parse {
                 origin: origin.clone(),
                 why: format!("it is the configuration of one run: `spo train --config {origin}`"),
             };
-            if single { of_one_run() } else { parse_error(&origin, &e, HELP) }
+            if single {
+                of_one_run()
+            } else {
+                ConfigError::Parse { origin: origin.clone(), why: toml_error::explain(&e, HELP) }
+            }
         })?;
         if experiment.name.is_empty() {
             experiment.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -146,10 +151,15 @@ fn check_keys(path: &Path, part: &str, keys: &Table) -> Result<(), ExperimentErr
         if key == "seed" {
             return Err(fail(key, "an experiment's seeds are listed under `seeds`".into()));
         }
-        Config::from_table(Table::from_iter([(key.clone(), value.clone())]), "").map_err(|e| match e {
-            ConfigError::Parse { why, .. } => fail(key, why),
-            other => other.into(),
-        })?;
+        match value {
+            toml::Value::Table(section) => {
+                for (short, value) in section {
+                    Config::check_key(&format!("{key}.{short}"), value)
+                        .map_err(|why| fail(&format!("{key}.{short}"), why))?;
+                }
+            }
+            value => Config::check_key(key, value).map_err(|why| fail(key, why))?,
+        }
     }
     Ok(())
 }

@@ -166,7 +166,7 @@ impl Watch {
             silent,
             env: of_config(|c| c.env.clone()),
             scorer: of_config(|c| c.scorer.to_string()),
-            opponents: of_config(|c| c.opponents.to_string()),
+            opponents: of_config(|c| c.self_play.opponents.to_string()),
             total_steps: config.as_ref().map(|c| c.total_steps),
             result: summary.map(|s| Outcome {
                 mean: s.eval_return_mean,

@@ -26,7 +26,7 @@ fn ratings_are_scores_of_their_own() {
         Reply::chat(said, &[(&lower, 1.0 - share), (&upper, share.max(1e-9))])
     };
     let model = Model::start(rated);
-    let told = trained(train(dir, &model, "run", &["--scorer", "llm_direct", "--set", "states=3"]));
+    let told = trained(train(dir, &model, "run", &["--scorer", "llm_direct", "--set", "num_states=3"]));
     assert!(told["stderr"].as_str().unwrap().contains("from ratings by `llm("), "{told}");
     // 12 trajectories an iteration of 50 steps each: 6 iterations in 4,000 steps, a query a trajectory.
     let mut table = csv::Reader::from_path(dir.join("run/metrics.csv")).unwrap();
@@ -69,8 +69,12 @@ fn a_reward_model_is_fitted_to_the_soft_labels() {
         let [first, second] = asked.distances()[..] else { panic!("{}", asked.prompt()) };
         Reply::first(if first > second { 0.75 } else { 0.25 })
     });
-    let keys =
-        ["log_comparisons=true", "total_steps=20000", "queries_per_round=20", "reward_learning_rate=0.003"];
+    let keys = [
+        "log_comparisons=true",
+        "total_steps=20000",
+        "queries_per_round=20",
+        "reward_model.learning_rate=0.003",
+    ];
     let mut more = vec!["--scorer", "reward_model"];
     keys.iter().for_each(|key| more.extend(["--set", *key]));
     trained(train(dir, &model, "run", &more));

@@ -148,7 +148,7 @@ impl TensorEngine {
                 rows.mean(free.min_pair(clipped * rows.advantages.clone())).neg()
             }
         };
-        let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_bonus);
+        let mut loss = policy_loss.clone() - entropy.clone().mul_scalar(config.entropy_coef);
         let mut value_loss = policy_loss.clone().detach().mul_scalar(0.0);
         let critics = config.critic.iter().cycle().take(config.critics).zip(rows.targets.iter().cloned());
         for (place, (critic, targets)) in critics.enumerate() {
@@ -156,7 +156,7 @@ impl TensorEngine {
             let values: Tensor<1> =
                 self.layers(critic, params, offset).apply(rows.obs.clone()).squeeze_dim(1);
             let half_mse = rows.mean((values - targets).square()).mul_scalar(0.5);
-            loss = loss + half_mse.clone().mul_scalar(config.value_weight);
+            loss = loss + half_mse.clone().mul_scalar(config.value_coef);
             value_loss = value_loss + half_mse;
         }
         let (ratio, log_ratio) = (ratio.detach(), log_ratio.detach());

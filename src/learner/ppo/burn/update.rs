@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
-use spo_envs::Spec;
+use spo_envs::{ActionSpace, Spec};
 
 use super::actor::{Actor, Scale};
 use super::layers::Layers;
@@ -11,7 +11,7 @@ use super::tensor::{Rows, TensorEngine};
 use crate::base::device::burn::{arange, to_host};
 use crate::base::random::{Stream, stream};
 use crate::learner::ppo::objective::Objective;
-use crate::learner::ppo::{Baseline, PolicyLoss, Ppo, PpoConfig};
+use crate::learner::ppo::{Baseline, PolicyLoss, Ppo, PpoConfig, ScoreTraits};
 use crate::learner::{Learner, LearnerState, UpdateContext, UpdateMetrics};
 use crate::policy::{Head, Policy};
 
@@ -66,18 +66,18 @@ impl Table {
 
 impl DevicePpo {
     /// A fresh learner on a task that computes on `device`; its first weights depend on `seed` alone.
-    pub(crate) fn on(spec: &Spec, config: PpoConfig, device: Device, seed: u64) -> Self {
-        Self::with_engine(spec, config, seed, |objective, params| {
+    pub(crate) fn on(spec: &Spec, config: PpoConfig, scores: ScoreTraits, device: Device, seed: u64) -> Self {
+        Self::with_engine(spec, config, scores, seed, |objective, params| {
             TensorEngine::new(objective, device, &params)
         })
     }
 
-    /// Whether updates by `config` need nothing of trajectories that only the host has.
-    pub(crate) fn supports(config: &PpoConfig) -> bool {
+    /// Whether updates need nothing of trajectories that only the host has.
+    pub(crate) fn supports(spec: &Spec, config: &PpoConfig, scores: ScoreTraits) -> bool {
         config.baseline == Baseline::Critic
             && config.policy_loss == PolicyLoss::Ppo
-            && !config.costs
-            && config.head != Head::Categorical
+            && !scores.costs
+            && matches!(spec.action, ActionSpace::Continuous { .. })
     }
 
     /// The device.
@@ -99,7 +99,7 @@ impl DevicePpo {
             mean: self.engine.layers(mlp, weights, 0),
             log_std: weights.clone().slice(from..from + mlp.outputs()),
             scale: Scale::new(&self.template.normalizer.scale(), self.device()),
-            squashes: self.config.head == Head::TanhGaussian,
+            squashes: self.template.head == Head::TanhGaussian,
         }
     }
 
@@ -110,7 +110,7 @@ impl DevicePpo {
         scores: Tensor<2>,
         context: UpdateContext,
     ) -> UpdateMetrics {
-        if self.config.normalize_scores {
+        if self.normalize_scores {
             let sums =
                 scores.clone().matmul(falling(scores.dims()[1], self.config.discount, &scores.device()));
             let [count, steps] = sums.dims();
@@ -121,7 +121,7 @@ impl DevicePpo {
         let [count, steps] = batch.log_probs.dims();
         let mut rng = stream(context.seed, Stream("shuffle"), context.iteration, 0);
         let learning_rate = self.learning_rate(context);
-        let size = self.config.minibatch;
+        let size = self.config.minibatch_size;
         let losses = self.epochs(|ppo| {
             let engine = &mut ppo.engine;
             let order = shuffled(count, steps, &mut rng, engine.device());
@@ -144,7 +144,7 @@ impl DevicePpo {
         let [count, steps, dim] = batch.obs.dims();
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
         let normalize = self.config.normalize_advantage;
-        let score_scale = self.config.normalize_scores.then(|| self.score_stats.std().next()).flatten();
+        let score_scale = self.normalize_scores.then(|| self.score_stats.std().next()).flatten();
         let engine = &self.engine;
         let scale = Scale::new(&self.template.normalizer.scale(), engine.device());
         let critic = critic(&self.objective, engine);

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::assess::{correct, sigmoid};
-use super::{Comparison, Output, RewardConfig, Segment};
+use super::{Comparison, Output, RewardModelConfig, Segment};
 use crate::base::random::{Stream, stream};
 use crate::base::simd::sum_of_squares;
 use crate::policy::mlp::{Mlp, Tape};
@@ -197,17 +197,17 @@ impl Member {
     pub fn fit(
         &mut self,
         network: &Network,
-        config: &RewardConfig,
+        config: &RewardModelConfig,
         comparisons: &[Comparison<'_>],
         seed: u64,
         (fit, place): (u64, u64),
     ) -> Fitted {
         // A fit may take fresh weights thrice; the run's first are turn 0.
         let fresh = |turn: u64| Self::fresh(&network.mlp, seed, 3 * fit + turn, place);
-        if config.restart && fit > 0 {
+        if config.restarts() && fit > 0 {
             *self = fresh(0);
         }
-        let epochs = if fit == 0 { config.first_epochs } else { config.epochs };
+        let epochs = config.passes(fit == 0);
         for attempt in 0..2 {
             let mut rng = stream(seed, Stream("r.order"), 3 * fit + attempt, place);
             if let Some(loss) = self.passes(network, config, comparisons, epochs, &mut rng) {
@@ -224,7 +224,7 @@ impl Member {
     fn passes(
         &mut self,
         network: &Network,
-        config: &RewardConfig,
+        config: &RewardModelConfig,
         comparisons: &[Comparison<'_>],
         epochs: usize,
         rng: &mut impl Rng,
@@ -234,7 +234,7 @@ impl Member {
         for _ in 0..epochs {
             order.shuffle(rng);
             sums = Sums::default();
-            for rows in order.chunks(config.minibatch) {
+            for rows in order.chunks(config.minibatch_size) {
                 let batch = rows.iter().map(|&row| &comparisons[row]);
                 let Weights { params, gradient, .. } = &mut self.weights;
                 sums.add(network.differentiate(params, batch, &mut buffers, gradient));

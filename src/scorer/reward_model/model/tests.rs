@@ -5,20 +5,16 @@ use rand::{RngExt, SeedableRng};
 use super::member::{Buffers, Network};
 use super::*;
 
-fn config() -> RewardConfig {
-    RewardConfig {
-        hidden: vec![16],
-        ensemble: 2,
-        output: Output::Linear,
-        clip: 0.0,
-        regularization: 0.0,
-        normalize: true,
+fn config() -> RewardModelConfig {
+    RewardModelConfig {
+        hidden_sizes: vec![16],
+        ensemble_size: 2,
         learning_rate: 3e-3,
-        minibatch: 16,
+        minibatch_size: 16,
         epochs: 30,
         first_epochs: 30,
         stop_accuracy: 1.0,
-        restart: false,
+        ..RewardModelConfig::default()
     }
 }
 
@@ -166,7 +162,7 @@ fn comparisons<'a>((obs, actions, p): &'a (Vec<f32>, Vec<f32>, Vec<f32>)) -> Vec
     p.iter().enumerate().map(one).collect()
 }
 
-fn trained(config: RewardConfig) -> (RewardModel, Fit) {
+fn trained(config: RewardModelConfig) -> (RewardModel, Fit) {
     let data = questions(300, 5);
     let mut model = RewardModel::new(&spec(ActionSpace::uniform(1, -1.0, 1.0)), config, 0);
     model.observe(Segment { obs: &data.0, actions: &data.1 });
@@ -193,14 +189,14 @@ fn an_untrained_model_says_zero_and_passes_end_once_enough_is_right() {
     let model = RewardModel::new(&spec(ActionSpace::uniform(1, -1.0, 1.0)), config(), 0);
     assert_eq!(model.rewards(Segment { obs: &[1.0; 6], actions: &[1.0; 3] }), [0.0; 3]);
     // A stop at any accuracy: one pass, as a single epoch gives.
-    let (stopped, _) = trained(RewardConfig { stop_accuracy: 1e-6, ..config() });
-    let (single, _) = trained(RewardConfig { first_epochs: 1, ..config() });
+    let (stopped, _) = trained(RewardModelConfig { stop_accuracy: 1e-6, ..config() });
+    let (single, _) = trained(RewardModelConfig { first_epochs: 1, ..config() });
     assert_eq!(stopped.save(), single.save());
 }
 
 #[test]
 fn a_member_that_diverges_is_begun_anew_and_left_out() {
-    let (model, fit) = trained(RewardConfig { learning_rate: 1e30, ..config() });
+    let (model, fit) = trained(RewardModelConfig { learning_rate: 1e30, ..config() });
     assert_eq!(fit, Fit { loss: None, restarts: 4 }, "two members, twice each");
     assert!(!model.is_trained());
     assert_eq!(model.rewards(Segment { obs: &[1.0, 2.0], actions: &[0.5] }), [0.0]);
@@ -212,7 +208,7 @@ fn a_member_that_diverges_is_begun_anew_and_left_out() {
 fn a_restart_forgets_and_a_warm_start_does_not() {
     let data = questions(100, 7);
     let again = |restart: bool, rounds: usize| {
-        let (mut model, _) = trained(RewardConfig { restart, ..config() });
+        let (mut model, _) = trained(RewardModelConfig { restart, ..config() });
         let losses: Vec<Option<f32>> = (0..rounds).map(|_| model.fit(&comparisons(&data)).loss).collect();
         (losses, model)
     };

@@ -115,7 +115,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
         "opponents=sampled=1",
         "window=0",
         "budget=50",
-        "states=2",
+        "num_states=2",
         "learning_rate=0.002",
         "checkpoint_every=1",
     ];

@@ -138,8 +138,9 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     train(dir, "lqr", "whole", &[]);
     // A folder where the file would be written, which no permission overcomes.
     fs::create_dir_all(dir.join("run").join(format!("{}.tmp", files::NEWEST))).unwrap();
-    let set =
-        ["total_steps=4000", "eval_episodes=3", "hidden=[8]", "states=2"].map(|key| ["--set", key]).concat();
+    let set = ["total_steps=4000", "eval_episodes=3", "hidden_sizes=[8]", "num_states=2"]
+        .map(|key| ["--set", key])
+        .concat();
     let output = spo(dir, &[&["train", "lqr", "--out", "run"], &set[..]].concat()).output().unwrap();
     let said = stderr(&output);
     assert!(output.status.success(), "{said}");
