@@ -49,7 +49,7 @@ pub struct Ppo<E = Box<dyn Engine>> {
     engine: E,
 }
 
-/// What is made of one signal, the scores or their costs, `[N]` each.
+/// Advantages and targets by one signal, the scores or their costs, `[N]` each.
 struct Estimate {
     advantages: Vec<f32>,
     /// Of its critic; zeros without one.
@@ -77,7 +77,7 @@ impl Ppo {
 }
 
 impl<E: Engine> Ppo<E> {
-    /// A fresh learner whose engine `make` makes of the objective and the first weights.
+    /// A fresh learner; `make` builds its engine from the objective and the first weights.
     fn with_engine(
         spec: &Spec,
         config: PpoConfig,

@@ -75,7 +75,7 @@ impl Sac {
         let scale = self.template.normalizer.scale();
         let Self { engine, networks, replay, .. } = self;
         let mut sums = [0.0; FIGURES];
-        // Once within the pool, an update's tasks are shared without waking it anew.
+        // Once within the pool, an update's tasks are shared without waking it again.
         rayon::scope(|_| {
             for _ in 0..updates {
                 let figures = engine.update(networks, replay, &scale, &mut rng);

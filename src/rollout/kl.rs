@@ -18,7 +18,7 @@ enum Latents {
 
 impl Latents {
     /// At `obs` `[rows, obs_dim]`, as the task gave them.
-    fn of(policy: &Policy, obs: &[f32]) -> Self {
+    fn new(policy: &Policy, obs: &[f32]) -> Self {
         let mut normalized = vec![0.0; obs.len()];
         policy.normalizer.scale().apply(obs, &mut normalized);
         let (network, own) = policy.params.split_at(policy.mlp.params());
@@ -54,7 +54,7 @@ impl Policy {
     pub fn log_probs(&self, obs: &[f32], latents: &[f32]) -> Vec<f32> {
         let rows = obs.len() / self.mlp.inputs();
         let dim = latents.len() / rows.max(1);
-        match Latents::of(self, obs) {
+        match Latents::new(self, obs) {
             Latents::Options(log_probs) => {
                 let options = self.mlp.outputs();
                 latents.iter().enumerate().map(|(row, &u)| log_probs[row * options + u as usize]).collect()
@@ -75,7 +75,7 @@ impl Policy {
     /// Of options Σ p log p/q; of Gaussians Σ log σ_q/σ_p + (σ_p² + (μ_p − μ_q)²) / 2σ_q² − ½ over dimensions.
     pub fn kl(&self, reference: &Self, obs: &[f32]) -> Option<f64> {
         let rows = (obs.len() / self.mlp.inputs()).max(1) as f64;
-        let sum: f64 = match (Latents::of(self, obs), Latents::of(reference, obs)) {
+        let sum: f64 = match (Latents::new(self, obs), Latents::new(reference, obs)) {
             (Latents::Options(p), Latents::Options(q)) => {
                 let nats = |(p, q): (&f32, &f32)| f64::from(*p).exp() * (f64::from(*p) - f64::from(*q));
                 p.iter().zip(&q).map(nats).sum()
@@ -183,7 +183,7 @@ mod tests {
         assert!((on_visited(&p, &initial, &rollout) - kl).abs() < 1e-6);
     }
 
-    /// What a policy gradient makes of the penalty, E_π[∇ log π · log π/π₀], is the slope of the divergence itself. A
+    /// The policy gradient of the penalty, E_π[∇ log π · log π/π₀], is the slope of the divergence itself. A
     /// penalty of the divergence in closed form, which no action changes, would give nothing.
     #[test]
     fn the_penalty_on_sampled_log_ratios_descends_the_divergence() {

@@ -1,6 +1,6 @@
 //! The newest trajectories of a run, left in its directory for those who watch.
 //!
-//! Nothing goes on from the file and nothing is learned from it: it may be missing, stale or damaged, and what cannot
+//! Nothing is learned from the file, and no run continues from it: it may be missing, stale or damaged, and what cannot
 //! be written ends no training.
 
 use std::path::Path;

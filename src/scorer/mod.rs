@@ -1,9 +1,9 @@
 //! Scorers: what a learner gets in place of a reward.
 //!
 //! - [`self_play`]: each trajectory's win proportion, by an oracle's answers. No model.
-//! - [`relabelled`]: the same against a queue, for trajectories in replay too.
+//! - [`relabelled`]: the same against a queue, with new scores for trajectories in replay.
 //! - [`reward_model`]: a reward learned from the same answers, as baseline.
-//! - [`llm_direct`]: what a language model rates each trajectory, without comparisons.
+//! - [`llm_direct`]: a language model's rating of each trajectory, without comparisons.
 //! - [`task_reward`]: the task's own reward, as skyline.
 //!
 //! - [`safety`]: what trajectories cost, by a second oracle, and the price of that.
@@ -90,7 +90,7 @@ pub enum Purpose {
         /// The iteration, from 0.
         iteration: u64,
     },
-    /// For a choice among policies: nothing is learned from them, and the scorer keeps nothing of them.
+    /// For a choice among policies: nothing is learned from them.
     Validation,
 }
 
@@ -146,7 +146,7 @@ impl<'a, R> Batch<'a, R> {
     }
 }
 
-/// What a scorer makes of a batch.
+/// The scores of a batch, and what is reported beside them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scored {
     /// One score a step, `[Σ T]`, trajectories one after the other.
@@ -215,12 +215,12 @@ pub struct ModelReport {
     pub accuracy: Option<f32>,
     /// Expected calibration error on the held-out comparisons.
     pub calibration: Option<f32>,
-    /// Where the comparisons are split: what the model makes of this iteration's trajectories, and the other model.
+    /// Where the comparisons are split: scores of this iteration's trajectories by this model and by the other.
     pub split: Option<SplitScores>,
 }
 
 /// Mean summed rewards of trajectories by the models of both halves of the comparisons: log-odds over a trajectory of the
-/// same length that each scores as those about which was asked last.
+/// same length that scores, by the same model, as those asked about last.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitScores {
     /// By the model that the policy is trained on.

@@ -11,8 +11,8 @@ use crate::rollout::{Episode, Windows};
 
 /// Win proportions against a queue of the last B trajectories, for new trajectories and for those still in replay.
 ///
-/// No pair is asked about twice: answers are kept as long as both sides matter, and count for both. So an iteration
-/// costs one comparison of each trajectory in replay with each new member of the queue.
+/// No pair is asked about twice: answers are stored as long as both trajectories are needed, and count for both. So an
+/// iteration costs one comparison of each trajectory in replay with each new member of the queue.
 pub struct Relabelled {
     oracle: MeteredOracle,
     /// B
@@ -132,7 +132,7 @@ impl Relabelled {
         scores
     }
 
-    /// The scores of all that is kept, against the queue of today.
+    /// The scores of all stored trajectories, against the queue of today.
     fn renewed(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
         let all = 0..self.past.len();
         self.ask(all.clone(), batch, 1)?;
@@ -237,7 +237,7 @@ mod tests {
         Relabelled::new(MeteredOracle::new(Box::new(judge), None), size, Placement::Last, window, replay)
     }
 
-    /// One iteration; the scores at collection and those of all that is kept.
+    /// One iteration; the scores at collection and those of all stored trajectories.
     fn iterate(scorer: &mut Relabelled, iteration: u64, rewards: &[&[f32]]) -> (Vec<f32>, Vec<f32>) {
         let episode = |rewards: &&[f32]| Episode {
             obs: vec![0.0; rewards.len()],
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn past_trajectories_are_scored_against_the_queue_of_today_and_no_pair_is_asked_twice() {
         let mut scorer = scorer(2, 100, None);
-        // 1 and 3 are the queue and meet each other: one comparison for both.
+        // 1 and 3 are the queue and are compared with each other: one comparison for both.
         assert_eq!(iterate(&mut scorer, 0, &[&[1.0], &[3.0]]), (vec![0.0, 1.0], vec![0.0, 1.0]));
         assert_eq!(scorer.queries().asked, 1);
         // 2 meets 1 and 3: ½. The queue is 3, 2. Anew: 1 loses to both; 3 beats 2; 2 loses to 3. Asked: 2 against 1
@@ -276,7 +276,7 @@ mod tests {
         let third = 1.0 / 3.0;
         let (new, all) = iterate(&mut scorer, 1, &[&[0.0, 6.0, 9.0]]);
         assert_eq!(new, [0.0, third, third]);
-        // Three steps are in replay: the first trajectory is gone. The newest is the whole queue: it meets nobody.
+        // Three steps are in replay: the first trajectory is gone. The newest is the whole queue: it has no opponent.
         assert_eq!(all, [0.5 * third; 3]);
         assert_eq!(scorer.queries().asked, 3);
         // Shorter than the queue's 0, 6, 9: won, lost, and the third, lost after the end, is paid on the last step.

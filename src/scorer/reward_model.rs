@@ -1,4 +1,4 @@
-//! An iterated reward model: what self-play is compared with (RLHF; Christiano et al. 2017, B-Pref, imitation).
+//! An iterated reward model, the baseline of self-play (RLHF; Christiano et al. 2017, B-Pref, imitation).
 //!
 //! Every round asks about pairs of segments of recent trajectories, fits a [`RewardModel`] to the answers kept, and
 //! scores each step by its predicted reward. In these files: `schedule`, how many to ask; `queries`, about which;
@@ -34,16 +34,16 @@ pub mod queries;
 pub mod schedule;
 mod split;
 
-/// Trajectories that queries choose among at least, the newest (B-Pref's buffer).
+/// Queries choose among at least so many of the newest trajectories (B-Pref's buffer).
 const POOL: usize = 100;
 
-/// Scores by a reward model that is fitted anew every round.
+/// Scores by a reward model that is fitted again every round.
 ///
-/// The budget of comparisons is spread over the run; once it is spent, training goes on with the model as it is.
+/// The budget of comparisons is spread over the run; once it is spent, training continues with the model as it is.
 /// Before a first answer, scores are 0. A round without any answer leaves the model as it is, and is counted.
 ///
 /// Comparisons of equal lengths leave a constant of the reward open. Standardised scores set it by their mean of 0, which
-/// matters where an episode may end early: there, too, a reward model judges by what it was never told.
+/// matters where an episode may end early: there, too, a reward model judges by something that no comparison told it.
 pub struct IteratedRewardModel {
     oracle: MeteredOracle,
     model: RewardModel,
@@ -80,7 +80,7 @@ struct Counts {
     iterations: u64,
     /// Answers, over all time.
     answers: u64,
-    /// Rounds that asked, those of them that nobody answered, and members that diverged.
+    /// Rounds of comparisons, those of them without an answer, and members that diverged.
     rounds: u64,
     unanswered: u64,
     restarts: u64,
@@ -149,7 +149,7 @@ impl IteratedRewardModel {
         numbers
     }
 
-    /// Keeps the iteration's episodes; what a learner alone needs is left out.
+    /// Stores the iteration's episodes, without the columns that only a learner reads.
     fn remember(&mut self, episodes: &[Episode]) {
         let next = self.episodes.keys().next_back().map_or(0, |last| last + 1);
         for (number, e) in (next..).zip(episodes) {
@@ -213,7 +213,7 @@ impl IteratedRewardModel {
         for ((clips, answer), signs) in clips.into_iter().zip(answers).zip(signs) {
             if let Answer::Prefer(p) = answer {
                 let p = if self.of_costs { 1.0 - p } else { p };
-                let part = Part::of_next(
+                let part = Part::of_answer(
                     self.counts.answers,
                     f64::from(self.config.held_out_share),
                     self.config.split,
@@ -264,7 +264,7 @@ impl IteratedRewardModel {
         }
         let fit = model.fit(&trained);
         let predicted = model.predict(&comparisons(Part::HeldOut));
-        let assessment = Assessment::of(&predicted);
+        let assessment = Assessment::new(&predicted);
         let round = self.counts.rounds;
         let held_out = (predicted.iter())
             .map(|c| HeldOut { round, score_a: c.score_a, score_b: c.score_b, p_a_wins: c.p })
@@ -287,7 +287,7 @@ impl IteratedRewardModel {
         episodes.iter().flat_map(|e| self.predict(e)).collect()
     }
 
-    /// What is reported beside an iteration's `scores`, after a round that may have fitted the model.
+    /// An iteration's `scores` with what is reported beside them.
     fn report(&self, scores: Vec<f32>, split: Option<SplitScores>, fitted: Option<Fitted>) -> Scored {
         let Counts { rounds, unanswered, restarts, .. } = self.counts;
         let counts = ModelCounts { rounds, unanswered, restarts };
@@ -300,7 +300,7 @@ impl IteratedRewardModel {
         Scored { scores, model, held_out, ..Scored::default() }
     }
 
-    /// What the models of a split make of trajectories.
+    /// The scores of trajectories by the two models of a split.
     fn split_scores(&self, episodes: &[Episode]) -> Option<SplitScores> {
         self.split.as_ref().and_then(|split| split.scores(&self.model, episodes))
     }
@@ -408,7 +408,7 @@ impl Scorer for IteratedRewardModel {
             *count = model.counter(name)?;
         }
         let rows = model.tensors.get("answered").ok_or("it has no `answered`")?;
-        let answered = |row| Answered::of_row(row, &state.episodes);
+        let answered = |row| Answered::from_row(row, &state.episodes);
         self.answered = rows.chunks(answers::ROW).map(answered).collect::<Result<_, _>>()?;
         if self.of_costs {
             let signs = model.tensor("signs", 2 * self.answered.len())?;

@@ -8,8 +8,8 @@
 //! | `reward_model`: Safe RLHF (Dai et al. 2023) | predicted by a cost model of the same oracle's answers | mean predicted cost of the last 128 trajectories, less 0 |
 //! | `task_reward`: PPO-Lagrangian | the task's own | mean cost of the iteration's trajectories, less the limit of `cost=LIMIT` |
 //!
-//! [`lagrange`] has λ's update, [`advantage::price`](crate::learner::advantage::price) what the learner makes of it. Each of the
-//! three is one line of a configuration, so a difference is one of method.
+//! [`lagrange`] has λ's update, [`advantage::price`](crate::learner::advantage::price) how the learner uses it. Each of the three
+//! is one line of a configuration, so a difference between them is one of method.
 
 use std::collections::VecDeque;
 
@@ -106,7 +106,7 @@ pub(crate) enum CostSource {
     Task,
 }
 
-/// What the safety part makes of a batch.
+/// The costs of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SafetyScored {
     /// The cost of every step, `[Σ T]`.
@@ -211,23 +211,23 @@ impl Safety {
     }
 }
 
-/// Whole episodes to be judged.
+/// Queries about whole episodes.
 pub(crate) fn whole(episodes: &[Episode]) -> Vec<SafetyQuery<'_>> {
     episodes.iter().map(|e| SafetyQuery { trajectory: e.trajectory(), share: 1.0 }).collect()
 }
 
-/// Of those with a verdict; none where there is none.
+/// The share of unsafe verdicts; `None` without a verdict.
 pub(crate) fn share_unsafe(verdicts: &[Option<bool>]) -> Option<f64> {
     let judged: Vec<f64> = verdicts.iter().flatten().map(|safe| f64::from(u8::from(!safe))).collect();
     mean(&judged)
 }
 
-/// Of numbers above a limit.
+/// The share of numbers above a limit; `None` without a number.
 fn share_above(numbers: &[f64], limit: f64) -> Option<f64> {
     mean(&numbers.iter().map(|n| f64::from(u8::from(*n > limit))).collect::<Vec<_>>())
 }
 
-/// None of nothing.
+/// The mean; `None` of no numbers.
 fn mean(numbers: &[f64]) -> Option<f64> {
     (!numbers.is_empty()).then(|| crate::base::stats::mean(numbers))
 }

@@ -249,7 +249,7 @@ impl SelfPlay {
                 Ok((segments, proportions))
             }
             Opponents::Group | Opponents::Sampled(_) => {
-                // A validation has no previous iteration and is nobody's.
+                // A validation is of no iteration, so it has no previous one, and the next iteration does not look back at it.
                 let looks_back = *optimistic && !batch.is_validation();
                 let before = if looks_back { windows.most(&*previous) } else { 0 };
                 let groups = rollout.episodes.chunks(rollout.per_state);

@@ -1,4 +1,4 @@
-//! Checkpoints: all that a run needs to go on as if it had never stopped, in one file.
+//! Checkpoints: everything that a run needs to continue as if it had never stopped, in one file.
 
 use std::collections::BTreeMap;
 use std::path::Path;

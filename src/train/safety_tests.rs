@@ -7,7 +7,7 @@ use crate::oracle::{OracleEvents, Queries};
 use crate::rollout::{Episode, Rollout};
 use crate::scorer::Batch;
 use crate::scorer::safety::{Safety, SafetyScored, share_unsafe};
-use crate::train::config::Config;
+use crate::train::config::{Config, ScorerKind};
 
 const STEPS: usize = 4;
 
@@ -18,8 +18,14 @@ fn spec() -> Spec {
 
 fn safety(keys: &[&str]) -> Safety {
     let mut config = Config::default();
-    for key in ["safety.oracle=cost=2", "self_play.window=0"].iter().chain(keys) {
+    for key in ["safety.oracle=cost=2"].iter().chain(keys) {
         config.set(key).unwrap();
+    }
+    // Whole trajectories.
+    match config.scorer {
+        ScorerKind::SelfPlay => config.self_play.window = 0,
+        ScorerKind::RewardModel => config.reward_model.segment_length = 0,
+        ScorerKind::LlmDirect | ScorerKind::TaskReward => (),
     }
     config.validate().unwrap();
     components::safety(&config, &spec(), &OracleEvents::default(), None).unwrap().unwrap()

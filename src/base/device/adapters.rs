@@ -32,7 +32,7 @@ pub(super) fn open(index: Option<usize>) -> Result<Device, DeviceError> {
 }
 
 /// The adapter of a wgpu device; `None` for Burn's other devices.
-pub(super) fn of_device(device: &Device) -> Option<Adapter> {
+pub(super) fn adapter_of(device: &Device) -> Option<Adapter> {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     opened.iter().find(|o| o.device == *device).map(|o| o.adapter.clone())
 }

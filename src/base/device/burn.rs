@@ -20,7 +20,7 @@ pub(super) fn open(name: &'static str, index: Option<usize>) -> Result<Device, D
 
 /// The adapter of a wgpu device; `None` for Burn's other devices.
 pub(crate) fn adapter(device: &Device) -> Option<Adapter> {
-    adapters::of_device(device)
+    adapters::adapter_of(device)
 }
 
 /// The result of `f`, or the message of its panic: the libraries below panic where a device is missing, full or lost.

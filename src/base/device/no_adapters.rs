@@ -11,7 +11,7 @@ pub(super) fn open<D>(_: Option<usize>) -> Result<D, DeviceError> {
 }
 
 /// No device is one of wgpu.
-pub(super) fn of_device<D>(_: &D) -> Option<Adapter> {
+pub(super) fn adapter_of<D>(_: &D) -> Option<Adapter> {
     None
 }
 

@@ -80,7 +80,7 @@ impl Rollout {
         // [T, N, A]: a step's draws lie side by side.
         let noise = noise.normal(steps * count * dim, device).reshape([steps, count, dim]);
         let std = actor.log_std.clone().exp().reshape([1, dim]);
-        let mut kept = Kept::default();
+        let mut columns = StepColumns::default();
         let mut alive: Option<Tensor<1>> = None;
         for t in 0..steps {
             let obs = task.observe(&state);
@@ -94,8 +94,8 @@ impl Rollout {
                 Some(alive) => column * alive.clone(),
                 None => column,
             };
-            kept.rewards.push(mask(reward));
-            kept.costs.extend(cost.map(mask));
+            columns.rewards.push(mask(reward));
+            columns.costs.extend(cost.map(mask));
             if let Some(ended) = terminated {
                 let was = alive.take().unwrap_or_else(|| ended.ones_like());
                 let halted = was.clone().lower_elem(0.5);
@@ -103,11 +103,11 @@ impl Rollout {
                     now.0 = now.0.clone().mask_where(halted.clone(), before.0);
                 }
                 alive = Some(was.clone() * ended.neg().add_scalar(1.0));
-                kept.alive.push(was);
+                columns.alive.push(was);
             }
-            kept.obs.push(obs);
-            kept.latents.push(latent);
-            kept.actions.push(action);
+            columns.obs.push(obs);
+            columns.latents.push(latent);
+            columns.actions.push(action);
         }
         // Σ_i −½ ε² − log σ − log √(2π), all steps at once.
         let constant = crate::policy::LOG_SQRT_2PI * dim as f32;
@@ -118,13 +118,13 @@ impl Rollout {
         let with = |columns: Vec<Tensor<1>>| (!columns.is_empty()).then(|| rows(columns));
         Self {
             final_obs: task.observe(&state),
-            obs: Tensor::stack(kept.obs, 1),
-            actions: Tensor::stack(kept.actions, 1),
-            latents: Tensor::stack(kept.latents, 1),
+            obs: Tensor::stack(columns.obs, 1),
+            actions: Tensor::stack(columns.actions, 1),
+            latents: Tensor::stack(columns.latents, 1),
             log_probs: log_probs.transpose(),
-            rewards: rows(kept.rewards),
-            costs: with(kept.costs),
-            alive: with(kept.alive),
+            rewards: rows(columns.rewards),
+            costs: with(columns.costs),
+            alive: with(columns.alive),
             terminated: alive.map(|alive| alive.neg().add_scalar(1.0)),
             per_state,
         }
@@ -202,9 +202,9 @@ impl Rollout {
     }
 }
 
-/// What a rollout keeps of each step.
+/// A rollout's steps, one tensor for each step and column.
 #[derive(Default)]
-struct Kept {
+struct StepColumns {
     obs: Vec<Tensor<2>>,
     latents: Vec<Tensor<2>>,
     actions: Vec<Tensor<2>>,

@@ -1,4 +1,4 @@
-//! What an update minimises, and who does the arithmetic.
+//! What an update minimises, and where its arithmetic happens.
 
 use std::ops::Range;
 
@@ -102,7 +102,7 @@ pub trait Engine: Send {
     /// Adam's moments, for a checkpoint.
     fn moments(&self) -> AdamMoments;
 
-    /// Goes on from weights and moments of the right lengths.
+    /// Continues from weights and moments of the right lengths.
     fn load(&mut self, params: &[f32], moments: &AdamMoments);
 
     /// L and its gradient on the rows of `order`.

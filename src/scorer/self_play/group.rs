@@ -35,16 +35,16 @@ impl Questions<'_> {
             return self.counted_in_groups(groups.into_values(), &views, &kinds);
         }
         let mut rng = self.batch.stream(Stream("opponent"), 0);
-        let met: Vec<(usize, usize)> = groups
+        let compared: Vec<(usize, usize)> = groups
             .values()
             .flat_map(|members| match opponents {
                 Opponents::Sampled(m) => sampled_pairs(members, m, &mut rng),
                 _ => all_pairs(members),
             })
             .collect();
-        let pairs: Vec<_> = met.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
+        let pairs: Vec<_> = compared.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
         let mut wins = vec![Wins::default(); segments.len()];
-        for (&(i, j), answer) in met.iter().zip(self.ask(&pairs, 0)?) {
+        for (&(i, j), answer) in compared.iter().zip(self.ask(&pairs, 0)?) {
             if let Answer::Prefer(p) = answer {
                 wins[i].add(p);
                 wins[j].add(1.0 - p);

@@ -15,7 +15,7 @@ use crate::scorer::ranking::Ranking;
 /// The trajectories that segments are compared with.
 pub(super) struct Pool<'a> {
     episodes: Vec<&'a Episode>,
-    /// Whether each state's trajectories meet only the pool's of that state, K of each, instead of the whole pool.
+    /// Whether a trajectory is compared only with the pool's trajectories of its own state, K of each, and not with all.
     by_state: bool,
     /// Whether the pool is the first of the batch's own trajectories, none of which is compared with itself.
     own: bool,
@@ -139,7 +139,8 @@ impl Questions<'_> {
                 Entry::Vacant(place) => {
                     let there = &theirs[&s.window];
                     let classes = EquivalenceClasses::new(opponents, |at| there[at]);
-                    let members = classes.kinds().map(|at| self.windows.view(pool.episodes[at], s.window));
+                    let members =
+                        classes.representatives().map(|at| self.windows.view(pool.episodes[at], s.window));
                     let pairs: Vec<_> = members.map(|b| Pair { a: *view, b }).collect();
                     let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
                     place.insert(classes.against(&answers))

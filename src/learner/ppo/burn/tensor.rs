@@ -97,7 +97,7 @@ impl TensorEngine {
         (params.grad(&gradients).expect("the loss depends on the weights"), figures)
     }
 
-    /// A gradient step a minibatch, of the rows that `rows` makes of it; the figures of each.
+    /// A gradient step for each minibatch, whose rows are `rows(minibatch)`; the figures of each.
     pub(crate) fn steps<M>(
         &mut self,
         minibatches: impl Iterator<Item = M>,
