@@ -1,4 +1,4 @@
-//! Whom a trajectory is compared with.
+//! The opponents of a trajectory.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,11 +1,11 @@
-//! Win proportions by sorting, for oracles that decide by a number: what all pairs would give, without the pairs.
+//! Win proportions by sorting, for oracles that decide by a number. The result is that of all pairs.
 
 use crate::oracle::metered::DerivedCounts;
 
-/// A number to be decided by, and whether it is that of an empty window.
+/// The number that the oracle decides by, and whether the window is empty.
 type Contestant = (f64, bool);
 
-/// A contest, sorted once.
+/// Contestants, sorted once.
 pub(super) struct Ranking {
     sorted: Vec<f64>,
     /// How many are of empty windows.
@@ -25,8 +25,8 @@ impl Ranking {
         Self { sorted, empty }
     }
 
-    /// The win proportion of a contestant against all of the ranking, less itself if it is `one_of_them`; ½ against
-    /// nobody. Counts the comparisons in `decided`, but for those of two empty windows, which are no question.
+    /// The win proportion of a contestant against all of the ranking, itself excepted if it is `one_of_them`; ½ without
+    /// opponents. Counts the comparisons in `decided`, except those of two empty windows, which the oracle is not asked.
     pub fn proportion(
         &self,
         (utility, is_empty): Contestant,

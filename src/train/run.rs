@@ -383,7 +383,7 @@ impl Run {
     /// Leaves the newest trajectories for those who watch, now and then, or `now`; where that fails, no more.
     fn leave_newest(&mut self, now: bool) {
         let due = now || self.left.is_none_or(|at| at.elapsed() >= LEAVE_EVERY);
-        let Some(newest) = self.trainer.newest().filter(|_| due && self.leaves) else { return };
+        let Some(newest) = self.trainer.latest_replay().filter(|_| due && self.leaves) else { return };
         if let Err(why) = newest.save(&self.dir.join(files::NEWEST)) {
             (self.warn)(&format!(
                 "the newest replays are not left to watch, and training goes on: {}",
