@@ -61,8 +61,8 @@ impl Backend for Host {
         Parts { learner: &mut **learner, scorer: &mut **scorer, safety: safety.as_mut() }
     }
 
-    fn learner_state(&self) -> LearnerState {
-        self.learner.save()
+    fn saved(&self) -> (Policy, LearnerState) {
+        (self.learner.policy(), self.learner.save())
     }
 
     fn rollout(

@@ -176,6 +176,12 @@ impl<'a> Questions<'a> {
 }
 
 impl SelfPlay {
+    /// Scores by `oracle`'s answers, as a configuration says.
+    pub fn from_config(config: &SelfPlayConfig, oracle: MeteredOracle) -> Self {
+        Self::new(oracle, config.opponents, config.placement, config.window_steps())
+            .optimistic(config.optimism)
+    }
+
     /// Scores by `oracle`'s answers; `window` is the length of a compared window, `None` compares whole trajectories.
     pub fn new(
         oracle: MeteredOracle,
