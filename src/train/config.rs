@@ -218,6 +218,27 @@ impl Config {
         })
     }
 
+    /// Which pairs the oracle compares, in words.
+    pub fn pairs(&self) -> String {
+        let RolloutConfig { num_states, trajectories_per_state } = self.rollout;
+        match self.scorer {
+            ScorerKind::SelfPlay => self.self_play.pairs(&format!(
+                "the {trajectories_per_state} trajectories from one of {num_states} initial states"
+            )),
+            ScorerKind::RewardModel => self.reward_model.pairs(),
+            ScorerKind::LlmDirect => "no pairs: each trajectory is rated by itself".into(),
+            ScorerKind::TaskReward => "no pairs".into(),
+        }
+    }
+
+    /// Steps that are compared at once; 0 where whole trajectories are.
+    pub fn compared_steps(&self) -> usize {
+        match self.scorer {
+            ScorerKind::RewardModel => self.reward_model.segment_length,
+            ScorerKind::SelfPlay | ScorerKind::LlmDirect | ScorerKind::TaskReward => self.self_play.window,
+        }
+    }
+
     /// The oracle that judges safety, if there is one.
     ///
     /// # Errors

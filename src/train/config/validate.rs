@@ -203,16 +203,7 @@ impl Config {
     }
 
     fn learner_rules(&self) -> Vec<Rule> {
-        let rules = match self.learner {
-            LearnerKind::Ppo => self.ppo_rules(),
-            LearnerKind::Sac => self.sac_rules(),
-            LearnerKind::Ars => vec![(
-                "rollout.trajectories_per_state",
-                self.rollout.trajectories_per_state.is_multiple_of(2),
-                "an even number with the learner `ars`, whose trajectories come in pairs",
-            )],
-        };
-        let devices = [
+        let mut rules = vec![
             (
                 "device",
                 self.learner == LearnerKind::Ppo || self.device == "cpu",
@@ -223,8 +214,19 @@ impl Config {
                 self.env_device != EnvDevice::Device || self.device != "cpu",
                 "auto or host with device=cpu, whose environments step on the host",
             ),
+            (
+                "rollout.trajectories_per_state",
+                self.learner != LearnerKind::Ars || self.rollout.trajectories_per_state.is_multiple_of(2),
+                "an even number with the learner `ars`, whose trajectories come in pairs",
+            ),
         ];
-        rules.into_iter().chain(devices).collect()
+        if self.learner == LearnerKind::Ppo {
+            rules.extend(self.ppo_rules());
+        }
+        if self.learner == LearnerKind::Sac {
+            rules.extend(self.sac_rules());
+        }
+        rules
     }
 
     fn ppo_rules(&self) -> Vec<Rule> {
