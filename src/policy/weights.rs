@@ -1,7 +1,7 @@
 //! A network's weights and their Adam state, on the host.
 
 use crate::base::simd::{AdamStep, adam};
-use crate::learner::LearnerState;
+use crate::policy::state::LearnerState;
 
 /// Adam's ε (Kingma & Ba 2015; the default of PyTorch, which CleanRL's and SB3's SAC, B-Pref and imitation use).
 const ADAM_EPSILON: f64 = 1e-8;

@@ -3,6 +3,9 @@
 pub mod kl;
 pub mod latest_replay;
 pub mod replay_key;
+pub mod stats;
+pub mod steps;
+pub mod windows;
 
 use std::sync::Arc;
 
@@ -14,6 +17,8 @@ use spo_envs::{Checked, Env, EnvError};
 
 use crate::base::random::{Stream, stream};
 use crate::policy::{Acting, Policy};
+pub use stats::RolloutStats;
+pub use windows::Windows;
 
 /// The size of a rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

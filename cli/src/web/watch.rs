@@ -24,8 +24,9 @@ pub mod status;
 pub const MOST_RUNS: usize = 50;
 
 /// The page's own files.
-const FILES: [File; 6] = [
+const FILES: [File; 7] = [
     ("/", HTML, concat!(include_str!("files/head.html"), include_str!("watch/page/index.html"))),
+    ("/palette.css", CSS, include_str!("files/palette.css")),
     ("/watch.css", CSS, include_str!("watch/page/watch.css")),
     ("/watch.js", SCRIPT, include_str!("watch/page/watch.js")),
     ("/chart.js", SCRIPT, include_str!("watch/page/chart.js")),

@@ -17,11 +17,11 @@ const QUICK: [&str; 10] = [
     "--set",
     "eval_episodes=40",
     "--set",
-    "hidden_sizes=[16]",
+    "ppo.hidden_sizes=[16]",
     "--set",
     "window=0",
     "--set",
-    "learning_rate=0.003",
+    "ppo.learning_rate=0.003",
 ];
 
 fn train(dir: &Path, args: &[&str]) {
@@ -170,7 +170,7 @@ fn intransitive_answers_with_a_last_policy() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let game = ["--oracle", "game:rock_paper_scissors", "--set", "total_steps=4000"];
-    let few = ["--set", "eval_episodes=20", "--set", "hidden_sizes=[8]", "--set", "window=0"];
+    let few = ["--set", "eval_episodes=20", "--set", "ppo.hidden_sizes=[8]", "--set", "window=0"];
     for result in ["last", "average"] {
         let result = format!("result={result}");
         ok(dir, &[&["train", "options-3"], &game[..], &few, &["--set", &result, "--out", &result]].concat());
@@ -260,7 +260,7 @@ fn an_oracle_that_costs_is_asked_as_often_as_it_may_be() {
 fn a_reward_model_and_a_skyline_have_pages_too() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    let quick = ["total_steps=3000", "eval_episodes=10", "hidden_sizes=[8]"];
+    let quick = ["total_steps=3000", "eval_episodes=10", "ppo.hidden_sizes=[8]"];
     let keys: Vec<&str> = quick.iter().flat_map(|key| ["--set", key]).collect();
     let model = ["train", "lqr", "--scorer", "reward_model", "--set", "budget=200", "--set", "window=5"];
     ok(dir, &[&model, &keys[..], &["--out", "model"]].concat());

@@ -98,7 +98,7 @@ fn a_run_plays_the_episodes_that_eval_counts() {
         "--set",
         "eval_episodes=5",
         "--set",
-        "hidden_sizes=[8]",
+        "ppo.hidden_sizes=[8]",
         "--set",
         "window=0",
     ];

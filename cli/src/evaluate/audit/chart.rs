@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Along, Chart, Line};
 use super::html::escaped;
+use crate::evaluate::plot::palette;
 use crate::evaluate::report::write::number;
 
 // Sizes in units of the picture; the page scales it to the available width.
@@ -14,7 +15,7 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
 /// Number of line colours of the page.
-const COLOURS: usize = 6;
+const COLOURS: usize = palette::COLORS.len();
 
 /// Smallest and largest value along an axis, never equal.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use super::chart;
 use super::document::{Block, Cell, Document, FlagRow, RunHead, Table, spans};
 use super::flags::Verdict;
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("../../web/files/palette.css"), include_str!("page.css"));
 
 /// Prints the page as HTML that is also well-formed XML.
 pub fn print(document: &Document) -> String {

@@ -21,7 +21,7 @@ mod status;
 
 /// A run that takes at most a second.
 fn train(dir: &Path, env: &str, out: &str, more: &[&str]) {
-    let keys = ["total_steps=4000", "eval_episodes=3", "hidden_sizes=[8]", "num_states=2"];
+    let keys = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"];
     let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
     ok(dir, &[&["train", env, "--out", out], &set[..], more].concat());
 }

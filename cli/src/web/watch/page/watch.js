@@ -11,7 +11,7 @@ const LONGEST_INTERVAL = 8000;
 /** Largest number of points per run; beyond it, every other point is dropped. */
 const POINTS = 8000;
 /** Number of colours; further runs reuse them. */
-const COLOURS = 10;
+const COLOURS = 7;
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 

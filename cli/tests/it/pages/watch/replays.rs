@@ -143,7 +143,7 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     train(dir, "lqr", "whole", &[]);
     // A folder with the name of the file: writing fails even for root.
     fs::create_dir_all(dir.join("run").join(format!("{}.tmp", files::NEWEST))).unwrap();
-    let set = ["total_steps=4000", "eval_episodes=3", "hidden_sizes=[8]", "num_states=2"]
+    let set = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"]
         .map(|key| ["--set", key])
         .concat();
     let output = spo(dir, &[&["train", "lqr", "--out", "run"], &set[..]].concat()).output().unwrap();

@@ -23,6 +23,7 @@ fn the_server_gives_what_it_should_and_nothing_else() {
         &[
             "",
             "style.css",
+            "palette.css",
             "watch.css",
             "watch.js",
             "chart.js",
