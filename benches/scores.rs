@@ -37,7 +37,7 @@ fn win_proportions(c: &mut Criterion) {
     group.sample_size(10);
     for k in [8, 64, 256, 1024, 4096] {
         let rollout = rollout(k);
-        let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
+        let batch = Batch::training(&rollout, 0, 0);
         let mut time = |name: &str, oracle: Box<dyn Oracle>, opponents: Opponents| {
             let mut scorer =
                 SelfPlay::new(MeteredOracle::new(oracle, None), opponents, Placement::Spread, None);

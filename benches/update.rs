@@ -10,11 +10,12 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use spo::learner::ppo::{Ppo, PpoConfig, ScoreTraits};
 use spo::learner::sac::{Sac, SacConfig};
-use spo::learner::{Experience, Learner, Moment, Steps};
+use spo::learner::{Experience, Learner, LearnerBatch, UpdateContext, UpdateInput};
 use spo_envs::{ActionSpace, Spec};
 
 const OBS: usize = 17;
 const ACTIONS: usize = 6;
+const CONTEXT: UpdateContext = UpdateContext { seed: 0, iteration: 0, progress: 0.0 };
 /// Steps in SAC's replay.
 const STEPS: usize = 10_000;
 
@@ -39,10 +40,9 @@ fn ppo(c: &mut Criterion) {
                         log_probs: &log_probs,
                         terminated: true,
                     };
-                    let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
+                    let batch = LearnerBatch { episodes: vec![episode], per_state: 1 };
                     let start = Instant::now();
-                    let moment = Moment { seed: 0, iteration: 0, progress: 0.0 };
-                    black_box(ppo.update(&steps, &scores, moment));
+                    black_box(ppo.update(UpdateInput::new(&batch, &scores, CONTEXT)));
                     start.elapsed()
                 });
             });
@@ -75,11 +75,10 @@ fn sac(c: &mut Criterion) {
     group.sample_size(10);
     for (width, rows) in [(64, 256), (256, 256), (256, 1024)] {
         let mut sac = sac_learner(width, rows);
-        let moment = Moment { seed: 0, iteration: 0, progress: 0.0 };
         group.bench_function(BenchmarkId::new(format!("{width}x{width}"), rows), |b| {
             b.iter_custom(|updates| {
                 let start = Instant::now();
-                black_box(sac.learn(updates, moment));
+                black_box(sac.learn(updates, CONTEXT));
                 start.elapsed()
             });
         });
@@ -107,8 +106,8 @@ fn sac_learner(width: usize, rows: usize) -> Sac {
         log_probs: &scores,
         terminated: false,
     };
-    let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
-    sac.update(&steps, &scores, Moment { seed: 0, iteration: 0, progress: 0.0 });
+    let batch = LearnerBatch { episodes: vec![episode], per_state: 1 };
+    sac.update(UpdateInput::new(&batch, &scores, CONTEXT));
     sac
 }
 

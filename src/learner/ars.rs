@@ -7,12 +7,11 @@
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use spo_envs::Spec;
-
-use super::{Learner, LearnerState, Moment, Steps, UpdateMetrics};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spo_envs::Spec;
 
+use super::{Learner, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
 use crate::base::random::{Stream, stream};
 use crate::base::stats;
 use crate::policy::{Acting, Activation, Head, Normalizer, Policy, UNIT_ENTROPY};
@@ -78,8 +77,8 @@ impl Ars {
     }
 
     /// δ of an iteration's pair, a standard normal number a weight.
-    fn direction(&self, pair: usize, moment: Moment) -> Vec<f32> {
-        let mut rng = stream(moment.seed, Stream("search"), moment.iteration, pair as u64);
+    fn direction(&self, pair: usize, context: UpdateContext) -> Vec<f32> {
+        let mut rng = stream(context.seed, Stream("search"), context.iteration, pair as u64);
         (0..self.policy.mlp.params()).map(|_| rng.sample(StandardNormal)).collect()
     }
 
@@ -122,22 +121,23 @@ impl Learner for Ars {
         Acting::Mode
     }
 
-    fn perturbed_policies(&self, count: usize, moment: Moment) -> Option<Vec<Policy>> {
+    fn perturbed_policies(&self, count: usize, context: UpdateContext) -> Option<Vec<Policy>> {
         let noise = self.config.noise_std;
-        let pairs = (0..count / 2).map(|pair| self.direction(pair, moment));
+        let pairs = (0..count / 2).map(|pair| self.direction(pair, context));
         Some(pairs.flat_map(|d| [self.moved(&d, noise), self.moved(&d, -noise)]).collect())
     }
 
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics {
-        let totals = steps.totals(scores);
+    fn update(&mut self, input: UpdateInput<'_>) -> UpdateMetrics {
+        let UpdateInput { batch, context, .. } = input;
+        let totals = batch.totals(input.scores);
         let pairs = totals.as_chunks().0.iter().enumerate();
         let trial =
-            |(pair, &scores): (usize, &[f32; 2])| Trial { direction: self.direction(pair, moment), scores };
+            |(pair, &scores): (usize, &[f32; 2])| Trial { direction: self.direction(pair, context), scores };
         let step = self.estimate(pairs.map(trial).collect());
         let rate = self.config.learning_rate as f32;
         self.policy = self.moved(&step, rate);
         if self.config.normalize_obs {
-            steps.episodes.iter().for_each(|e| self.policy.normalizer.update(e.obs));
+            batch.episodes.iter().for_each(|e| self.policy.normalizer.update(e.obs));
         }
         let norm = step.iter().map(|g| g * g).sum::<f32>().sqrt();
         UpdateMetrics {

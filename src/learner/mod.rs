@@ -1,13 +1,12 @@
 //! Learners: policy and scores in, a better policy out.
 
-#[cfg(feature = "burn")]
-use crate::device::rollout::{self, Actor};
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Acting, Policy};
+use crate::rollout::steps::per_episode;
 use crate::rollout::{Episode, Rollout};
 
 pub mod advantage;
@@ -67,43 +66,31 @@ pub struct Experience<'a> {
 
 /// The steps of one iteration, in the order of their scores.
 #[derive(Clone, Debug)]
-pub struct Steps<'a> {
+pub struct LearnerBatch<'a> {
     /// Those of one initial state side by side.
     pub episodes: Vec<Experience<'a>>,
     /// K, trajectories per initial state.
     pub per_state: usize,
-    /// What the steps cost, where that is held against their scores.
-    pub costs: Option<Costs<'a>>,
 }
 
-/// What an iteration's steps cost by a scorer of safety, and how that counts.
-#[derive(Clone, Copy, Debug)]
-pub struct Costs<'a> {
-    /// Of each step, `[Σ T]`: less is better.
-    pub scores: &'a [f32],
-    /// λ, the weight of the costs' advantages beside that of the scores'.
-    pub multiplier: f32,
-}
+impl<'a> LearnerBatch<'a> {
+    /// The number of steps of each episode.
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.episodes.iter().map(|e| e.log_probs.len())
+    }
 
-impl<'a> Steps<'a> {
     /// Each episode with its part of a signal `[Σ T]`.
     fn with<'s>(&'s self, signal: &'s [f32]) -> Vec<(&'s Experience<'a>, &'s [f32])> {
-        let mut rest = signal;
-        let part = |e: &'s Experience<'a>| {
-            let (own, tail) = rest.split_at(e.log_probs.len());
-            rest = tail;
-            (e, own)
-        };
-        self.episodes.iter().map(part).collect()
+        self.episodes.iter().zip(per_episode(signal, self.lengths())).collect()
     }
 
     /// The sum of a signal over each episode.
     fn totals(&self, signal: &[f32]) -> Vec<f32> {
-        self.with(signal).iter().map(|(_, own)| own.iter().sum()).collect()
+        per_episode(signal, self.lengths()).map(|own| own.iter().sum()).collect()
     }
 }
 
-impl<'a> From<&'a Rollout> for Steps<'a> {
+impl<'a> From<&'a Rollout> for LearnerBatch<'a> {
     fn from(rollout: &'a Rollout) -> Self {
         let view = |e: &'a Episode| Experience {
             obs: &e.obs,
@@ -112,11 +99,42 @@ impl<'a> From<&'a Rollout> for Steps<'a> {
             log_probs: &e.log_probs,
             terminated: e.terminated,
         };
-        Self {
-            episodes: rollout.episodes.iter().map(view).collect(),
-            per_state: rollout.per_state,
-            costs: None,
-        }
+        Self { episodes: rollout.episodes.iter().map(view).collect(), per_state: rollout.per_state }
+    }
+}
+
+/// The costs of an iteration's steps, and how much they count.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs<'a> {
+    /// The cost of each step, `[Σ T]`: less is better.
+    pub scores: &'a [f32],
+    /// λ, the weight of the costs' advantages beside that of the scores'.
+    pub multiplier: f32,
+}
+
+/// Everything that an update learns from.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateInput<'a> {
+    /// The iteration's steps.
+    pub batch: &'a LearnerBatch<'a>,
+    /// Their scores, `[Σ T]`.
+    pub scores: &'a [f32],
+    /// What the steps cost, where costs are weighed against scores.
+    pub costs: Option<Costs<'a>>,
+    /// New scores of the steps before this batch, oldest first and ending with the newest of them; `None` where scores stay as
+    /// they were. Only a learner with a replay still has such steps.
+    pub replay_scores: Option<&'a [f32]>,
+    /// Whether the scores have another scale than before, so that a critic that is kept from one iteration to the next, and
+    /// learned from replayed steps, has to start from fresh weights. The policy stays.
+    pub reset_critics: bool,
+    /// Random streams and progress.
+    pub context: UpdateContext,
+}
+
+impl<'a> UpdateInput<'a> {
+    /// Of steps and their scores alone.
+    pub fn new(batch: &'a LearnerBatch<'a>, scores: &'a [f32], context: UpdateContext) -> Self {
+        Self { batch, scores, costs: None, replay_scores: None, reset_critics: false, context }
     }
 }
 
@@ -144,7 +162,7 @@ pub struct UpdateMetrics {
 
 /// Which random streams an update draws from, and how far the run is.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct UpdateContext {
     /// The run's seed.
     pub seed: u64,
     /// The iteration.
@@ -155,72 +173,33 @@ pub struct Moment {
 
 /// Improves a policy from scores.
 ///
-/// Narrow on purpose: host slices in and out, so that an implementation may hold its numbers where it likes.
+/// Host slices in and out, so that an implementation may keep its numbers where it likes.
 pub trait Learner: Send {
     /// A snapshot of the present policy.
     fn policy(&self) -> Policy;
 
-    /// Begins from a policy of the same shape instead of its own first weights.
+    /// Starts from a policy of the same shape instead of its own first weights.
     ///
     /// # Panics
-    /// Where its weights are more or fewer.
+    /// If the policy has another number of weights.
     fn start_from(&mut self, policy: &Policy);
 
     /// How to act in the next iteration's rollout.
-    fn acting(&self) -> Acting {
-        Acting::Sample
-    }
+    fn acting(&self) -> Acting;
 
-    /// Who acts in the next iteration's rollout, one policy a trajectory of `count`; `None` where [`policy`](Self::policy)
-    /// does in all of them.
-    fn perturbed_policies(&self, _count: usize, _moment: Moment) -> Option<Vec<Policy>> {
-        None
-    }
+    /// The policies that act in the next iteration's rollout, one for each of `count` trajectories, where the learner explores
+    /// with perturbed weights; `None` where [`policy`](Self::policy) acts in all of them.
+    fn perturbed_policies(&self, count: usize, context: UpdateContext) -> Option<Vec<Policy>>;
 
-    /// Takes new scores for the steps of earlier iterations, oldest first and ending with the newest of them; a
-    /// learner without a memory has no use for them.
-    fn relabel(&mut self, _scores: &[f32]) {}
+    /// One update from one iteration's steps and their scores.
+    fn update(&mut self, input: UpdateInput<'_>) -> UpdateMetrics;
 
-    /// Forgets what states are worth, where the learner keeps that from one iteration to the next in a critic of
-    /// replayed steps: the scores are of another kind from now on. The policy stays.
-    fn forget_values(&mut self, _moment: Moment) {}
-
-    /// One update from one iteration's steps and their scores, `[Σ T]`.
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics;
-
-    /// Itself, where it can learn from trajectories that are on its device already.
-    #[cfg(feature = "burn")]
-    fn on_device(&mut self) -> Option<&mut dyn OnDevice> {
-        None
-    }
-
-    /// All that a checkpoint must hold.
+    /// Everything that a checkpoint must hold.
     fn save(&self) -> LearnerState;
 
-    /// Goes on from a checkpoint of a learner of the same shape.
+    /// Continues from a checkpoint of a learner of the same shape.
     ///
     /// # Errors
     /// Which part has the wrong length.
     fn load(&mut self, state: &LearnerState) -> Result<(), String>;
-}
-
-/// Learns where its trajectories are, on a device.
-#[cfg(feature = "burn")]
-pub trait OnDevice {
-    /// Where that is.
-    fn device(&mut self) -> burn::tensor::Device;
-
-    /// The present policy, and all that a checkpoint must hold: the weights travel once.
-    fn snapshot(&self) -> (Policy, LearnerState);
-
-    /// What acts in the next rollout.
-    fn actor(&mut self) -> Actor;
-
-    /// One update from one iteration's trajectories and their scores, `[N, T]`.
-    fn learn(
-        &mut self,
-        rollout: &resident::Rollout,
-        scores: burn::tensor::Tensor<2>,
-        moment: Moment,
-    ) -> UpdateMetrics;
 }

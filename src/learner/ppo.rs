@@ -6,13 +6,12 @@
 use rayon::prelude::*;
 use spo_envs::{ActionSpace, Spec};
 
-#[cfg(feature = "burn")]
-use super::OnDevice;
-use super::{Learner, LearnerState, Moment, Steps, UpdateMetrics};
+use super::{Learner, LearnerBatch, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
+use crate::base::device::Device;
 use crate::base::random::{Stream, stream};
-use crate::device::Device;
 use crate::learner::advantage;
-use crate::policy::{Activation, Head, Mlp, Normalizer, Policy, Tape};
+use crate::policy::{Acting, Activation, Head, Mlp, Normalizer, Policy, Tape};
+use crate::rollout::steps::per_episode_mut;
 pub use config::{Baseline, HeadKind, NormalizeScores, PpoConfig};
 use fused::FusedEngine;
 use minibatches::Minibatches;
@@ -20,17 +19,13 @@ use objective::{AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
 pub use regression::PolicyLoss;
 use regression::Trajectories;
 
+#[cfg(feature = "burn")]
+pub(crate) mod burn;
 mod config;
 mod fused;
-#[cfg(feature = "burn")]
-pub(crate) mod layers;
 mod minibatches;
 mod objective;
-#[cfg(feature = "burn")]
-mod on_device;
 mod regression;
-#[cfg(feature = "burn")]
-mod tensor;
 
 /// What the scores of a training are like, as far as PPO must know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,20 +36,20 @@ pub struct ScoreTraits {
     pub costs: bool,
 }
 
-/// The learner.
-pub struct Ppo {
+/// The learner, whose gradient steps are the engine's.
+pub struct Ppo<E = Box<dyn Engine>> {
     config: PpoConfig,
     /// Whether scores are divided by the running spread of their discounted sums.
     normalize_scores: bool,
     objective: Objective,
-    /// The policy but for its weights, which are the engine's.
+    /// The policy without its weights, which the engine holds.
     template: Policy,
-    /// Statistics of discounted sums of scores and, where there are costs, of these.
+    /// Statistics of discounted sums of scores and, where there are costs, of theirs.
     score_stats: Normalizer,
-    engine: Box<dyn Engine>,
+    engine: E,
 }
 
-/// What is made of one signal, the scores or their costs, `[N]` each.
+/// Advantages and targets by one signal, the scores or their costs, `[N]` each.
 struct Estimate {
     advantages: Vec<f32>,
     /// Of its critic; zeros without one.
@@ -62,8 +57,8 @@ struct Estimate {
 }
 
 /// An iteration's steps as the learner's networks see them.
-struct Seen<'a> {
-    steps: &'a Steps<'a>,
+struct NormalizedBatch<'a> {
+    batch: &'a LearnerBatch<'a>,
     /// Normalised observations of each episode, the final one apart.
     obs: Vec<(Vec<f32>, Vec<f32>)>,
     /// All weights.
@@ -73,6 +68,23 @@ struct Seen<'a> {
 impl Ppo {
     /// A fresh learner on a task; its first weights depend on `seed` alone.
     pub fn new(spec: &Spec, config: PpoConfig, scores: ScoreTraits, device: Device, seed: u64) -> Self {
+        Self::with_engine(spec, config, scores, seed, |objective, params| match device {
+            Device::Cpu => Box::new(FusedEngine::new(objective, params)),
+            #[cfg(feature = "burn")]
+            Device::Burn(device) => Box::new(burn::TensorEngine::new(objective, device, &params)),
+        })
+    }
+}
+
+impl<E: Engine> Ppo<E> {
+    /// A fresh learner; `make` builds its engine from the objective and the first weights.
+    fn with_engine(
+        spec: &Spec,
+        config: PpoConfig,
+        scores: ScoreTraits,
+        seed: u64,
+        make: impl FnOnce(Objective, Vec<f32>) -> E,
+    ) -> Self {
         let head = match (&spec.action, config.head) {
             (ActionSpace::Discrete(_), _) => Head::Categorical,
             (_, HeadKind::ClippedGaussian) => Head::ClippedGaussian,
@@ -112,29 +124,16 @@ impl Ppo {
             value_coef: config.value_coef,
             max_grad_norm: config.max_grad_norm,
         };
-        let engine: Box<dyn Engine> = match device {
-            Device::Cpu => Box::new(FusedEngine::new(objective.clone(), params)),
-            #[cfg(feature = "burn")]
-            Device::Burn(device) => Box::new(tensor::TensorEngine::new(objective.clone(), device, &params)),
-        };
-        Self {
-            config,
-            normalize_scores,
-            objective,
-            template,
-            score_stats: Normalizer::identity(signals),
-            engine,
-        }
+        let engine = make(objective.clone(), params);
+        let score_stats = Normalizer::identity(signals);
+        Self { config, normalize_scores, objective, template, score_stats, engine }
     }
 
     /// Σ_k γ^k s_{t−k} at every step of every episode, `[Σ T]`: their spread is the scale of what the critic
     /// learns, whatever the scores' own (OpenAI baselines' `VecNormalize`).
-    fn discounted_sums(&self, steps: &Steps<'_>, scores: &[f32]) -> Vec<f32> {
+    fn discounted_sums(&self, batch: &LearnerBatch<'_>, scores: &[f32]) -> Vec<f32> {
         let mut sums = scores.to_vec();
-        let mut rest = &mut sums[..];
-        for e in &steps.episodes {
-            let (own, tail) = rest.split_at_mut(e.log_probs.len());
-            rest = tail;
+        for own in per_episode_mut(&mut sums, batch.lengths()) {
             own.iter_mut().fold(0.0, |sum, s| {
                 *s += self.config.discount * sum;
                 *s
@@ -144,15 +143,16 @@ impl Ppo {
     }
 
     /// The signals: scores and, where there are any, their costs.
-    fn signals<'a>(steps: &Steps<'a>, scores: &'a [f32]) -> Vec<&'a [f32]> {
-        std::iter::once(scores).chain(steps.costs.map(|costs| costs.scores)).collect()
+    fn signals<'a>(input: &UpdateInput<'a>) -> Vec<&'a [f32]> {
+        std::iter::once(input.scores).chain(input.costs.map(|costs| costs.scores)).collect()
     }
 
     /// Merges an iteration's discounted sums into the statistics of each signal.
-    fn observe_scores(&mut self, steps: &Steps<'_>, scores: &[f32]) {
-        let signals = Self::signals(steps, scores);
-        let sums: Vec<Vec<f32>> = signals.iter().map(|signal| self.discounted_sums(steps, signal)).collect();
-        let rows = (0..scores.len()).flat_map(|row| sums.iter().map(move |of_signal| of_signal[row]));
+    fn observe_scores(&mut self, input: &UpdateInput<'_>) {
+        let signals = Self::signals(input);
+        let sums: Vec<Vec<f32>> =
+            signals.iter().map(|signal| self.discounted_sums(input.batch, signal)).collect();
+        let rows = (0..input.scores.len()).flat_map(|row| sums.iter().map(move |of_signal| of_signal[row]));
         self.score_stats.update(&rows.collect::<Vec<_>>());
     }
 
@@ -163,8 +163,8 @@ impl Ppo {
     }
 
     /// Adam's step size now.
-    fn learning_rate(&self, moment: Moment) -> f64 {
-        self.config.learning_rate * if self.config.learning_rate_decay { 1.0 - moment.progress } else { 1.0 }
+    fn learning_rate(&self, context: UpdateContext) -> f64 {
+        self.config.learning_rate * if self.config.learning_rate_decay { 1.0 - context.progress } else { 1.0 }
     }
 
     /// Passes over the data, each a call of `epoch`, until there are enough or KL(old ‖ new) is too large; what they report.
@@ -200,20 +200,21 @@ impl Ppo {
     }
 
     /// Normalises observations, evaluates the critics and estimates advantages, all on the host.
-    fn columns(&self, steps: &Steps<'_>, scores: &[f32]) -> Columns {
+    fn columns(&self, input: &UpdateInput<'_>) -> Columns {
+        let UpdateInput { batch, scores, costs, .. } = *input;
         let scale = self.template.normalizer.scale();
         let normalized = |obs: &[f32]| {
             let mut out = vec![0.0; obs.len()];
             scale.apply(obs, &mut out);
             out
         };
-        let obs = steps.episodes.par_iter().map(|e| (normalized(e.obs), normalized(e.final_obs))).collect();
-        let seen = Seen { steps, obs, params: self.engine.params() };
-        let signals = Self::signals(steps, scores);
+        let obs = batch.episodes.par_iter().map(|e| (normalized(e.obs), normalized(e.final_obs))).collect();
+        let seen = NormalizedBatch { batch, obs, params: self.engine.params() };
+        let signals = Self::signals(input);
         let mut estimates: Vec<Estimate> =
             signals.iter().enumerate().map(|(place, signal)| self.estimate(&seen, signal, place)).collect();
         let mut advantages = std::mem::take(&mut estimates[0].advantages);
-        if let (Some(costs), [_, of_costs]) = (steps.costs, &estimates[..]) {
+        if let (Some(costs), [_, of_costs]) = (costs, &estimates[..]) {
             advantage::price(&mut advantages, &of_costs.advantages, costs.multiplier);
         }
 
@@ -227,12 +228,12 @@ impl Ppo {
             trajectories: Trajectories::default(),
         };
         if self.config.policy_loss != PolicyLoss::Ppo {
-            let of_row = steps.episodes.iter().enumerate().flat_map(|(at, e)| vec![at; e.log_probs.len()]);
-            let scores = steps.totals(scores);
+            let of_row = batch.episodes.iter().enumerate().flat_map(|(at, e)| vec![at; e.log_probs.len()]);
+            let scores = batch.totals(scores);
             columns.trajectories =
-                Trajectories { of_row: of_row.collect(), scores, per_state: steps.per_state };
+                Trajectories { of_row: of_row.collect(), scores, per_state: batch.per_state };
         }
-        for (e, (obs, _)) in steps.episodes.iter().zip(seen.obs) {
+        for (e, (obs, _)) in batch.episodes.iter().zip(seen.obs) {
             columns.obs.extend(obs);
             columns.latents.extend_from_slice(e.latents);
             columns.log_probs.extend_from_slice(e.log_probs);
@@ -241,17 +242,17 @@ impl Ppo {
     }
 
     /// Advantages by the signal in `place` and the targets of its critic.
-    fn estimate(&self, seen: &Seen<'_>, signal: &[f32], place: usize) -> Estimate {
-        let (steps, normalize) = (seen.steps, self.config.normalize_advantage);
+    fn estimate(&self, seen: &NormalizedBatch<'_>, signal: &[f32], place: usize) -> Estimate {
+        let (batch, normalize) = (seen.batch, self.config.normalize_advantage);
         let Some(mlp) = &self.objective.critic else {
-            let group = advantage::group(&steps.totals(signal), steps.per_state, normalize);
-            let of_steps = steps.episodes.iter().zip(group).map(|(e, a)| vec![a; e.log_probs.len()]);
+            let group = advantage::group(&batch.totals(signal), batch.per_state, normalize);
+            let of_steps = batch.episodes.iter().zip(group).map(|(e, a)| vec![a; e.log_probs.len()]);
             return Estimate { advantages: of_steps.flatten().collect(), targets: vec![0.0; signal.len()] };
         };
         let weights = &seen.params[self.objective.critic_weights(place)];
         let score_scale = if self.normalize_scores { self.score_stats.std().nth(place) } else { None };
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
-        let per_episode: Vec<(Vec<f32>, Vec<f32>)> = (steps.with(signal).par_iter())
+        let per_episode: Vec<(Vec<f32>, Vec<f32>)> = (batch.with(signal).par_iter())
             .zip(&seen.obs)
             .map(|((e, own), (obs, final_obs))| {
                 let mut tape = Tape::default();
@@ -275,7 +276,7 @@ impl Ppo {
     }
 }
 
-impl Learner for Ppo {
+impl<E: Engine> Learner for Ppo<E> {
     fn policy(&self) -> Policy {
         self.acting_by(self.engine.params())
     }
@@ -287,17 +288,26 @@ impl Learner for Ppo {
         self.template.normalizer = policy.normalizer.clone();
     }
 
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics {
+    fn acting(&self) -> Acting {
+        Acting::Sample
+    }
+
+    fn perturbed_policies(&self, _: usize, _: UpdateContext) -> Option<Vec<Policy>> {
+        None
+    }
+
+    fn update(&mut self, input: UpdateInput<'_>) -> UpdateMetrics {
+        let UpdateInput { batch, scores, context, .. } = input;
         if self.normalize_scores {
-            self.observe_scores(steps, scores);
+            self.observe_scores(&input);
         }
-        let columns = self.columns(steps, scores);
+        let columns = self.columns(&input);
         let mut minibatches = match self.config.policy_loss {
             PolicyLoss::Ppo => Minibatches::rows(scores.len()),
             _ => Minibatches::groups(columns.trajectories.groups()),
         };
-        let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
-        let learning_rate = self.learning_rate(moment);
+        let mut rng = stream(context.seed, Stream("shuffle"), context.iteration, 0);
+        let learning_rate = self.learning_rate(context);
 
         let losses = self.epochs(|ppo| {
             minibatches.shuffle(&mut rng);
@@ -305,14 +315,9 @@ impl Learner for Ppo {
             ppo.engine.epoch(&columns, &cuts, learning_rate)
         });
         if self.config.normalize_obs {
-            steps.episodes.iter().for_each(|e| self.template.normalizer.update(e.obs));
+            batch.episodes.iter().for_each(|e| self.template.normalizer.update(e.obs));
         }
         losses
-    }
-
-    #[cfg(feature = "burn")]
-    fn on_device(&mut self) -> Option<&mut dyn OnDevice> {
-        self.as_on_device()
     }
 
     fn save(&self) -> LearnerState {

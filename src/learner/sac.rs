@@ -5,7 +5,7 @@
 
 use spo_envs::Spec;
 
-use super::{Learner, LearnerState, Moment, Steps, UpdateMetrics};
+use super::{Learner, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
 use crate::base::random::{Stream, stream};
 use crate::policy::weights::Weights;
 use crate::policy::{Acting, Activation, Head, Mlp, Normalizer, Policy};
@@ -59,16 +59,23 @@ impl Sac {
         Self { engine: Engine::new(&config), config, template, networks, replay }
     }
 
+    /// Gives the critics fresh weights.
+    fn reset_critics(&mut self, context: UpdateContext) {
+        let mut rng = stream(context.seed, Stream("critics"), context.iteration, 0);
+        let mlp = &self.networks.critic_mlp;
+        self.networks.critics = [(); 2].map(|()| Critic::new(mlp.init_uniform(&mut rng)));
+    }
+
     /// Makes gradient updates from what replay holds; 0 make none.
     ///
     /// # Panics
     /// Where replay is empty.
-    pub fn learn(&mut self, updates: u64, moment: Moment) -> UpdateMetrics {
-        let mut rng = stream(moment.seed, Stream("replay"), moment.iteration, 0);
+    pub fn learn(&mut self, updates: u64, context: UpdateContext) -> UpdateMetrics {
+        let mut rng = stream(context.seed, Stream("replay"), context.iteration, 0);
         let scale = self.template.normalizer.scale();
         let Self { engine, networks, replay, .. } = self;
         let mut sums = [0.0; FIGURES];
-        // Once within the pool, an update's tasks are shared without waking it anew.
+        // Once within the pool, an update's tasks are shared without waking it again.
         rayon::scope(|_| {
             for _ in 0..updates {
                 let figures = engine.update(networks, replay, &scale, &mut rng);
@@ -113,22 +120,20 @@ impl Learner for Sac {
         if self.replay.seen() < self.config.learning_starts { Acting::Uniform } else { Acting::Sample }
     }
 
-    fn relabel(&mut self, scores: &[f32]) {
-        self.replay.relabel(scores, self.config.score_scale);
+    fn perturbed_policies(&self, _: usize, _: UpdateContext) -> Option<Vec<Policy>> {
+        None
     }
 
-    fn forget_values(&mut self, moment: Moment) {
-        let mut rng = stream(moment.seed, Stream("critics"), moment.iteration, 0);
-        let mlp = &self.networks.critic_mlp;
-        self.networks.critics = [(); 2].map(|()| Critic::new(mlp.init_uniform(&mut rng)));
-    }
-
-    fn update(&mut self, steps: &Steps<'_>, scores: &[f32], moment: Moment) -> UpdateMetrics {
+    fn update(&mut self, input: UpdateInput<'_>) -> UpdateMetrics {
+        let UpdateInput { batch, scores, context, .. } = input;
+        if let Some(scores) = input.replay_scores {
+            self.replay.relabel(scores, self.config.score_scale);
+        }
+        if input.reset_critics {
+            self.reset_critics(context);
+        }
         let before = self.replay.seen();
-        let mut rest = scores;
-        for episode in &steps.episodes {
-            let (own, tail) = rest.split_at(episode.log_probs.len());
-            rest = tail;
+        for (episode, own) in batch.with(scores) {
             self.replay.push(episode, own, self.config.score_scale);
             if self.config.normalize_obs {
                 self.template.normalizer.update(episode.obs);
@@ -138,7 +143,7 @@ impl Learner for Sac {
         // Whole updates fall due as steps go by, so that none is lost to rounding.
         let due = |steps: u64| (self.config.updates_per_step * steps as f64) as u64;
         let updates = if seen < self.config.learning_starts { 0 } else { due(seen) - due(before) };
-        self.learn(updates, moment)
+        self.learn(updates, context)
     }
 
     fn save(&self) -> LearnerState {

@@ -1,7 +1,7 @@
 //! A language model's ratings as scores, without comparisons and without a reward model.
 
 use super::self_play::Placement;
-use super::{Batch, Scorer, ScorerState};
+use super::{Batch, Scored, Scorer, ScorerState};
 use crate::oracle::{MeteredOracle, OracleError, Queries};
 use crate::rollout::Trajectory;
 
@@ -22,7 +22,7 @@ impl LlmDirect {
 }
 
 impl Scorer for LlmDirect {
-    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError> {
         let rollout = batch.rollout;
         let shown: Vec<Trajectory<'_>> = rollout.episodes.iter().map(|e| e.trajectory()).collect();
         let ratings = self.oracle.rate(&shown)?;
@@ -35,7 +35,7 @@ impl Scorer for LlmDirect {
                 self.placement.pay(rating.map_or(middle, f64::from), episode.len(), &mut scores);
             }
         }
-        Ok(scores)
+        Ok(scores.into())
     }
 
     fn queries(&self) -> Queries {
@@ -55,7 +55,7 @@ impl Scorer for LlmDirect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::{Answer, Oracle, Pair};
+    use crate::oracle::{Answer, Oracle, Pair, Rater};
     use crate::rollout::{Episode, Rollout};
 
     /// Rates by the first reward; nothing above 1.
@@ -66,6 +66,12 @@ mod tests {
             Err(OracleError::Failed("it compares nothing".into()))
         }
 
+        fn rater(&mut self) -> Option<&mut dyn Rater> {
+            Some(self)
+        }
+    }
+
+    impl Rater for ByReward {
         fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
             Ok(trajectories.iter().map(|t| Some(t.rewards[0]).filter(|r| *r <= 1.0)).collect())
         }
@@ -87,22 +93,22 @@ mod tests {
     fn ratings_are_paid_out_and_gaps_are_filled_from_the_same_state() {
         // Two states: (½, unrated) and (unrated, unrated).
         let rollout = rollout(&[0.5, 9.0, 9.0, 9.0], 2);
-        let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
+        let batch = Batch::training(&rollout, 0, 0);
         let mut scorer = LlmDirect::new(MeteredOracle::new(Box::new(ByReward), Some(7)), Placement::Spread);
-        assert_eq!(scorer.score(&batch).unwrap(), [0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(scorer.score(&batch).unwrap().scores, [0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]);
         let counted = Queries { asked: 4, answered: 1, abstained: 3, ..Queries::default() };
         assert_eq!(scorer.queries(), counted);
         assert!(matches!(scorer.score(&batch), Err(OracleError::Budget { asked: 4, next: 4, .. })));
         let mut other = LlmDirect::new(MeteredOracle::new(Box::new(ByReward), None), Placement::Last);
         other.load(scorer.save().unwrap()).unwrap();
         assert_eq!(other.queries(), counted);
-        assert_eq!(other.score(&batch).unwrap()[..4], [0.0, 0.5, 0.0, 0.5]);
+        assert_eq!(other.score(&batch).unwrap().scores[..4], [0.0, 0.5, 0.0, 0.5]);
     }
 
     #[test]
     fn what_is_no_rating_is_an_error() {
         let rollout = rollout(&[0.0, -1.5], 1);
-        let batch = Batch { rollout: &rollout, seed: 0, iteration: 0 };
+        let batch = Batch::training(&rollout, 0, 0);
         let mut scorer = LlmDirect::new(MeteredOracle::new(Box::new(ByReward), None), Placement::Spread);
         assert!(matches!(scorer.score(&batch), Err(OracleError::Rating { trajectory: 1, .. })));
         let compares = |_: Trajectory<'_>, _: Trajectory<'_>| 0.5;

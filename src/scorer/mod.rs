@@ -1,24 +1,24 @@
 //! Scorers: what a learner gets in place of a reward.
 //!
 //! - [`self_play`]: each trajectory's win proportion, by an oracle's answers. No model.
-//! - [`relabelled`]: the same against a queue, for trajectories in replay too.
+//! - [`relabelled`]: the same against a queue, with new scores for trajectories in replay.
 //! - [`reward_model`]: a reward learned from the same answers, as baseline.
-//! - [`llm_direct`]: what a language model rates each trajectory, without comparisons.
+//! - [`llm_direct`]: a language model's rating of each trajectory, without comparisons.
 //! - [`task_reward`]: the task's own reward, as skyline.
+//!
+//! - [`safety`]: what trajectories cost, by a second oracle, and the price of that.
 //!
 //! All stand behind one trait, so methods differ in nothing else.
 
 use std::fmt;
 
-#[cfg(feature = "burn")]
-use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "burn")]
-use crate::device::rollout;
-use crate::learner::LearnerState;
+use crate::base::random::{Stream, stream};
 use crate::oracle::{OracleError, Queries};
+use crate::policy::state::LearnerState;
 use crate::rollout::{Episode, Rollout};
 
 mod equivalence;
@@ -82,105 +82,145 @@ impl fmt::Display for ScorerKind {
     }
 }
 
-/// One iteration's trajectories, and which random streams to draw from.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
-    /// The trajectories.
-    pub rollout: &'a Rollout,
-    /// The run's seed.
-    pub seed: u64,
-    /// The iteration.
-    pub iteration: u64,
+/// What trajectories are scored for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// For the update of an iteration.
+    Training {
+        /// The iteration, from 0.
+        iteration: u64,
+    },
+    /// For a choice among policies: nothing is learned from them.
+    Validation,
 }
 
-impl Batch<'_> {
-    /// The iteration of trajectories that are scored for validation, past all of training's: nothing is learned from
-    /// them.
-    pub const VALIDATION: u64 = u64::MAX;
+/// Trajectories to score, and everything that their scores depend on. `R` is where they are: on the host, or on a device.
+#[derive(Debug)]
+pub struct Batch<'a, R = Rollout> {
+    /// The trajectories.
+    pub rollout: &'a R,
+    /// Opponents rolled out apart, K from each of the same initial states: each trajectory is compared with those of its state,
+    /// in place of the scorer's own opponents. A scorer that compares nothing has no use for them.
+    pub opponents: Option<&'a Rollout>,
+    /// Trajectories of deployed policies, where this iteration begins a round of RLHF: a reward model asks about these.
+    pub deployed: Option<&'a Rollout>,
+    /// The run's seed.
+    pub seed: u64,
+    /// What the scores are for.
+    pub purpose: Purpose,
+}
+
+impl<'a, R> Batch<'a, R> {
+    /// The trajectories of a training iteration, from 0.
+    pub fn training(rollout: &'a R, seed: u64, iteration: u64) -> Self {
+        Self { rollout, opponents: None, deployed: None, seed, purpose: Purpose::Training { iteration } }
+    }
+
+    /// Trajectories to choose among policies by.
+    pub fn validation(rollout: &'a R, seed: u64) -> Self {
+        Self { rollout, opponents: None, deployed: None, seed, purpose: Purpose::Validation }
+    }
+
+    /// The same questions about the same trajectories elsewhere.
+    pub fn with_rollout<'b, T>(&self, rollout: &'b T) -> Batch<'b, T>
+    where
+        'a: 'b,
+    {
+        let Self { opponents, deployed, seed, purpose, .. } = *self;
+        Batch { rollout, opponents, deployed, seed, purpose }
+    }
+
+    /// The random stream `name` of this batch; `index` tells several uses of it apart.
+    pub fn stream(&self, name: Stream, index: u64) -> ChaCha8Rng {
+        let iteration = match self.purpose {
+            Purpose::Training { iteration } => iteration,
+            // Past all iterations of training.
+            Purpose::Validation => u64::MAX,
+        };
+        stream(self.seed, name, iteration, index)
+    }
+
+    /// Whether nothing is learned from these trajectories.
+    pub fn is_validation(&self) -> bool {
+        self.purpose == Purpose::Validation
+    }
+}
+
+/// The scores of a batch, and what is reported beside them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scored {
+    /// One score a step, `[Σ T]`, trajectories one after the other.
+    pub scores: Vec<f32>,
+    /// Scores of today for every step that a replay may still hold, oldest first and ending with this batch's; `None` where the
+    /// scores of past steps stay as they were.
+    pub renewed: Option<Vec<f32>>,
+    /// Whether these scores are the first on another scale, so that values learned from earlier ones mean nothing.
+    pub reward_scale_changed: bool,
+    /// The state of the model, of a scorer that learns one.
+    pub model: Option<ModelReport>,
+    /// What this batch's fit predicts of held-out comparisons, where there was a fit.
+    pub held_out: Vec<HeldOut>,
+}
+
+impl From<Vec<f32>> for Scored {
+    /// Scores and nothing else.
+    fn from(scores: Vec<f32>) -> Self {
+        Self { scores, ..Self::default() }
+    }
 }
 
 /// Turns trajectories into scores.
 pub trait Scorer: Send {
-    /// One score per step, `[Σ T]`, trajectories concatenated in order.
+    /// The scores of a batch. Of a batch for training the scorer may keep what later batches need, such as opponents.
     ///
     /// # Errors
     /// The oracle's.
-    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError>;
-
-    /// The scores of trajectories where they are, on a device, `[N, T]`; `None` where they must come to the host.
-    #[cfg(feature = "burn")]
-    fn score_on_device(&mut self, _rollout: &resident::Rollout) -> Option<Result<Tensor<2>, OracleError>> {
-        None
-    }
-
-    /// Gives the next batch opponents of its own, K from each of its states; a scorer that compares nobody takes none.
-    fn meet(&mut self, _opponents: Rollout) {}
-
-    /// Gives the next batch what deployed policies did, which it asks about first; a scorer without rounds takes none.
-    fn deploy(&mut self, _deployed: Rollout) {}
-
-    /// After [`score`](Self::score), scores of today for all that a replay may still hold, oldest steps first, this
-    /// iteration's last; `None` where scores stay what they were.
-    ///
-    /// # Errors
-    /// The oracle's.
-    fn rescore(&mut self, _batch: &Batch<'_>) -> Result<Option<Vec<f32>>, OracleError> {
-        Ok(None)
-    }
-
-    /// Whether the scores of this iteration are the first of another kind, so that values learned from earlier ones
-    /// mean nothing.
-    fn changed_kind(&self) -> bool {
-        false
-    }
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError>;
 
     /// What has been asked of the oracle so far.
     fn queries(&self) -> Queries;
 
-    /// How the model is, for a scorer that learns one.
-    fn model_report(&self) -> Option<ModelReport> {
-        None
-    }
-
-    /// What this iteration's fit predicts of held-out comparisons, where there was one.
-    fn held_out(&self) -> &[HeldOut] {
-        &[]
-    }
-
-    /// What a checkpoint must hold of the scorer.
+    /// Everything that a checkpoint must hold of the scorer.
     ///
     /// # Errors
-    /// Where the log of comparisons cannot be made durable.
+    /// If the log of comparisons cannot be made durable.
     fn save(&mut self) -> Result<ScorerState, OracleError>;
 
-    /// Goes on from a checkpoint of a scorer of the same shape.
+    /// Continues from a checkpoint of a scorer of the same shape.
     ///
     /// # Errors
     /// Which part does not fit.
     fn load(&mut self, state: ScorerState) -> Result<(), String>;
 }
 
-/// How a learned reward model is: counts over the run, and the newest fit where this iteration made one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ModelReport {
-    /// Rounds that asked.
+/// Counts of a reward model over a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelCounts {
+    /// Rounds of comparisons.
     pub rounds: u64,
-    /// Of them those that nobody answered.
+    /// Of them those without a single answer, after which the model stayed as it was.
     pub unanswered: u64,
     /// Networks that diverged and were given fresh weights.
     pub restarts: u64,
+}
+
+/// The state of a learned reward model: counts over the run, and the newest fit where this iteration made one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ModelReport {
+    /// Over the run.
+    pub counts: ModelCounts,
     /// Cross-entropy of the fit's last epoch, in nats a comparison.
     pub loss: Option<f32>,
     /// Share of the held-out comparisons predicted right, ties apart.
     pub accuracy: Option<f32>,
     /// Expected calibration error on the held-out comparisons.
     pub calibration: Option<f32>,
-    /// Where the comparisons are split: what the model makes of this iteration's trajectories, and the other model.
+    /// Where the comparisons are split: scores of this iteration's trajectories by this model and by the other.
     pub split: Option<SplitScores>,
 }
 
 /// Mean summed rewards of trajectories by the models of both halves of the comparisons: log-odds over a trajectory of the
-/// same length that each scores as those about which was asked last.
+/// same length that scores, by the same model, as those asked about last.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitScores {
     /// By the model that the policy is trained on.
@@ -215,10 +255,11 @@ pub struct ScorerState {
     pub queries: Queries,
     /// Length of the log of comparisons, in bytes.
     pub log_bytes: u64,
-    /// The queue of opponents, oldest first; before it, trajectories in replay that are scored anew. Of a reward model:
-    /// the trajectories it keeps.
-    pub queue: Vec<Episode>,
-    /// What is known of these against the queue.
+    /// The trajectories that the scorer keeps, oldest first: of self-play its queue of opponents or, with optimism, the
+    /// previous iteration's; of a replay that is scored again all of it, ending with the queue; of a reward model those that it
+    /// asks about.
+    pub episodes: Vec<Episode>,
+    /// Known answers about these against the queue.
     pub answers: Vec<f32>,
     /// Weights, moments, answered comparisons and counts of a reward model.
     pub model: Option<LearnerState>,

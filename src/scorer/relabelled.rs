@@ -1,25 +1,24 @@
-//! Self-play for a learner with a replay: past trajectories are scored anew as the queue moves on.
+//! Self-play for a learner with a replay: past trajectories are scored again whenever the queue has changed.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::self_play::Placement;
-use super::{Batch, Scorer, ScorerState};
-use crate::base::random::{Stream, stream};
+use super::{Batch, Scored, Scorer, ScorerState};
+use crate::base::random::Stream;
 use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries};
-use crate::rollout::{Episode, Trajectory};
+use crate::rollout::{Episode, Windows};
 
 /// Win proportions against a queue of the last B trajectories, for new trajectories and for those still in replay.
 ///
-/// No pair is asked about twice: answers are kept as long as both sides matter, and count for both. So an iteration
-/// costs one comparison of each trajectory in replay with each new member of the queue.
+/// No pair is asked about twice: answers are stored as long as both trajectories are needed, and count for both. So an
+/// iteration costs one comparison of each trajectory in replay with each new member of the queue.
 pub struct Relabelled {
     oracle: MeteredOracle,
     /// B
     size: usize,
     placement: Placement,
-    /// Steps a window; `None` compares whole trajectories.
-    window: Option<usize>,
+    windows: Windows,
     /// Steps that the learner's replay holds.
     replay: usize,
     /// Oldest first; the queue is the end of it.
@@ -32,30 +31,13 @@ pub struct Relabelled {
 struct Past {
     episode: Episode,
     /// P(own ≻ the member's) by window, up to the end of the longer, for each member of the queue in order; NaN where
-    /// nobody answered, nothing of itself, `None` where nobody was asked yet.
+    /// the oracle abstained, empty against itself, `None` where the oracle was not asked yet.
     answers: VecDeque<Option<Vec<f32>>>,
 }
 
-impl Past {
-    /// How many windows of `width` steps it has; a whole trajectory is one.
-    fn count(&self, width: Option<usize>) -> usize {
-        width.map_or(1, |width| self.episode.len().div_ceil(width))
-    }
-
-    /// The steps of a window; none of them after the end.
-    fn range(&self, window: usize, width: Option<usize>) -> Range<usize> {
-        let steps = self.episode.len();
-        width.map_or(0..steps, |width| (window * width).min(steps)..((window + 1) * width).min(steps))
-    }
-
-    fn view(&self, window: usize, width: Option<usize>) -> Trajectory<'_> {
-        let range = self.range(window, width);
-        self.episode.window(range.start, range.end)
-    }
-}
-
 impl Relabelled {
-    /// Scores by `oracle`'s answers against the last `size` trajectories, for a replay of `replay` steps.
+    /// Scores by `oracle`'s answers against the last `size` trajectories, for a replay of `replay` steps; `window` is the
+    /// length of a compared window, `None` compares whole trajectories.
     pub fn new(
         oracle: MeteredOracle,
         size: usize,
@@ -63,12 +45,13 @@ impl Relabelled {
         window: Option<usize>,
         replay: usize,
     ) -> Self {
-        Self { oracle, size, placement, window, replay, past: VecDeque::new(), queue: 0..0 }
+        let windows = Windows::new(window);
+        Self { oracle, size, placement, windows, replay, past: VecDeque::new(), queue: 0..0 }
     }
 
     /// Windows of the longest of `those`.
     fn most(&self, those: impl Iterator<Item = usize>) -> usize {
-        those.map(|at| self.past[at].count(self.window)).max().unwrap_or(0)
+        self.windows.most(those.map(|at| &self.past[at].episode))
     }
 
     /// Windows in which `a` and `b` are compared: none of one with itself.
@@ -103,12 +86,12 @@ impl Relabelled {
             }
         }
         let lengths: Vec<usize> = open.iter().map(|&(a, b)| self.common(a, b)).collect();
-        let view = |at: usize, window: usize| self.past[at].view(window, self.window);
+        let view = |at: usize, window: usize| self.windows.view(&self.past[at].episode, window);
         let pairs: Vec<Pair<'_>> = (open.iter().zip(&lengths))
             .flat_map(|(&(a, b), &length)| (0..length).map(move |w| (a, b, w)))
             .map(|(a, b, w)| Pair { a: view(a, w), b: view(b, w) })
             .collect();
-        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, round);
+        let mut rng = batch.stream(Stream("oracle"), round);
         let mut answers = self.oracle.ask(&pairs, &mut rng)?.into_iter().map(|answer| match answer {
             Answer::Prefer(p) => p,
             Answer::Abstain => f32::NAN,
@@ -139,10 +122,21 @@ impl Relabelled {
                 let answers = rows.map(|row| row.get(w).copied().unwrap_or(0.5)).filter(|p| !p.is_nan());
                 let (sum, n) = answers.fold((0.0, 0.0), |(sum, n), p| (sum + f64::from(p), n + 1.0));
                 let share = if n == 0.0 { 0.5 } else { sum / n } / most as f64;
-                self.placement.pay(share, self.past[at].range(w, self.window).len(), &mut scores);
+                self.placement.pay(
+                    share,
+                    self.windows.range(w, self.past[at].episode.len()).len(),
+                    &mut scores,
+                );
             }
         }
         scores
+    }
+
+    /// The scores of all stored trajectories, against the queue of today.
+    fn renewed(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+        let all = 0..self.past.len();
+        self.ask(all.clone(), batch, 1)?;
+        Ok(self.pay(all.clone(), self.most(all)))
     }
 
     /// Makes the last B trajectories the queue. What new members said of the old queue is known of both.
@@ -175,14 +169,14 @@ impl Relabelled {
 }
 
 impl Scorer for Relabelled {
-    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError> {
         let episodes = &batch.rollout.episodes;
         let new = self.past.len()..self.past.len() + episodes.len();
-        let nobody = VecDeque::from(vec![None; self.queue.len()]);
-        // What a learner alone needs is left out.
+        let unknown = VecDeque::from(vec![None; self.queue.len()]);
+        // Columns that only a learner reads are left out.
         self.past.extend(episodes.iter().map(|e| Past {
             episode: Episode { latents: Vec::new(), log_probs: Vec::new(), ..e.clone() },
-            answers: nobody.clone(),
+            answers: unknown.clone(),
         }));
         // The first iteration meets its own trajectories; the others the queue as it was before them.
         if new.start == 0 {
@@ -192,13 +186,9 @@ impl Scorer for Relabelled {
         let scores = self.pay(new.clone(), self.most(new.chain(self.queue.clone())));
         self.move_queue();
         self.forget(episodes.len());
-        Ok(scores)
-    }
-
-    fn rescore(&mut self, batch: &Batch<'_>) -> Result<Option<Vec<f32>>, OracleError> {
-        let all = 0..self.past.len();
-        self.ask(all.clone(), batch, 1)?;
-        Ok(Some(self.pay(all.clone(), self.most(all))))
+        // Nothing is learned from a validation, so past steps need no new scores.
+        let renewed = if batch.is_validation() { None } else { Some(self.renewed(batch)?) };
+        Ok(Scored { scores, renewed, ..Scored::default() })
     }
 
     fn queries(&self) -> Queries {
@@ -209,7 +199,7 @@ impl Scorer for Relabelled {
         Ok(ScorerState {
             queries: self.oracle.queries(),
             log_bytes: self.oracle.sync_log()?,
-            queue: self.past.iter().map(|p| p.episode.clone()).collect(),
+            episodes: self.past.iter().map(|p| p.episode.clone()).collect(),
             answers: self.past.iter().flat_map(|p| p.answers.iter().flatten().flatten().copied()).collect(),
             model: None,
         })
@@ -219,7 +209,7 @@ impl Scorer for Relabelled {
         self.oracle.restore(state.queries);
         let mut rest = state.answers.into_iter();
         let fresh = |episode| Past { episode, answers: VecDeque::new() };
-        self.past = state.queue.into_iter().map(fresh).collect();
+        self.past = state.episodes.into_iter().map(fresh).collect();
         self.queue = 0..0;
         self.move_queue();
         for at in 0..self.past.len() {
@@ -236,7 +226,7 @@ impl Scorer for Relabelled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::Rollout;
+    use crate::rollout::{Rollout, Trajectory};
 
     fn scorer(size: usize, replay: usize, window: Option<usize>) -> Relabelled {
         let judge = |a: Trajectory<'_>, b: Trajectory<'_>| match a.task_return().total_cmp(&b.task_return()) {
@@ -247,7 +237,7 @@ mod tests {
         Relabelled::new(MeteredOracle::new(Box::new(judge), None), size, Placement::Last, window, replay)
     }
 
-    /// One iteration; the scores at collection and those of all that is kept.
+    /// One iteration; the scores at collection and those of all stored trajectories.
     fn iterate(scorer: &mut Relabelled, iteration: u64, rewards: &[&[f32]]) -> (Vec<f32>, Vec<f32>) {
         let episode = |rewards: &&[f32]| Episode {
             obs: vec![0.0; rewards.len()],
@@ -258,14 +248,14 @@ mod tests {
             ..Episode::default()
         };
         let rollout = Rollout { episodes: rewards.iter().map(episode).collect(), per_state: 1 };
-        let batch = Batch { rollout: &rollout, seed: 0, iteration };
-        (scorer.score(&batch).unwrap(), scorer.rescore(&batch).unwrap().unwrap())
+        let scored = scorer.score(&Batch::training(&rollout, 0, iteration)).unwrap();
+        (scored.scores, scored.renewed.unwrap())
     }
 
     #[test]
     fn past_trajectories_are_scored_against_the_queue_of_today_and_no_pair_is_asked_twice() {
         let mut scorer = scorer(2, 100, None);
-        // 1 and 3 are the queue and meet each other: one comparison for both.
+        // 1 and 3 are the queue and are compared with each other: one comparison for both.
         assert_eq!(iterate(&mut scorer, 0, &[&[1.0], &[3.0]]), (vec![0.0, 1.0], vec![0.0, 1.0]));
         assert_eq!(scorer.queries().asked, 1);
         // 2 meets 1 and 3: ½. The queue is 3, 2. Anew: 1 loses to both; 3 beats 2; 2 loses to 3. Asked: 2 against 1
@@ -286,7 +276,7 @@ mod tests {
         let third = 1.0 / 3.0;
         let (new, all) = iterate(&mut scorer, 1, &[&[0.0, 6.0, 9.0]]);
         assert_eq!(new, [0.0, third, third]);
-        // Three steps are in replay: the first trajectory is gone. The newest is the whole queue: it meets nobody.
+        // Three steps are in replay: the first trajectory is gone. The newest is the whole queue: it has no opponent.
         assert_eq!(all, [0.5 * third; 3]);
         assert_eq!(scorer.queries().asked, 3);
         // Shorter than the queue's 0, 6, 9: won, lost, and the third, lost after the end, is paid on the last step.
@@ -294,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_scorer_goes_on() {
+    fn a_saved_scorer_continues() {
         let runs: [&[&[f32]]; 3] = [&[&[1.0, 0.0], &[3.0, 1.0]], &[&[2.0, 2.0]], &[&[0.5, 4.0, 1.0]]];
         let (mut whole, mut halves) = (scorer(2, 100, Some(1)), scorer(2, 100, Some(1)));
         for (at, rewards) in runs.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! An iterated reward model: what self-play is compared with (RLHF; Christiano et al. 2017, B-Pref, imitation).
+//! An iterated reward model, the baseline of self-play (RLHF; Christiano et al. 2017, B-Pref, imitation).
 //!
 //! Every round asks about pairs of segments of recent trajectories, fits a [`RewardModel`] to the answers kept, and
 //! scores each step by its predicted reward. In these files: `schedule`, how many to ask; `queries`, about which;
@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rand::Rng;
 use spo_envs::Spec;
 
-use super::{Batch, HeldOut, ModelReport, Scorer, ScorerState};
-use crate::base::random::{Stream, stream};
-use crate::learner::LearnerState;
+use super::{Batch, HeldOut, ModelCounts, ModelReport, Scored, Scorer, ScorerState, SplitScores};
+use crate::base::random::Stream;
 use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries, SafetyQuery};
 use crate::policy::normalizer::Normalizer;
+use crate::policy::state::LearnerState;
 use crate::rollout::{Episode, Rollout, Trajectory};
 use crate::scorer::reward_model::model::assess::Assessment;
 use crate::scorer::reward_model::model::{Comparison, RewardModel, Segment};
@@ -34,16 +34,16 @@ pub mod queries;
 pub mod schedule;
 mod split;
 
-/// Trajectories that queries choose among at least, the newest (B-Pref's buffer).
+/// Queries choose among at least so many of the newest trajectories (B-Pref's buffer).
 const POOL: usize = 100;
 
-/// Scores by a reward model that is fitted anew every round.
+/// Scores by a reward model that is fitted again every round.
 ///
-/// The budget of comparisons is spread over the run; once it is spent, training goes on with the model as it is.
+/// The budget of comparisons is spread over the run; once it is spent, training continues with the model as it is.
 /// Before a first answer, scores are 0. A round without any answer leaves the model as it is, and is counted.
 ///
 /// Comparisons of equal lengths leave a constant of the reward open. Standardised scores set it by their mean of 0, which
-/// matters where an episode may end early: there, too, a reward model judges by what it was never told.
+/// matters where an episode may end early: there, too, a reward model judges by something that no comparison told it.
 pub struct IteratedRewardModel {
     oracle: MeteredOracle,
     model: RewardModel,
@@ -51,8 +51,6 @@ pub struct IteratedRewardModel {
     split: Option<Split>,
     config: RewardModelConfig,
     schedule: Schedule,
-    /// What the next batch's round asks about, where rounds are of deployed policies.
-    deployed: Option<Rollout>,
     /// Whether the oracle is one of safety and the model one of costs.
     of_costs: bool,
     /// Steps that the learner's replay holds; `None` where it has none.
@@ -64,14 +62,13 @@ pub struct IteratedRewardModel {
     /// Of the predicted rewards of recent trajectories at the last fit or, before a first round, of all novelties.
     stats: Normalizer,
     counts: Counts,
-    /// Of this iteration's round.
-    report: ModelReport,
-    /// What this iteration's fit predicts of the held-out comparisons.
+}
+
+/// What one fit gave.
+struct Fitted {
+    loss: Option<f32>,
+    assessment: Assessment,
     held_out: Vec<HeldOut>,
-    /// Whether this iteration changed what a step is worth.
-    changed: bool,
-    /// Whether this iteration is the first after the pre-training.
-    pretrained: bool,
 }
 
 /// What happened so far.
@@ -83,7 +80,7 @@ struct Counts {
     iterations: u64,
     /// Answers, over all time.
     answers: u64,
-    /// Rounds that asked, those of them that nobody answered, and members that diverged.
+    /// Rounds of comparisons, those of them without an answer, and members that diverged.
     rounds: u64,
     unanswered: u64,
     restarts: u64,
@@ -123,17 +120,12 @@ impl IteratedRewardModel {
             model: RewardModel::new(spec, config.clone(), seed),
             config,
             schedule,
-            deployed: None,
             of_costs: false,
             replay,
             episodes: BTreeMap::new(),
             answered: VecDeque::new(),
             stats: Normalizer::identity(1),
             counts: Counts::default(),
-            report: ModelReport::default(),
-            held_out: Vec::new(),
-            changed: false,
-            pretrained: false,
         }
     }
 
@@ -157,7 +149,7 @@ impl IteratedRewardModel {
         numbers
     }
 
-    /// Keeps the iteration's episodes; what a learner alone needs is left out.
+    /// Stores the iteration's episodes, without the columns that only a learner reads.
     fn remember(&mut self, episodes: &[Episode]) {
         let next = self.episodes.keys().next_back().map_or(0, |last| last + 1);
         for (number, e) in (next..).zip(episodes) {
@@ -191,29 +183,29 @@ impl IteratedRewardModel {
         lengths.iter().take_while(fits).last().map_or(u64::MAX, |e| e.0)
     }
 
-    /// A round about what deployed policies did.
-    fn round_of(&mut self, deployed: &Rollout, batch: &Batch<'_>) -> Result<(), OracleError> {
+    /// A round about trajectories of deployed policies.
+    fn round_about(&mut self, deployed: &Rollout, batch: &Batch<'_>) -> Result<Option<Fitted>, OracleError> {
         self.remember(&deployed.episodes);
         let pool = self.newest(deployed.episodes.len());
         let due = self.schedule.due_at_deployment(self.counts.rounds, self.oracle.queries().asked);
-        self.round(batch, &pool, due)?;
+        let fitted = self.round(batch, &pool, due)?;
         self.forget(pool.len());
-        Ok(())
+        Ok(fitted)
     }
 
-    /// Asks `due` comparisons, keeps what was answered, fits.
-    fn round(&mut self, batch: &Batch<'_>, pool: &[u64], due: u64) -> Result<(), OracleError> {
+    /// Asks `due` comparisons, keeps what was answered, fits; `None` without a fit.
+    fn round(&mut self, batch: &Batch<'_>, pool: &[u64], due: u64) -> Result<Option<Fitted>, OracleError> {
         let candidates: Vec<(u64, &Episode)> = pool.iter().map(|n| (*n, &self.episodes[n])).collect();
-        let mut rng = stream(batch.seed, Stream("query"), batch.iteration, 0);
+        let mut rng = batch.stream(Stream("query"), 0);
         let length = Some(self.config.segment_length).filter(|&steps| steps > 0);
         let sampling = self.config.query_sampling;
         let clips = queries::choose(&candidates, due as usize, length, sampling, &self.model, &mut rng);
         if clips.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let view = |clip: Clip| self.episodes[&clip.episode].window(clip.from, clip.to);
         let pairs: Vec<Pair<'_>> = clips.iter().map(|&[a, b]| Pair { a: view(a), b: view(b) }).collect();
-        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
+        let mut rng = batch.stream(Stream("oracle"), 0);
         let answers = self.oracle.ask(&pairs, &mut rng)?;
         let signs = if self.of_costs { self.signs(&clips, &mut rng)? } else { vec![[0.0; 2]; clips.len()] };
         self.counts.rounds += 1;
@@ -221,7 +213,7 @@ impl IteratedRewardModel {
         for ((clips, answer), signs) in clips.into_iter().zip(answers).zip(signs) {
             if let Answer::Prefer(p) = answer {
                 let p = if self.of_costs { 1.0 - p } else { p };
-                let part = Part::of_next(
+                let part = Part::of_answer(
                     self.counts.answers,
                     f64::from(self.config.held_out_share),
                     self.config.split,
@@ -232,12 +224,11 @@ impl IteratedRewardModel {
         }
         if self.counts.answers == before {
             self.counts.unanswered += 1;
-            return Ok(());
+            return Ok(None);
         }
         let excess = self.answered.len().saturating_sub(self.config.dataset_size);
         self.answered.drain(..excess);
-        self.fit(pool);
-        Ok(())
+        Ok(self.fit(pool))
     }
 
     /// Whether the oracle takes each side of the pairs for unsafe, 1 or −1; 0 where it does not say.
@@ -253,7 +244,8 @@ impl IteratedRewardModel {
         Ok(verdicts.as_chunks::<2>().0.iter().map(|&[a, b]| [sign(a), sign(b)]).collect())
     }
 
-    fn fit(&mut self, pool: &[u64]) {
+    /// Fits the model to the answers kept; `None` where no answer is for training.
+    fn fit(&mut self, pool: &[u64]) -> Option<Fitted> {
         let Self { answered, episodes, model, split, .. } = self;
         let view = |clip: Clip| segment(&episodes[&clip.episode].window(clip.from, clip.to));
         let comparisons = |part: Part| -> Vec<Comparison<'_>> {
@@ -268,13 +260,13 @@ impl IteratedRewardModel {
         };
         let trained = comparisons(Part::Train);
         if trained.is_empty() {
-            return;
+            return None;
         }
         let fit = model.fit(&trained);
         let predicted = model.predict(&comparisons(Part::HeldOut));
-        let assessment = Assessment::of(&predicted);
+        let assessment = Assessment::new(&predicted);
         let round = self.counts.rounds;
-        self.held_out = (predicted.iter())
+        let held_out = (predicted.iter())
             .map(|c| HeldOut { round, score_a: c.score_a, score_b: c.score_b, p_a_wins: c.p })
             .collect();
         self.stats = Normalizer::identity(1);
@@ -287,16 +279,37 @@ impl IteratedRewardModel {
             restarts += split.fit(&comparisons(Part::Other), model, &pool);
         }
         self.counts.restarts += restarts;
-        self.report.loss = fit.loss;
-        self.report.accuracy = assessment.accuracy;
-        self.report.calibration = assessment.calibration;
-        self.changed = true;
+        Some(Fitted { loss: fit.loss, assessment, held_out })
     }
 
-    /// The scores of an iteration's trajectories, of which the report says what a split's models make.
-    fn pay(&mut self, episodes: &[Episode]) -> Vec<f32> {
-        self.report.split = self.split.as_ref().and_then(|split| split.scores(&self.model, episodes));
+    /// The predicted scores of trajectories, one a step.
+    fn predict_all(&self, episodes: &[Episode]) -> Vec<f32> {
         episodes.iter().flat_map(|e| self.predict(e)).collect()
+    }
+
+    /// An iteration's `scores` with what is reported beside them.
+    fn report(&self, scores: Vec<f32>, split: Option<SplitScores>, fitted: Option<Fitted>) -> Scored {
+        let Counts { rounds, unanswered, restarts, .. } = self.counts;
+        let counts = ModelCounts { rounds, unanswered, restarts };
+        let (loss, assessment, held_out) = match fitted {
+            Some(Fitted { loss, assessment, held_out }) => (loss, assessment, held_out),
+            None => (None, Assessment::default(), Vec::new()),
+        };
+        let Assessment { accuracy, calibration } = assessment;
+        let model = Some(ModelReport { counts, loss, accuracy, calibration, split });
+        Scored { scores, model, held_out, ..Scored::default() }
+    }
+
+    /// The scores of trajectories by the two models of a split.
+    fn split_scores(&self, episodes: &[Episode]) -> Option<SplitScores> {
+        self.split.as_ref().and_then(|split| split.scores(&self.model, episodes))
+    }
+
+    /// The predicted scores of everything that a replay may still hold; `None` without a replay.
+    fn predict_replay(&self) -> Option<Vec<f32>> {
+        self.replay?;
+        let replayed = self.episodes.range(self.replay_start()..);
+        Some(replayed.flat_map(|(_, e)| self.predict(e)).collect())
     }
 
     /// The scores of an episode's steps.
@@ -324,70 +337,43 @@ impl IteratedRewardModel {
 }
 
 impl Scorer for IteratedRewardModel {
-    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError> {
         let episodes = &batch.rollout.episodes;
-        self.report = ModelReport::default();
-        self.held_out.clear();
-        self.changed = false;
-        self.pretrained = false;
-        if batch.iteration == Batch::VALIDATION {
-            return Ok(episodes.iter().flat_map(|e| self.predict(e)).collect());
+        if batch.is_validation() {
+            return Ok(self.report(self.predict_all(episodes), None, None));
         }
         if self.schedule.rounds > 0 {
-            if let Some(deployed) = self.deployed.take() {
-                self.round_of(&deployed, batch)?;
-            }
-            return Ok(self.pay(episodes));
+            let round = batch.deployed.map(|deployed| self.round_about(deployed, batch)).transpose()?;
+            return Ok(self.report(self.predict_all(episodes), self.split_scores(episodes), round.flatten()));
         }
-        let pretrains = self.counts.steps < self.schedule.pretrain_steps;
+        let explores = self.counts.steps < self.schedule.pretrain_steps;
         self.remember(episodes);
         self.counts.steps += batch.rollout.steps() as u64;
-        let pool = episodes.len().max(POOL);
-        let scores = if pretrains {
-            self.explore(episodes.len())
-        } else {
-            let pool = self.newest(pool);
-            // Novelties are worth nothing from here on.
-            self.pretrained = self.counts.iterations == 0 && self.schedule.pretrain_steps > 0;
-            self.changed = self.pretrained;
-            if self.counts.iterations.is_multiple_of(self.schedule.every) {
-                let due = self.schedule.due(self.oracle.queries().asked, self.counts.steps);
-                self.round(batch, &pool, due)?;
-            }
-            self.counts.iterations += 1;
-            self.pay(episodes)
-        };
-        self.forget(pool);
-        Ok(scores)
-    }
-
-    fn rescore(&mut self, _: &Batch<'_>) -> Result<Option<Vec<f32>>, OracleError> {
-        if self.replay.is_none() || !self.changed {
-            return Ok(None);
+        let recent = episodes.len().max(POOL);
+        if explores {
+            let novelties = self.explore(episodes.len());
+            self.forget(recent);
+            return Ok(self.report(novelties, None, None));
         }
-        let replayed = self.episodes.range(self.replay_start()..);
-        Ok(Some(replayed.flat_map(|(_, e)| self.predict(e)).collect()))
-    }
-
-    fn deploy(&mut self, deployed: Rollout) {
-        self.deployed = Some(deployed);
-    }
-
-    fn changed_kind(&self) -> bool {
-        self.pretrained
+        let pool = self.newest(recent);
+        // Novelties mean nothing from here on.
+        let reward_scale_changed = self.counts.iterations == 0 && self.schedule.pretrain_steps > 0;
+        let fitted = if self.counts.iterations.is_multiple_of(self.schedule.every) {
+            let due = self.schedule.due(self.oracle.queries().asked, self.counts.steps);
+            self.round(batch, &pool, due)?
+        } else {
+            None
+        };
+        self.counts.iterations += 1;
+        let changed = reward_scale_changed || fitted.is_some();
+        let scored = self.report(self.predict_all(episodes), self.split_scores(episodes), fitted);
+        self.forget(recent);
+        let renewed = if changed { self.predict_replay() } else { None };
+        Ok(Scored { renewed, reward_scale_changed, ..scored })
     }
 
     fn queries(&self) -> Queries {
         self.oracle.queries()
-    }
-
-    fn model_report(&self) -> Option<ModelReport> {
-        let Counts { rounds, unanswered, restarts, .. } = self.counts;
-        Some(ModelReport { rounds, unanswered, restarts, ..self.report })
-    }
-
-    fn held_out(&self) -> &[HeldOut] {
-        &self.held_out
     }
 
     fn save(&mut self) -> Result<ScorerState, OracleError> {
@@ -406,7 +392,7 @@ impl Scorer for IteratedRewardModel {
         Ok(ScorerState {
             queries: self.oracle.queries(),
             log_bytes: self.oracle.sync_log()?,
-            queue: self.episodes.values().cloned().collect(),
+            episodes: self.episodes.values().cloned().collect(),
             model: Some(model),
             ..ScorerState::default()
         })
@@ -422,7 +408,7 @@ impl Scorer for IteratedRewardModel {
             *count = model.counter(name)?;
         }
         let rows = model.tensors.get("answered").ok_or("it has no `answered`")?;
-        let answered = |row| Answered::of_row(row, &state.queue);
+        let answered = |row| Answered::from_row(row, &state.episodes);
         self.answered = rows.chunks(answers::ROW).map(answered).collect::<Result<_, _>>()?;
         if self.of_costs {
             let signs = model.tensor("signs", 2 * self.answered.len())?;
@@ -430,7 +416,7 @@ impl Scorer for IteratedRewardModel {
         }
         self.oracle.restore(state.queries);
         self.stats = model.score_stats;
-        self.episodes = (0..).zip(state.queue).collect();
+        self.episodes = (0..).zip(state.episodes).collect();
         Ok(())
     }
 }

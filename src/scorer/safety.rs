@@ -8,24 +8,20 @@
 //! | `reward_model`: Safe RLHF (Dai et al. 2023) | predicted by a cost model of the same oracle's answers | mean predicted cost of the last 128 trajectories, less 0 |
 //! | `task_reward`: PPO-Lagrangian | the task's own | mean cost of the iteration's trajectories, less the limit of `cost=LIMIT` |
 //!
-//! [`lagrange`] has λ's update, [`advantage::price`](crate::learner::advantage::price) what the learner makes of it. Each of the
-//! three is one line of a configuration, so a difference is one of method.
+//! [`lagrange`] has λ's update, [`advantage::price`](crate::learner::advantage::price) how the learner uses it. Each of the three
+//! is one line of a configuration, so a difference between them is one of method.
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spo_envs::Spec;
 
-use crate::TrainError;
-use crate::base::random::{Stream, stream};
-use crate::oracle::{self, MeteredOracle, Oracle, OracleError, OracleEvents, Queries, SafetyQuery};
-use crate::rollout::{Episode, Rollout};
-use crate::scorer::reward_model::{IteratedRewardModel, RewardModelConfig};
-use crate::scorer::self_play::{SelfPlay, SelfPlayConfig};
-use crate::scorer::{Batch, Scorer, ScorerState};
-use crate::train::config::{Config, ScorerKind};
+use crate::base::random::Stream;
+use crate::oracle::{Oracle, OracleError, OracleSpec, Queries, SafetyQuery};
+use crate::rollout::Episode;
+use crate::scorer::reward_model::IteratedRewardModel;
+use crate::scorer::self_play::SelfPlay;
+use crate::scorer::{Batch, Scored, Scorer, ScorerState};
 use lagrange::Lagrange;
 
 pub mod lagrange;
@@ -39,7 +35,9 @@ const RECENT: usize = 128;
 pub struct SafetyConfig {
     /// Which of two trajectories is safer, and whether one is safe: `cost=25`, with decorators. Empty trains without
     /// safety.
-    pub oracle: String,
+    #[serde(with = "crate::oracle::spec::optional")]
+    #[schemars(with = "String")]
+    pub oracle: Option<OracleSpec>,
     /// λ before the first iteration.
     #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Dai et al. 2023: 1"))]
     pub lagrange_init: f64,
@@ -60,7 +58,7 @@ pub struct SafetyConfig {
 impl Default for SafetyConfig {
     fn default() -> Self {
         Self {
-            oracle: String::new(),
+            oracle: None,
             lagrange_init: 1.0,
             lagrange_lr: 0.1,
             lagrange_min: 0.1,
@@ -73,43 +71,59 @@ impl Default for SafetyConfig {
 impl SafetyConfig {
     /// Whether training weighs costs against scores.
     pub fn trains(&self) -> bool {
-        !self.oracle.is_empty() && self.lagrange_max > 0.0
+        self.oracle.is_some() && self.lagrange_max > 0.0
     }
 
     /// The oracle that judges safety, if there is one.
     ///
     /// # Errors
-    /// What is wrong with its text, or that it does not say what is safe.
-    pub fn judge(&self, seed: u64) -> Result<Option<Box<dyn Oracle>>, OracleError> {
-        if self.oracle.is_empty() {
-            return Ok(None);
-        }
-        let mut judge = oracle::parse(&self.oracle)?;
-        judge.verdicts(&[], &mut stream(seed, Stream("oracle"), 0, 0))?;
+    /// An oracle that cannot be made, or that does not say what is safe.
+    pub fn judge(&self) -> Result<Option<Box<dyn Oracle>>, OracleError> {
+        let Some(spec) = &self.oracle else { return Ok(None) };
+        let mut judge = spec.build()?;
+        judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
         Ok(Some(judge))
     }
 }
 
-/// The safety part of a training.
+/// The safety part of a training: costs, the constraint on them, and their price λ.
 pub(crate) struct Safety {
-    costs: Source,
+    source: CostSource,
     multiplier: Lagrange,
     /// d
     limit: f64,
-    /// Of this iteration's trajectories; none where nobody said.
-    unsafe_share: Option<f64>,
+    /// Predicted costs of the newest trajectories, oldest first, of a cost model.
+    recent: VecDeque<f64>,
 }
 
 /// Where costs come from.
-enum Source {
-    Played(SelfPlay),
-    Modelled {
-        model: Box<IteratedRewardModel>,
-        /// Predicted costs of the newest trajectories, oldest first.
-        recent: VecDeque<f64>,
-    },
-    /// By the task.
-    Given,
+pub(crate) enum CostSource {
+    /// Minus a win proportion for *safer*, by an oracle of safety.
+    WinProportion(SelfPlay),
+    /// A model of costs, fitted to an oracle's answers about safety.
+    CostModel(Box<IteratedRewardModel>),
+    /// The task.
+    Task,
+}
+
+/// The costs of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SafetyScored {
+    /// The cost of every step, `[Σ T]`.
+    pub costs: Vec<f32>,
+    /// Figures for the record.
+    pub report: SafetyReport,
+}
+
+/// Figures of an iteration's safety.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SafetyReport {
+    /// λ, after its step.
+    pub multiplier: f64,
+    /// The share of the trajectories that are unsafe, by where the costs come from; `None` where nothing was judged.
+    pub unsafe_share: Option<f64>,
+    /// The cost model's loss, where this iteration fitted one.
+    pub cost_loss: Option<f32>,
 }
 
 /// A safety part's part of a checkpoint.
@@ -124,169 +138,96 @@ pub struct SafetyState {
 }
 
 impl Safety {
-    /// The safety part of a configuration, where it trains safely; `log` is where its oracle's answers are logged.
-    pub fn new(
-        config: &Config,
-        spec: &Spec,
-        notes: &OracleEvents,
-        log: Option<(&Path, u64)>,
-    ) -> Result<Option<Self>, TrainError> {
-        let Some(mut judge) = config.safety_judge()?.filter(|_| config.safety.trains()) else {
-            return Ok(None);
-        };
-        judge.prepare(spec, notes)?;
-        let limit = match config.scorer {
-            ScorerKind::SelfPlay => config.safety.unsafe_limit,
-            ScorerKind::TaskReward => judge.cost_limit().unwrap_or(0.0),
-            _ => 0.0,
-        };
-        let mut counted = MeteredOracle::new(judge, Some(config.budget).filter(|&b| b > 0)).of_safety();
-        if let Some((path, keep)) = log.filter(|_| config.scorer != ScorerKind::TaskReward) {
-            counted.log_to(path, keep)?;
-        }
-        let costs = match config.scorer {
-            ScorerKind::SelfPlay => {
-                let SelfPlayConfig { opponents, placement, optimism, .. } = config.self_play;
-                let played = SelfPlay::new(counted, opponents, placement, config.self_play.window_steps());
-                Source::Played(played.optimistic(optimism))
-            }
-            ScorerKind::TaskReward => Source::Given,
-            _ => {
-                // A cost has a zero of its own, and is known before anything else.
-                let own = RewardModelConfig { standardize_rewards: false, ..config.reward_model.clone() };
-                let mut schedule = config.query_schedule(spec.horizon);
-                schedule.pretrain_steps = 0;
-                let model =
-                    IteratedRewardModel::new(counted, spec, own, schedule, None, config.seed).of_costs();
-                Source::Modelled { model: Box::new(model), recent: VecDeque::new() }
-            }
-        };
-        let bounds = [config.safety.lagrange_min, config.safety.lagrange_max];
-        let multiplier = Lagrange::new(config.safety.lagrange_init, config.safety.lagrange_lr, bounds);
-        Ok(Some(Self { costs, multiplier, limit, unsafe_share: None }))
+    /// Costs from `source`, whose J_C should not be above `limit`, at a price that begins with `multiplier`.
+    pub fn new(source: CostSource, multiplier: Lagrange, limit: f64) -> Self {
+        Self { source, multiplier, limit, recent: VecDeque::new() }
     }
 
-    /// As [`Scorer::meet`].
-    pub fn meet(&mut self, opponents: &Rollout) {
-        if let Source::Played(played) = &mut self.costs {
-            played.meet(opponents.clone());
-        }
-    }
-
-    /// The cost of every step, `[Σ T]`; and λ takes its step by how far the trajectories violate the constraint.
-    pub fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
-        let episodes = &batch.rollout.episodes;
-        let (costs, violation) = match &mut self.costs {
-            Source::Played(played) => {
-                let costs = played.score(batch)?.iter().map(|share| -share).collect();
-                let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 2);
-                let verdicts = played.oracle().verdicts(&whole(episodes), &mut rng)?;
-                self.unsafe_share = share_unsafe(&verdicts);
-                (costs, self.unsafe_share.map(|share| share - self.limit))
+    /// The costs of a batch; and λ takes its step by how far the trajectories violate the constraint.
+    pub fn score(&mut self, batch: &Batch<'_>) -> Result<SafetyScored, OracleError> {
+        let rollout = batch.rollout;
+        let mut cost_loss = None;
+        let (costs, unsafe_share, constrained) = match &mut self.source {
+            CostSource::WinProportion(scorer) => {
+                let costs = scorer.score(batch)?.scores.iter().map(|share| -share).collect();
+                let mut rng = batch.stream(Stream("oracle"), 2);
+                let verdicts = scorer.oracle().verdicts(&whole(&rollout.episodes), &mut rng)?;
+                let unsafe_share = share_unsafe(&verdicts);
+                (costs, unsafe_share, unsafe_share)
             }
-            Source::Modelled { model, recent } => {
-                let costs = model.score(batch)?;
+            CostSource::CostModel(model) => {
+                let Scored { scores: costs, model: report, .. } = model.score(batch)?;
+                cost_loss = report.and_then(|report| report.loss);
+                let mut unsafe_share = None;
                 if model.model().is_trained() {
-                    let totals = totals(episodes, &costs);
-                    self.unsafe_share = share_above(&totals, 0.0);
-                    recent.extend(totals);
-                    let excess = recent.len().saturating_sub(RECENT);
-                    recent.drain(..excess);
+                    let totals = rollout.totals(&costs);
+                    unsafe_share = share_above(&totals, 0.0);
+                    self.recent.extend(totals);
+                    let excess = self.recent.len().saturating_sub(RECENT);
+                    self.recent.drain(..excess);
                 }
-                (costs, mean(recent.make_contiguous()).map(|mean| mean - self.limit))
+                (costs, unsafe_share, mean(self.recent.make_contiguous()))
             }
-            Source::Given => {
-                let costs = episodes.iter().flat_map(|e| &e.costs).copied().collect();
-                let totals = batch.rollout.total_costs();
-                self.unsafe_share = share_above(&totals, self.limit);
-                (costs, mean(&totals).map(|mean| mean - self.limit))
+            CostSource::Task => {
+                let costs = rollout.episodes.iter().flat_map(|e| &e.costs).copied().collect();
+                let totals = rollout.total_costs();
+                (costs, share_above(&totals, self.limit), mean(&totals))
             }
         };
-        self.multiplier.step(violation);
-        Ok(costs)
-    }
-
-    /// λ
-    pub fn multiplier(&self) -> f64 {
-        self.multiplier.value()
-    }
-
-    /// The share of this iteration's trajectories that are unsafe, by what the costs come from.
-    pub fn unsafe_share(&self) -> Option<f64> {
-        self.unsafe_share
-    }
-
-    /// The cost model's loss, where this iteration fitted one.
-    pub fn cost_loss(&self) -> Option<f32> {
-        self.scorer().and_then(|scorer| scorer.model_report()?.loss)
+        self.multiplier.step(constrained.map(|cost| cost - self.limit));
+        let report = SafetyReport { multiplier: self.multiplier.value(), unsafe_share, cost_loss };
+        Ok(SafetyScored { costs, report })
     }
 
     /// What the safety oracle was asked.
     pub fn queries(&self) -> Queries {
-        self.scorer().map(Scorer::queries).unwrap_or_default()
-    }
-
-    fn scorer(&self) -> Option<&dyn Scorer> {
-        match &self.costs {
-            Source::Played(played) => Some(played),
-            Source::Modelled { model, .. } => Some(&**model),
-            Source::Given => None,
+        match &self.source {
+            CostSource::WinProportion(scorer) => scorer.queries(),
+            CostSource::CostModel(model) => model.queries(),
+            CostSource::Task => Queries::default(),
         }
     }
 
+    /// Everything that a checkpoint must hold.
     pub fn save(&mut self) -> Result<SafetyState, OracleError> {
-        let (recent, scorer) = match &mut self.costs {
-            Source::Played(played) => (Vec::new(), played.save()?),
-            Source::Modelled { model, recent } => (recent.iter().copied().collect(), model.save()?),
-            Source::Given => (Vec::new(), ScorerState::default()),
+        let scorer = match &mut self.source {
+            CostSource::WinProportion(scorer) => scorer.save()?,
+            CostSource::CostModel(model) => model.save()?,
+            CostSource::Task => ScorerState::default(),
         };
+        let recent = self.recent.iter().copied().collect();
         Ok(SafetyState { multiplier: self.multiplier.value(), recent, scorer })
     }
 
+    /// Continues from a checkpoint.
     pub fn load(&mut self, state: SafetyState) -> Result<(), String> {
         self.multiplier.restore(state.multiplier);
-        match &mut self.costs {
-            Source::Played(played) => played.load(state.scorer),
-            Source::Modelled { model, recent } => {
-                *recent = state.recent.into();
-                model.load(state.scorer)
-            }
-            Source::Given => Ok(()),
+        self.recent = state.recent.into();
+        match &mut self.source {
+            CostSource::WinProportion(scorer) => scorer.load(state.scorer),
+            CostSource::CostModel(model) => model.load(state.scorer),
+            CostSource::Task => Ok(()),
         }
     }
 }
 
-/// Whole episodes to be judged.
+/// Queries about whole episodes.
 pub(crate) fn whole(episodes: &[Episode]) -> Vec<SafetyQuery<'_>> {
     episodes.iter().map(|e| SafetyQuery { trajectory: e.trajectory(), share: 1.0 }).collect()
 }
 
-/// Of those with a verdict; none where there is none.
+/// The share of unsafe verdicts; `None` without a verdict.
 pub(crate) fn share_unsafe(verdicts: &[Option<bool>]) -> Option<f64> {
     let judged: Vec<f64> = verdicts.iter().flatten().map(|safe| f64::from(u8::from(!safe))).collect();
     mean(&judged)
 }
 
-/// Of numbers above a limit.
+/// The share of numbers above a limit; `None` without a number.
 fn share_above(numbers: &[f64], limit: f64) -> Option<f64> {
     mean(&numbers.iter().map(|n| f64::from(u8::from(*n > limit))).collect::<Vec<_>>())
 }
 
-/// None of nothing.
+/// The mean; `None` of no numbers.
 fn mean(numbers: &[f64]) -> Option<f64> {
     (!numbers.is_empty()).then(|| crate::base::stats::mean(numbers))
 }
-
-/// The sum of what each episode's steps cost.
-fn totals(episodes: &[Episode], costs: &[f32]) -> Vec<f64> {
-    let mut rest = costs;
-    let total = |e: &Episode| {
-        let (own, tail) = rest.split_at(e.len());
-        rest = tail;
-        own.iter().map(|&c| f64::from(c)).sum()
-    };
-    episodes.iter().map(total).collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,23 +1,19 @@
 //! Self-play: the win proportion of a trajectory is its reward (Swamy et al. 2024, Algorithm 1).
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
-#[cfg(feature = "burn")]
-use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Scorer, ScorerState};
-use crate::base::random::{Stream, stream};
-#[cfg(feature = "burn")]
-use crate::device::rollout;
+use super::{Batch, Scored, Scorer, ScorerState};
+use crate::base::random::Stream;
 use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries};
-use crate::rollout::{Episode, Rollout, Trajectory};
+use crate::rollout::{Episode, Rollout, Trajectory, Windows};
 use crate::scorer::opponents::Opponents;
+use pool::Pool;
 
 mod group;
-mod queue;
+mod pool;
 
 /// Where in a trajectory (or window) its win proportion is paid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -102,8 +98,8 @@ impl SelfPlayConfig {
 /// A trajectory's scores sum to its win proportion whatever its length. With windows of n steps, aligned windows
 /// are compared instead of whole trajectories, and the scores sum to the mean of the windows' win proportions. All of
 /// a state have as many windows as the longest: those after a trajectory's end are empty, and are paid on its last
-/// step, so that an early end is judged by what it forgoes and not by its length. Two empty windows tie unasked.
-/// Where nobody answered, the win proportion is ½.
+/// step, so that an early end is judged by what it forgoes and not by its length. Two empty windows tie, and the oracle is not
+/// asked. Without any answer the win proportion is ½.
 ///
 /// With optimism it is 2 w_t − w_{t−1}, w_{t−1} against all trajectories of the iteration before: what optimistic Hedge
 /// plays, whose last iterate converges where opponents move in cycles (Rakhlin & Sridharan 2013; Daskalakis & Panageas
@@ -112,13 +108,12 @@ pub struct SelfPlay {
     oracle: MeteredOracle,
     opponents: Opponents,
     placement: Placement,
-    /// Steps a window; `None` compares whole trajectories.
-    window: Option<usize>,
+    windows: Windows,
     optimistic: bool,
-    /// Whether the queue is this iteration's opponents, each for the trajectories of its own state.
-    given: bool,
-    /// Of the opponents; with optimism, the last iteration's trajectories.
+    /// The newest trajectories, oldest first, of [`Opponents::Queue`].
     queue: VecDeque<Episode>,
+    /// The previous iteration's trajectories, with optimism.
+    previous: Vec<Episode>,
 }
 
 /// A window of an episode of the rollout, or the whole of it.
@@ -126,6 +121,15 @@ pub struct SelfPlay {
 struct Segment {
     episode: usize,
     window: usize,
+}
+
+impl Segment {
+    /// Every window of every episode, as many for an episode as `count` says.
+    fn all(rollout: &Rollout, count: impl Fn(usize) -> usize) -> Vec<Self> {
+        (0..rollout.episodes.len())
+            .flat_map(|episode| (0..count(episode)).map(move |window| Self { episode, window }))
+            .collect()
+    }
 }
 
 /// A running win proportion.
@@ -146,18 +150,51 @@ impl Wins {
     }
 }
 
+/// Who answers about a batch, and how its trajectories are cut.
+struct Questions<'a> {
+    oracle: &'a mut MeteredOracle,
+    windows: Windows,
+    batch: &'a Batch<'a>,
+}
+
+impl<'a> Questions<'a> {
+    /// The segments as the oracle sees them.
+    fn views(&self, segments: &[Segment]) -> Vec<Trajectory<'a>> {
+        let episodes = &self.batch.rollout.episodes;
+        segments.iter().map(|s| self.windows.view(&episodes[s.episode], s.window)).collect()
+    }
+
+    /// The oracle's answers; two empty windows tie, and are no question. `round` tells several askings of a batch apart.
+    fn ask(&mut self, pairs: &[Pair<'_>], round: u64) -> Result<Vec<Answer>, OracleError> {
+        let mut rng = self.batch.stream(Stream("oracle"), round);
+        let real = |p: &&Pair<'_>| !(p.a.is_empty() && p.b.is_empty());
+        let asked: Vec<_> = pairs.iter().filter(real).copied().collect();
+        let mut answers = self.oracle.ask(&asked, &mut rng)?.into_iter();
+        let answer = |p: &Pair<'_>| if real(&p) { answers.next() } else { Some(Answer::Prefer(0.5)) };
+        Ok(pairs.iter().map_while(answer).collect())
+    }
+}
+
 impl SelfPlay {
-    /// Scores by `oracle`'s answers.
+    /// Scores by `oracle`'s answers; `window` is the length of a compared window, `None` compares whole trajectories.
     pub fn new(
         oracle: MeteredOracle,
         opponents: Opponents,
         placement: Placement,
         window: Option<usize>,
     ) -> Self {
-        Self { oracle, opponents, placement, window, optimistic: false, given: false, queue: VecDeque::new() }
+        Self {
+            oracle,
+            opponents,
+            placement,
+            windows: Windows::new(window),
+            optimistic: false,
+            queue: VecDeque::new(),
+            previous: Vec::new(),
+        }
     }
 
-    /// Who is asked.
+    /// The oracle that is asked.
     pub(crate) fn oracle(&mut self) -> &mut MeteredOracle {
         &mut self.oracle
     }
@@ -169,111 +206,82 @@ impl SelfPlay {
         self
     }
 
-    /// How many windows `steps` steps have; a whole trajectory is one.
-    fn count(&self, steps: usize) -> usize {
-        self.window.map_or(1, |width| steps.div_ceil(width))
+    /// Where win proportions are paid out.
+    pub fn placement(&self) -> Placement {
+        self.placement
     }
 
-    /// The steps of a window of an episode of `steps` steps; none of them after its end.
-    fn range(&self, window: usize, steps: usize) -> Range<usize> {
-        self.window.map_or(0..steps, |width| (window * width).min(steps)..((window + 1) * width).min(steps))
+    /// What is compared.
+    pub fn windows(&self) -> Windows {
+        self.windows
     }
 
-    fn view<'a>(&self, episode: &'a Episode, window: usize) -> Trajectory<'a> {
-        let range = self.range(window, episode.len());
-        episode.window(range.start, range.end)
+    /// Whether opponents are the whole group and nothing of another iteration.
+    pub fn compares_within_groups_alone(&self) -> bool {
+        self.opponents == Opponents::Group && !self.optimistic
     }
 
-    /// Every window of every episode, as many an episode as `count` says.
-    fn segments(rollout: &Rollout, count: impl Fn(usize) -> usize) -> Vec<Segment> {
-        (0..rollout.episodes.len())
-            .flat_map(|episode| (0..count(episode)).map(move |window| Segment { episode, window }))
-            .collect()
-    }
-
-    /// Windows of the longest of `episodes`.
-    fn most<'a>(&self, episodes: impl IntoIterator<Item = &'a Episode>) -> usize {
-        episodes.into_iter().map(|e| self.count(e.len())).max().unwrap_or(0)
-    }
-
-    /// The oracle's answers; what compares nothing with nothing is a tie, and no question.
-    fn ask(&mut self, batch: &Batch<'_>, pairs: &[Pair<'_>], round: u64) -> Result<Vec<Answer>, OracleError> {
-        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, round);
-        let real = |p: &&Pair<'_>| !(p.a.is_empty() && p.b.is_empty());
-        let asked: Vec<_> = pairs.iter().filter(real).copied().collect();
-        let mut answers = self.oracle.ask(&asked, &mut rng)?.into_iter();
-        let answer = |p: &Pair<'_>| if real(&p) { answers.next() } else { Some(Answer::Prefer(0.5)) };
-        Ok(pairs.iter().map_while(answer).collect())
+    /// The batch's segments and their win proportions.
+    fn win_proportions(&mut self, batch: &Batch<'_>) -> Result<(Vec<Segment>, Vec<f64>), OracleError> {
+        let Self { oracle, opponents, windows, optimistic, queue, previous, .. } = self;
+        let (rollout, windows) = (batch.rollout, *windows);
+        let mut questions = Questions { oracle, windows, batch };
+        if let Some(given) = batch.opponents {
+            let most = windows.most(rollout.episodes.iter().chain(&given.episodes));
+            let segments = Segment::all(rollout, |_| most);
+            let proportions = questions.against_pool(&segments, &Pool::by_state(given))?;
+            return Ok((segments, proportions));
+        }
+        match *opponents {
+            Opponents::Queue(size) => {
+                let first = queue.is_empty();
+                if first {
+                    queue.extend(rollout.episodes.iter().take(size).cloned());
+                }
+                let most = windows.most(rollout.episodes.iter().chain(&*queue));
+                let segments = Segment::all(rollout, |_| most);
+                let proportions = questions.against_pool(&segments, &Pool::queue(queue, first))?;
+                if !first {
+                    queue.extend(rollout.episodes.iter().cloned());
+                    let excess = queue.len().saturating_sub(size);
+                    queue.drain(..excess);
+                }
+                Ok((segments, proportions))
+            }
+            Opponents::Group | Opponents::Sampled(_) => {
+                // A validation is of no iteration, so it has no previous one, and the next iteration does not look back at it.
+                let looks_back = *optimistic && !batch.is_validation();
+                let before = if looks_back { windows.most(&*previous) } else { 0 };
+                let groups = rollout.episodes.chunks(rollout.per_state);
+                let most: Vec<usize> = groups.map(|group| windows.most(group).max(before)).collect();
+                let segments = Segment::all(rollout, |episode| most[episode / rollout.per_state]);
+                let mut proportions = questions.against_group(&segments, *opponents)?;
+                if looks_back && !previous.is_empty() {
+                    let former = questions.against_pool(&segments, &Pool::previous(previous))?;
+                    proportions.iter_mut().zip(former).for_each(|(now, before)| *now = 2.0 * *now - before);
+                }
+                if looks_back {
+                    *previous = rollout.episodes.clone();
+                }
+                Ok((segments, proportions))
+            }
+        }
     }
 }
 
 impl Scorer for SelfPlay {
-    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError> {
         let rollout = batch.rollout;
-        let (segments, proportions) = match self.opponents {
-            _ if self.given => {
-                let most = self.most(rollout.episodes.iter().chain(&self.queue));
-                let segments = Self::segments(rollout, |_| most);
-                let proportions = self.against_queue(batch, &segments, false);
-                (self.given, self.queue) = (false, VecDeque::new());
-                (segments, proportions?)
-            }
-            Opponents::Queue(size) => {
-                let first = self.queue.is_empty();
-                if first {
-                    self.queue.extend(rollout.episodes.iter().take(size).cloned());
-                }
-                let most = self.most(rollout.episodes.iter().chain(&self.queue));
-                let segments = Self::segments(rollout, |_| most);
-                let proportions = self.against_queue(batch, &segments, first)?;
-                if !first {
-                    self.queue.extend(rollout.episodes.iter().cloned());
-                    let excess = self.queue.len().saturating_sub(size);
-                    self.queue.drain(..excess);
-                }
-                (segments, proportions)
-            }
-            Opponents::Group | Opponents::Sampled(_) => {
-                // Nothing is learned from a validation, and it is of no iteration.
-                let looks_back = self.optimistic && batch.iteration != Batch::VALIDATION;
-                let before = if looks_back { self.most(&self.queue) } else { 0 };
-                let groups = rollout.episodes.chunks(rollout.per_state);
-                let most: Vec<usize> = groups.map(|group| self.most(group).max(before)).collect();
-                let segments = Self::segments(rollout, |episode| most[episode / rollout.per_state]);
-                let mut proportions = self.against_group(batch, &segments)?;
-                if looks_back && !self.queue.is_empty() {
-                    let former = self.against_queue(batch, &segments, false)?;
-                    proportions.iter_mut().zip(former).for_each(|(now, before)| *now = 2.0 * *now - before);
-                }
-                if looks_back {
-                    self.queue = rollout.episodes.iter().cloned().collect();
-                }
-                (segments, proportions)
-            }
-        };
+        let (segments, proportions) = self.win_proportions(batch)?;
         let mut windows = vec![0; rollout.episodes.len()];
         segments.iter().for_each(|s| windows[s.episode] += 1);
         let mut scores: Vec<f32> = Vec::with_capacity(rollout.steps());
         for (s, w) in segments.iter().zip(proportions) {
             let share = w / windows[s.episode] as f64;
-            let steps = self.range(s.window, rollout.episodes[s.episode].len()).len();
+            let steps = self.windows.range(s.window, rollout.episodes[s.episode].len()).len();
             self.placement.pay(share, steps, &mut scores);
         }
-        Ok(scores)
-    }
-
-    #[cfg(feature = "burn")]
-    fn score_on_device(&mut self, rollout: &resident::Rollout) -> Option<Result<Tensor<2>, OracleError>> {
-        let alone = self.opponents == Opponents::Group && !self.optimistic && !self.given;
-        if !alone || !self.oracle.by_return() {
-            return None;
-        }
-        let (scores, decided) = resident::win_proportions(rollout, self.window, self.placement);
-        Some(self.oracle.count_decided(decided).map(|()| scores))
-    }
-
-    fn meet(&mut self, opponents: Rollout) {
-        (self.given, self.queue) = (true, opponents.episodes.into());
+        Ok(scores.into())
     }
 
     fn queries(&self) -> Queries {
@@ -284,14 +292,17 @@ impl Scorer for SelfPlay {
         Ok(ScorerState {
             queries: self.oracle.queries(),
             log_bytes: self.oracle.sync_log()?,
-            queue: self.queue.iter().cloned().collect(),
+            episodes: self.queue.iter().chain(&self.previous).cloned().collect(),
             ..ScorerState::default()
         })
     }
 
     fn load(&mut self, state: ScorerState) -> Result<(), String> {
         self.oracle.restore(state.queries);
-        self.queue = state.queue.into();
+        match self.optimistic {
+            true => self.previous = state.episodes,
+            false => self.queue = state.episodes.into(),
+        }
         Ok(())
     }
 }

@@ -1,22 +1,15 @@
 //! The skyline: the task's own reward.
 
-use super::{Batch, Scorer, ScorerState};
+use super::{Batch, Scored, Scorer, ScorerState};
 use crate::oracle::{OracleError, Queries};
 
-/// Scores each step by its task reward, as ordinary reinforcement learning does. Asks nobody.
+/// Scores each step by its task reward, as ordinary reinforcement learning does. Asks no oracle.
 pub struct TaskReward;
 
 impl Scorer for TaskReward {
-    fn score(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
-        Ok(batch.rollout.episodes.iter().flat_map(|e| &e.rewards).copied().collect())
-    }
-
-    #[cfg(feature = "burn")]
-    fn score_on_device(
-        &mut self,
-        rollout: &crate::device::rollout::Rollout,
-    ) -> Option<Result<burn::tensor::Tensor<2>, OracleError>> {
-        Some(Ok(rollout.rewards.clone()))
+    fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError> {
+        let rewards: Vec<f32> = batch.rollout.episodes.iter().flat_map(|e| &e.rewards).copied().collect();
+        Ok(rewards.into())
     }
 
     fn queries(&self) -> Queries {

@@ -1,4 +1,4 @@
-//! Checkpoints: all that a run needs to go on as if it had never stopped, in one file.
+//! Checkpoints: everything that a run needs to continue as if it had never stopped, in one file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,11 +11,12 @@ use crate::learner::LearnerState;
 use crate::oracle::Queries;
 use crate::policy::snapshots::Snapshots;
 use crate::policy::{Normalizer, Policy};
+use crate::rollout::steps::per_episode;
 use crate::rollout::{Episode, Start};
-use crate::scorer::ScorerState;
 use crate::scorer::safety::SafetyState;
+use crate::scorer::{ModelCounts, ScorerState};
 
-const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "4" };
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "5" };
 
 /// The state of a run between two iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,9 +35,11 @@ pub struct Checkpoint {
     pub timings_bytes: u64,
     /// Bytes of `reward_model.csv`, likewise; 0 without one.
     pub reward_model_bytes: u64,
+    /// Counts of the reward model, where there is one.
+    pub model_counts: Option<ModelCounts>,
     /// Weights, optimiser, observation statistics.
     pub learner: LearnerState,
-    /// Counts, queue, reward model.
+    /// Counts, kept trajectories, reward model.
     pub scorer: ScorerState,
     /// λ and the scorer of costs, where there are costs.
     pub safety: Option<SafetyState>,
@@ -55,6 +58,8 @@ struct Header {
     timings_bytes: u64,
     #[serde(default)]
     reward_model_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model_counts: Option<ModelCounts>,
     learner: NetworkHeader,
     #[serde(flatten)]
     scorer: ScorerHeader,
@@ -70,11 +75,9 @@ struct ScorerHeader {
     model: Option<NetworkHeader>,
     queries: Queries,
     log_bytes: u64,
-    queue_terminated: Vec<bool>,
-    queue_lengths: Vec<usize>,
-    /// Empty in files of a version that did not know them.
-    #[serde(default)]
-    queue_starts: Vec<Option<Start>>,
+    terminated: Vec<bool>,
+    lengths: Vec<usize>,
+    starts: Vec<Option<Start>>,
 }
 
 /// A [`SafetyState`], likewise.
@@ -95,7 +98,7 @@ struct NetworkHeader {
 }
 
 impl NetworkHeader {
-    fn of(state: &LearnerState) -> Self {
+    fn new(state: &LearnerState) -> Self {
         Self {
             tensors: state.tensors.keys().cloned().collect(),
             counters: state.counters.clone(),
@@ -118,42 +121,39 @@ impl NetworkHeader {
 }
 
 impl ScorerHeader {
-    fn of(state: &ScorerState) -> Self {
-        let ScorerState { queries, log_bytes, ref queue, answers: _, ref model } = *state;
+    fn new(state: &ScorerState) -> Self {
+        let ScorerState { queries, log_bytes, ref episodes, answers: _, ref model } = *state;
         Self {
-            model: model.as_ref().map(NetworkHeader::of),
+            model: model.as_ref().map(NetworkHeader::new),
             queries,
             log_bytes,
-            queue_terminated: queue.iter().map(|e| e.terminated).collect(),
-            queue_lengths: queue.iter().map(Episode::len).collect(),
-            queue_starts: queue.iter().map(|e| e.start).collect(),
+            terminated: episodes.iter().map(|e| e.terminated).collect(),
+            lengths: episodes.iter().map(Episode::len).collect(),
+            starts: episodes.iter().map(|e| e.start).collect(),
         }
     }
 
     /// The state, its tensors as `get` has them.
     fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<ScorerState, String> {
-        let mut queue: Vec<Episode> = (self.queue_terminated.iter())
-            .zip(self.queue_starts.iter().copied().chain(std::iter::repeat(None)))
-            .map(|(&terminated, start)| Episode { terminated, start, ..Episode::default() })
+        let mut episodes: Vec<Episode> = (self.terminated.iter().zip(&self.starts))
+            .map(|(&terminated, &start)| Episode { terminated, start, ..Episode::default() })
             .collect();
-        let total: usize = self.queue_lengths.iter().sum();
+        let total: usize = self.lengths.iter().sum();
         for name in COLUMNS {
-            let values = get(&format!("queue.{name}"))?;
-            let rows = if name == "final_obs" { queue.len() } else { total };
+            let values = get(&format!("episodes.{name}"))?;
+            let rows = if name == "final_obs" { episodes.len() } else { total };
             let width = values.len().checked_div(rows).unwrap_or(0);
-            if width * rows != values.len() || queue.len() != self.queue_lengths.len() {
-                return Err(format!("`queue.{name}` does not fit the queue's lengths"));
+            if width * rows != values.len() || episodes.len() != self.lengths.len() {
+                return Err(format!("`episodes.{name}` does not fit the lengths of the episodes"));
             }
-            let mut rest = &values[..];
-            for (episode, &length) in queue.iter_mut().zip(&self.queue_lengths) {
-                let (own, tail) = rest.split_at(width * if name == "final_obs" { 1 } else { length });
+            let lengths = self.lengths.iter().map(|n| width * if name == "final_obs" { 1 } else { *n });
+            for (episode, own) in episodes.iter_mut().zip(per_episode(&values, lengths)) {
                 *column_mut(episode, name) = own.to_vec();
-                rest = tail;
             }
         }
         let model = self.model.map(|model| model.state(|name| get(&format!("model.{name}")))).transpose()?;
         let (queries, log_bytes) = (self.queries, self.log_bytes);
-        Ok(ScorerState { queries, log_bytes, queue, answers: get("answers")?, model })
+        Ok(ScorerState { queries, log_bytes, episodes, answers: get("answers")?, model })
     }
 }
 
@@ -163,13 +163,13 @@ fn tensors_of(state: &ScorerState) -> Vec<(String, Vec<f32>)> {
     let mut all: Vec<_> = state.model.iter().flat_map(|model| &model.tensors).map(named).collect();
     all.push(("answers".into(), state.answers.clone()));
     all.extend(COLUMNS.map(|name| {
-        let values = state.queue.iter().flat_map(|e| column(e, name).clone()).collect();
-        (format!("queue.{name}"), values)
+        let values = state.episodes.iter().flat_map(|e| column(e, name).clone()).collect();
+        (format!("episodes.{name}"), values)
     }));
     all
 }
 
-/// The columns of a queue's episodes, by name.
+/// The columns of an episode, by name.
 const COLUMNS: [&str; 7] = ["obs", "final_obs", "actions", "latents", "log_probs", "rewards", "costs"];
 
 impl Checkpoint {
@@ -186,12 +186,13 @@ impl Checkpoint {
             metrics_bytes: self.metrics_bytes,
             timings_bytes: self.timings_bytes,
             reward_model_bytes: self.reward_model_bytes,
-            learner: NetworkHeader::of(&self.learner),
-            scorer: ScorerHeader::of(&self.scorer),
+            model_counts: self.model_counts,
+            learner: NetworkHeader::new(&self.learner),
+            scorer: ScorerHeader::new(&self.scorer),
             safety: self.safety.as_ref().map(|safety| SafetyHeader {
                 multiplier: safety.multiplier,
                 recent: safety.recent.clone(),
-                scorer: ScorerHeader::of(&safety.scorer),
+                scorer: ScorerHeader::new(&safety.scorer),
             }),
             snapshot_stride: self.snapshots.stride,
             snapshot_stats: self.snapshots.policies.iter().map(|p| p.normalizer.clone()).collect(),
@@ -260,6 +261,7 @@ impl Checkpoint {
             metrics_bytes: h.metrics_bytes,
             timings_bytes: h.timings_bytes,
             reward_model_bytes: h.reward_model_bytes,
+            model_counts: h.model_counts,
             learner,
             scorer,
             safety: safety.transpose()?,

@@ -61,7 +61,7 @@ pub enum TrainError {
     /// The device went away, or ran out of memory.
     #[error(
         "the device failed at iteration {iteration}: {why}; the checkpoint is of the iteration before, and \
-         `spo train --resume` goes on from it; where memory was short, lower states or minibatch"
+         `spo train --resume` continues from it; if memory was short, lower rollout.num_states or ppo.minibatch_size"
     )]
     DeviceLost {
         /// The iteration.

@@ -1,57 +1,45 @@
-//! The loop: rollout → oracle → win rates → scores → advantages → update → record.
+//! Training: a run in memory, its configuration, its directory. The loop itself is in `iteration`.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use spo_envs::EnvError;
 
-use crate::device;
-use crate::game::PreferenceMatrix;
-use crate::learner::{
-    Costs, Learner, LearnerState, Moment, Steps,
-    ars::Ars,
-    ppo::{Ppo, ScoreTraits},
-    sac::Sac,
-};
-use crate::oracle::time_share::TimeShare;
-use crate::oracle::{MeteredOracle, Oracle, OracleError, OracleEvents, Queries};
+use crate::oracle::{MeteredOracle, Oracle, OracleEvents, Queries};
 use crate::policy::Policy;
 use crate::policy::snapshots::Snapshots;
-use crate::rollout::kl;
+use crate::rollout::EnvFactory;
 use crate::rollout::latest_replay::LatestReplay;
-use crate::rollout::{self, EnvFactory, Phase, Request};
-use crate::scorer::opponents::Opponents;
-use crate::scorer::reward_model::IteratedRewardModel;
+use crate::scorer::HeldOut;
 use crate::scorer::safety::Safety;
-use crate::scorer::{
-    Batch, HeldOut, Scorer,
-    llm_direct::LlmDirect,
-    relabelled::Relabelled,
-    self_play::{SelfPlay, SelfPlayConfig},
-    task_reward::TaskReward,
-};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::config::{Config, LearnerKind, ScorerKind};
-use reference::InitialError;
+use crate::train::config::Config;
+use any_backend::AnyBackend;
+use state::RunState;
 
+mod any_backend;
 pub mod checkpoint;
+mod components;
 pub mod config;
-mod error;
 #[cfg(feature = "burn")]
-mod on_device;
+mod env_device;
+mod error;
+mod iteration;
 mod opponent_rollout;
 mod record;
 pub mod reference;
 mod result;
 mod rounds;
 pub mod run;
+#[cfg(test)]
+mod safety_tests;
 mod spo;
+mod state;
 pub mod tensorboard;
 
+pub use crate::scorer::ModelCounts;
 pub use error::TrainError;
-use record::Seen;
-pub use record::{ModelCounts, Record, Summary, Timing};
+pub use record::{Record, Summary, Timing};
 pub use result::{evaluate, evaluation};
 pub use spo::{Outcome, Spo};
 
@@ -66,33 +54,8 @@ pub struct Logs<'a> {
 
 /// A run in memory.
 pub struct Trainer {
-    config: Config,
-    factory: EnvFactory,
-    horizon: usize,
-    learner: Box<dyn Learner>,
-    /// π₀
-    initial: Policy,
-    /// The learner that is to make something of π₀, where every round of RLHF begins with it.
-    fresh: Option<LearnerState>,
-    scorer: Box<dyn Scorer>,
-    /// Where costs are weighed too.
-    safety: Option<Safety>,
-    snapshots: Snapshots,
-    /// What the oracle plays, where it is a game over options.
-    game: Option<PreferenceMatrix>,
-    /// What the oracle demands of a whole trajectory.
-    constraint: Option<TimeShare>,
-    iteration: u64,
-    env_steps: u64,
-    seconds: f64,
-    budget_spent: bool,
-    newest: Option<LatestReplay>,
-    notes: OracleEvents,
-    /// The task, where its environments are on the learner's device.
-    #[cfg(feature = "burn")]
-    resident: Option<resident::Resident>,
-    /// Why they are not, where they could be expected to be.
-    on_host: Option<&'static str>,
+    run: RunState,
+    backend: Box<dyn AnyBackend>,
 }
 
 /// A factory of the registry's task `id`.
@@ -121,7 +84,7 @@ impl Trainer {
         Self::with_budget(config, factory, oracle, logs, budget)
     }
 
-    /// As [`new`](Self::new), with another budget of the oracle than the configuration's: of one who looks into the run.
+    /// As [`new`](Self::new), with another budget of the oracle than the configuration's, to look into a run.
     pub(crate) fn with_budget(
         config: Config,
         factory: EnvFactory,
@@ -132,65 +95,24 @@ impl Trainer {
         let env = factory()?;
         let spec = env.spec().clone();
         config.validate_on(&spec)?;
-        let notes = OracleEvents::default();
-        oracle.prepare(&spec, &notes)?;
-        let device = device::open(&config.device)?;
-        let mut learner: Box<dyn Learner> = match config.learner {
-            LearnerKind::Ppo => {
-                let scores =
-                    ScoreTraits { known_scale: config.scorer.known_scale(), costs: config.safety.trains() };
-                Box::new(Ppo::new(&spec, config.ppo.clone(), scores, device, config.seed))
-            }
-            LearnerKind::Sac => Box::new(Sac::new(&spec, config.sac.clone(), config.seed)),
-            LearnerKind::Ars => Box::new(Ars::new(&spec, config.ars.clone(), config.seed)),
-        };
-        if !config.init.is_empty() {
-            let source = Path::new(&config.init);
-            let policy = reference::load(source, &config.env, config.normalizes_obs())?;
-            reference::fits(&policy, &learner.policy()).map_err(|why| InitialError::new(source, why))?;
-            learner.start_from(&policy);
-        }
-        let fresh = (config.rlhf_rounds() > 0).then(|| learner.save());
-        let (game, constraint) = (oracle.game(), oracle.constraint());
-        let mut counted = MeteredOracle::new(oracle, budget);
+        let events = OracleEvents::default();
+        oracle.prepare(&spec, &events)?;
+        let structure = oracle.structure();
+        let (game, constraint) = (structure.preference_matrix(), structure.constraint);
+        drop(structure);
+        let mut metered = MeteredOracle::new(oracle, budget);
         if let Some(Logs { comparisons: (path, keep), .. }) = logs {
-            counted.log_to(path, keep)?;
+            metered.log_to(path, keep)?;
         }
-        let safety = Safety::new(&config, &spec, &notes, logs.map(|logs| logs.safety))?;
-        let SelfPlayConfig { placement, optimism, .. } = config.self_play;
-        let window = config.self_play.window_steps();
-        let scorer: Box<dyn Scorer> = match config.scorer {
-            ScorerKind::SelfPlay => match config.self_play.opponents {
-                Opponents::Queue(size) if config.learner == LearnerKind::Sac && config.sac.relabel => {
-                    Box::new(Relabelled::new(counted, size, placement, window, config.sac.buffer_size))
-                }
-                opponents => {
-                    Box::new(SelfPlay::new(counted, opponents, placement, window).optimistic(optimism))
-                }
-            },
-            ScorerKind::RewardModel => {
-                let replay = (config.learner == LearnerKind::Sac).then_some(config.sac.buffer_size);
-                let schedule = config.query_schedule(spec.horizon);
-                let model = config.reward_model.clone();
-                Box::new(IteratedRewardModel::new(counted, &spec, model, schedule, replay, config.seed))
-            }
-            ScorerKind::LlmDirect => Box::new(LlmDirect::new(counted, placement)),
-            ScorerKind::TaskReward => Box::new(TaskReward),
-        };
+        let safety = components::safety(&config, &spec, &events, logs.map(|logs| logs.safety))?;
+        let (backend, on_host) = components::backend(&config, &factory, &*env, metered, safety)?;
         let snapshots = Snapshots::new(config.snapshots);
-        #[cfg(feature = "burn")]
-        let (resident, on_host) = resident::place(&config, &*env, &mut *learner)?;
-        #[cfg(not(feature = "burn"))]
-        let on_host = None;
-        Ok(Self {
+        let run = RunState {
+            reference: backend.learner().policy(),
+            fresh: (config.rlhf_rounds() > 0).then(|| backend.learner().save()),
             config,
             factory,
             horizon: spec.horizon,
-            initial: learner.policy(),
-            fresh,
-            learner,
-            scorer,
-            safety,
             snapshots,
             game,
             constraint,
@@ -198,158 +120,78 @@ impl Trainer {
             env_steps: 0,
             seconds: 0.0,
             budget_spent: false,
-            newest: None,
-            notes,
-            #[cfg(feature = "burn")]
-            resident,
+            latest_replay: None,
+            model_counts: None,
+            held_out: Vec::new(),
+            events,
             on_host,
-        })
+        };
+        Ok(Self { run, backend })
     }
 
     /// The run's configuration.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.run.config
     }
 
     /// A snapshot of the present policy.
     pub fn policy(&self) -> Policy {
-        self.learner.policy()
+        self.backend.learner().policy()
     }
 
     /// What has been asked of the oracle so far.
     pub fn queries(&self) -> Queries {
-        self.scorer.queries()
+        self.backend.scorer().queries()
     }
 
     /// The policies kept so far.
     pub fn snapshots(&self) -> &Snapshots {
-        &self.snapshots
+        &self.run.snapshots
     }
 
     /// What happens on the way to the oracle's answers, as it happens.
     pub fn notes(&self) -> &OracleEvents {
-        &self.notes
+        &self.run.events
     }
 
-    /// The last iteration's first group of trajectories, for those who watch; `None` before the first.
-    pub fn newest(&self) -> Option<&LatestReplay> {
-        self.newest.as_ref()
+    /// The last iteration's first group of trajectories, for people who watch; `None` before the first.
+    pub fn latest_replay(&self) -> Option<&LatestReplay> {
+        self.run.latest_replay.as_ref()
     }
 
     /// What the last iteration's fit of a reward model predicts of held-out comparisons, where there was one.
     pub fn held_out(&self) -> &[HeldOut] {
-        self.scorer.held_out()
+        &self.run.held_out
     }
 
     /// Why environments step on the host, where the learner computes on a GPU; `None` otherwise.
     pub fn on_host(&self) -> Option<&'static str> {
-        self.on_host
+        self.run.on_host
     }
 
     /// Environment steps so far.
     pub fn env_steps(&self) -> u64 {
-        self.env_steps
+        self.run.env_steps
     }
 
     /// Whether the next iteration, at full length, would pass the total steps, or the budget is spent.
     ///
     /// The first iteration is always made.
     pub fn done(&self) -> bool {
-        let sides = 1 + u64::from(self.config.self_play.rolls_out_opponents());
-        let trajectories = self.config.rollout.trajectories();
-        let deployed =
-            if self.begins_round() { self.config.reward_model.deployed_policies as u64 } else { 0 };
-        let most = (sides + deployed) * (trajectories * self.horizon) as u64;
-        self.budget_spent || (self.iteration > 0 && self.env_steps + most > self.config.total_steps)
+        let Self { run, .. } = self;
+        let sides = 1 + u64::from(run.config.self_play.rolls_out_opponents());
+        let trajectories = run.config.rollout.trajectories();
+        let deployed = if run.begins_round() { run.config.reward_model.deployed_policies as u64 } else { 0 };
+        let most = (sides + deployed) * (trajectories * run.horizon) as u64;
+        run.budget_spent || (run.iteration > 0 && run.env_steps + most > run.config.total_steps)
     }
 
     /// One iteration; `None` where the budget of comparisons does not cover it, which ends the training.
     ///
     /// # Errors
-    /// [`TrainError`] of environment, oracle or a divergence.
+    /// [`TrainError`] of environment, oracle, device or a divergence.
     pub fn step(&mut self) -> Result<Option<(Record, Timing)>, TrainError> {
-        #[cfg(feature = "burn")]
-        if self.resident.is_some() {
-            return self.step_on_device();
-        }
-        let start = Instant::now();
-        if self.begins_round() {
-            self.begin_round()?;
-        }
-        let config = &self.config;
-        let policy = self.learner.policy();
-        let request = Request {
-            seed: config.seed,
-            phase: Phase::Train,
-            iteration: self.iteration,
-            states: config.rollout.num_states,
-            per_state: config.rollout.trajectories_per_state,
-            acting: self.learner.acting(),
-        };
-        self.snapshots.offer(self.iteration, || policy.clone());
-        let progress = self.progress();
-        let moment = Moment { seed: config.seed, iteration: self.iteration, progress };
-        let rollout = match self.learner.perturbed_policies(request.states * request.per_state, moment) {
-            Some(each) => rollout::collect_each(&each, &self.factory, &request)?,
-            None => rollout::collect(std::slice::from_ref(&policy), &self.factory, &request)?,
-        };
-        let opponents = match self.opposition(&policy, &rollout, request, moment) {
-            Err(TrainError::Oracle(OracleError::Budget { .. })) => {
-                self.budget_spent = true;
-                return Ok(None);
-            }
-            other => other?,
-        };
-        let opposing = opponents.as_ref().map_or(0, |opponents| opponents.steps() as u64);
-        if let Some(opponents) = opponents {
-            self.safety.iter_mut().for_each(|safety| safety.meet(&opponents));
-            self.scorer.meet(opponents);
-        }
-        let config = &self.config;
-        let rolled_out = start.elapsed().as_secs_f64();
-
-        let batch = Batch { rollout: &rollout, seed: config.seed, iteration: self.iteration };
-        let score = |scorer: &mut dyn Scorer, safety: Option<&mut Safety>| {
-            let costs = safety.map(|safety| safety.score(&batch)).transpose()?;
-            Ok((scorer.score(&batch)?, scorer.rescore(&batch)?, costs))
-        };
-        let (scores, renewed, costs) = match score(&mut *self.scorer, self.safety.as_mut()) {
-            Err(OracleError::Budget { .. }) => {
-                self.budget_spent = true;
-                return Ok(None);
-            }
-            other => other?,
-        };
-        let mut all = scores.iter().chain(renewed.iter().flatten()).chain(costs.iter().flatten());
-        if let Some(&value) = all.find(|s| !s.is_finite()) {
-            return Err(TrainError::Score { iteration: self.iteration + 1, value });
-        }
-        let scored = start.elapsed().as_secs_f64();
-
-        // With costs, half of the price is theirs (Dai et al. 2023, appendix B).
-        let half = if costs.is_some() { 0.5 * config.kl_coef } else { config.kl_coef };
-        let penalise = |scores: &Vec<f32>, price: f32| {
-            (price != 0.0).then(|| kl::penalised(scores, &rollout, &self.initial, price))
-        };
-        let (penalised, charged) = (penalise(&scores, half), costs.as_ref().and_then(|c| penalise(c, -half)));
-        let mut own = penalised.as_ref().unwrap_or(&scores).as_slice();
-        if let Some(renewed) = &renewed {
-            let past;
-            (past, own) = renewed.split_at(renewed.len() - scores.len());
-            self.learner.relabel(past);
-        }
-        if self.scorer.changed_kind() {
-            self.learner.forget_values(moment);
-        }
-        let weighed = self.safety.as_ref().zip(charged.as_ref().or(costs.as_ref()));
-        let weighed =
-            weighed.map(|(safety, costs)| Costs { scores: costs, multiplier: safety.multiplier() as f32 });
-        let steps = Steps { costs: weighed, ..Steps::from(&rollout) };
-        let losses = self.learner.update(&steps, own, moment);
-        let kl_to_init = kl::on_visited(&policy, &self.initial, &rollout);
-        let seen = Seen { kl_to_init, ..Seen::of(&rollout, &scores) };
-        self.newest = LatestReplay::of(self.iteration + 1, &rollout, &scores);
-        self.finish(rollout.steps() as u64 + opposing, seen, losses, [rolled_out, scored], start).map(Some)
+        self.backend.iterate(&mut self.run)
     }
 
     /// The state between two iterations; the run directory fills in its files' lengths.
@@ -357,46 +199,42 @@ impl Trainer {
     /// # Errors
     /// Where the log of comparisons cannot be made durable.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
+        let learner = self.backend.learner_state();
+        let parts = self.backend.parts();
         Ok(Checkpoint {
-            iteration: self.iteration,
-            env_steps: self.env_steps,
-            seconds: self.seconds,
-            budget_spent: self.budget_spent,
+            iteration: self.run.iteration,
+            env_steps: self.run.env_steps,
+            seconds: self.run.seconds,
+            budget_spent: self.run.budget_spent,
             metrics_bytes: 0,
             timings_bytes: 0,
             reward_model_bytes: 0,
-            learner: self.learner_state(),
-            scorer: self.scorer.save()?,
-            safety: self.safety.as_mut().map(Safety::save).transpose()?,
-            snapshots: self.snapshots.clone(),
+            model_counts: self.run.model_counts,
+            learner,
+            scorer: parts.scorer.save()?,
+            safety: parts.safety.map(Safety::save).transpose()?,
+            snapshots: self.run.snapshots.clone(),
         })
     }
 
-    /// The learner's, of the last whole iteration where its device is lost.
-    fn learner_state(&self) -> LearnerState {
-        #[cfg(feature = "burn")]
-        if let Some(kept) = self.resident.as_ref().and_then(resident::Resident::kept) {
-            return kept.clone();
-        }
-        self.learner.save()
-    }
-
-    /// Goes on from a checkpoint of the same configuration.
+    /// Continues from a checkpoint of the same configuration.
     ///
     /// # Errors
     /// [`TrainError::Checkpoint`] where it is of another network.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        self.learner.load(&checkpoint.learner).map_err(TrainError::Checkpoint)?;
-        self.scorer.load(checkpoint.scorer).map_err(TrainError::Checkpoint)?;
-        if let Some(safety) = &mut self.safety {
+        let parts = self.backend.parts();
+        parts.learner.load(&checkpoint.learner).map_err(TrainError::Checkpoint)?;
+        parts.scorer.load(checkpoint.scorer).map_err(TrainError::Checkpoint)?;
+        if let Some(safety) = parts.safety {
             let state = checkpoint.safety.ok_or("it has no safety part".to_string());
             state.and_then(|state| safety.load(state)).map_err(TrainError::Checkpoint)?;
         }
-        self.snapshots = checkpoint.snapshots;
-        self.iteration = checkpoint.iteration;
-        self.env_steps = checkpoint.env_steps;
-        self.seconds = checkpoint.seconds;
-        self.budget_spent = checkpoint.budget_spent;
+        self.run.snapshots = checkpoint.snapshots;
+        self.run.iteration = checkpoint.iteration;
+        self.run.env_steps = checkpoint.env_steps;
+        self.run.seconds = checkpoint.seconds;
+        self.run.budget_spent = checkpoint.budget_spent;
+        self.run.model_counts = checkpoint.model_counts;
         Ok(())
     }
 }

@@ -1,15 +1,10 @@
 //! What a training records: a row an iteration, and the summary at its end.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TrainError, Trainer};
-use crate::base::stats;
-use crate::learner::UpdateMetrics;
-use crate::rollout::Rollout;
-use crate::scorer::safety::Safety;
+use crate::scorer::ModelCounts;
 use crate::train::config::TrainedResult;
 
 /// One row of `metrics.csv`: nothing in it depends on the clock.
@@ -170,124 +165,4 @@ pub struct Summary {
     /// `restarts` of a program.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, u64>,
-}
-
-/// Counts of a reward model over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelCounts {
-    /// Rounds of comparisons.
-    pub rounds: u64,
-    /// Of them those without a single answer, after which the model stayed as it was.
-    pub unanswered: u64,
-    /// Networks that diverged and were given fresh weights.
-    pub restarts: u64,
-}
-
-/// What an iteration's trajectories were, in the words of [`Record`].
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    pub return_mean: f64,
-    pub return_std: f64,
-    pub length_mean: f64,
-    pub score_mean: f64,
-    pub score_spread: f64,
-    pub cost_mean: f64,
-    pub kl_to_init: f64,
-}
-
-impl Seen {
-    /// Of trajectories on the host and their scores, `[Σ T]`; without the divergence.
-    pub fn of(rollout: &Rollout, scores: &[f32]) -> Self {
-        let mut rest = scores;
-        let totals: Vec<f64> = (rollout.episodes.iter())
-            .map(|e| {
-                let (own, tail) = rest.split_at(e.len());
-                rest = tail;
-                own.iter().map(|&s| f64::from(s)).sum()
-            })
-            .collect();
-        let returns = rollout.returns();
-        Self {
-            return_mean: stats::mean(&returns),
-            return_std: stats::std_dev(&returns),
-            length_mean: rollout.steps() as f64 / rollout.episodes.len() as f64,
-            score_mean: stats::mean(&totals),
-            score_spread: stats::std_dev(&totals),
-            cost_mean: stats::mean(&rollout.total_costs()),
-            kl_to_init: 0.0,
-        }
-    }
-}
-
-impl Trainer {
-    /// Ends an iteration of so many environment steps, whose rollout and scores were done at so many seconds from its start.
-    pub(super) fn finish(
-        &mut self,
-        steps: u64,
-        seen: Seen,
-        losses: UpdateMetrics,
-        [rolled_out, scored]: [f64; 2],
-        start: Instant,
-    ) -> Result<(Record, Timing), TrainError> {
-        self.iteration += 1;
-        self.env_steps += steps;
-        self.seconds += start.elapsed().as_secs_f64();
-        for (what, value) in [
-            ("policy_loss", losses.policy_loss),
-            ("value_loss", losses.value_loss),
-            ("grad_norm", losses.grad_norm),
-        ] {
-            if !value.is_finite() {
-                return Err(TrainError::Diverged { iteration: self.iteration, what, value });
-            }
-        }
-        let timing = Timing {
-            iteration: self.iteration,
-            rollout: rolled_out,
-            score: scored - rolled_out,
-            update: start.elapsed().as_secs_f64() - scored,
-            seconds: self.seconds,
-        };
-        Ok((self.record(seen, losses), timing))
-    }
-
-    fn record(&self, seen: Seen, losses: UpdateMetrics) -> Record {
-        let (queries, safety) = (self.scorer.queries(), self.safety.as_ref());
-        let asked_of_safety = safety.map(Safety::queries).unwrap_or_default();
-        let model = self.scorer.model_report().unwrap_or_default();
-        Record {
-            iteration: self.iteration,
-            env_steps: self.env_steps,
-            queries: queries.asked,
-            answered: queries.answered,
-            tied: queries.tied,
-            abstained: queries.abstained,
-            return_mean: seen.return_mean,
-            return_std: seen.return_std,
-            length_mean: seen.length_mean,
-            score_mean: seen.score_mean,
-            score_spread: seen.score_spread,
-            entropy: losses.entropy,
-            approx_kl: losses.approx_kl,
-            clip_fraction: losses.clip_fraction,
-            policy_loss: losses.policy_loss,
-            value_loss: losses.value_loss,
-            grad_norm: losses.grad_norm,
-            epochs: losses.epochs,
-            temperature: losses.temperature,
-            reward_loss: model.loss,
-            reward_accuracy: model.accuracy,
-            reward_calibration: model.calibration,
-            kl_to_init: seen.kl_to_init,
-            reward_train_score: model.split.map(|s| s.train),
-            reward_test_score: model.split.map(|s| s.test),
-            rlhf_round: if self.config.rlhf_rounds() > 0 { model.rounds } else { 0 },
-            cost_mean: seen.cost_mean,
-            unsafe_share: safety.and_then(Safety::unsafe_share),
-            multiplier: safety.map(Safety::multiplier),
-            safety_queries: asked_of_safety.asked,
-            safety_verdicts: asked_of_safety.verdicts,
-            cost_loss: safety.and_then(Safety::cost_loss),
-        }
-    }
 }

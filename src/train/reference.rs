@@ -26,7 +26,7 @@ impl InitialError {
 /// observations or not. Its statistics are rounded as in a file.
 ///
 /// # Errors
-/// [`InitialError`]: no such run, a damaged file, a mixture, another task, statistics that cannot go on.
+/// [`InitialError`]: no such run, a damaged file, a mixture, another task, statistics that cannot be continued.
 pub fn load(source: &Path, env: &str, normalizes: bool) -> Result<Policy, InitialError> {
     let fail = |why: String| InitialError::new(source, why);
     let (task, mut policies) = if source.is_dir() {

@@ -2,15 +2,15 @@
 
 use spo_envs::EnvError;
 
-use super::{ModelCounts, Summary, TrainError, Trainer};
-use crate::base::random::{Stream, stream};
+use super::{Summary, TrainError, Trainer};
+use crate::base::random::Stream;
 use crate::base::stats;
 use crate::game::PreferenceMatrix;
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, OracleError};
 use crate::policy::{Acting, Head, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
+use crate::scorer::Batch;
 use crate::scorer::safety;
-use crate::scorer::{Batch, ModelReport};
 use crate::train::config::TrainedResult;
 
 impl Trainer {
@@ -19,46 +19,39 @@ impl Trainer {
     /// # Errors
     /// [`TrainError`] of the validation episodes that `best` asks for.
     pub fn result(&mut self) -> Result<Vec<Policy>, TrainError> {
-        match self.config.result {
-            TrainedResult::Last => Ok(vec![self.learner.policy()]),
-            TrainedResult::Average => Ok(self.snapshots.policies.clone()),
+        match self.run.config.result {
+            TrainedResult::Last => Ok(vec![self.policy()]),
+            TrainedResult::Average => Ok(self.run.snapshots.policies.clone()),
             TrainedResult::Best => self.best(),
         }
     }
 
-    /// What the run's scorer makes of trajectories that nothing is learned from: the total score of each.
+    /// The total score of each trajectory by the run's scorer; nothing is learned from them.
     ///
     /// # Errors
     /// The oracle's, where the scorer asks it.
     pub fn judge(&mut self, rollout: &Rollout) -> Result<Vec<f64>, TrainError> {
-        let batch = Batch { rollout, seed: self.config.seed, iteration: Batch::VALIDATION };
-        let scores = self.scorer.score(&batch)?;
-        let mut rest = &scores[..];
-        let totals = rollout.episodes.iter().map(|e| {
-            let (own, tail) = rest.split_at(e.len());
-            rest = tail;
-            own.iter().map(|&s| f64::from(s)).sum()
-        });
-        Ok(totals.collect())
+        let batch = Batch::validation(rollout, self.run.config.seed);
+        Ok(rollout.totals(&self.backend.parts().scorer.score(&batch)?.scores))
     }
 
     /// The snapshot (or the last policy) with the highest mean score when all are scored as one group on the
     /// same validation states.
     fn best(&mut self) -> Result<Vec<Policy>, TrainError> {
-        let mut candidates = self.snapshots.policies.clone();
-        candidates.push(self.learner.policy());
-        let (states, count) = (self.config.validation_episodes, candidates.len());
+        let mut candidates = self.run.snapshots.policies.clone();
+        candidates.push(self.policy());
+        let (states, count) = (self.run.config.validation_episodes, candidates.len());
         let request = Request {
-            seed: self.config.seed,
+            seed: self.run.config.seed,
             phase: Phase::Validate,
-            iteration: self.iteration,
+            iteration: self.run.iteration,
             states,
             per_state: 1,
             acting: Acting::Sample,
         };
         let mut each = Vec::with_capacity(count);
         for policy in &candidates {
-            each.push(rollout::collect(std::slice::from_ref(policy), &self.factory, &request)?.episodes);
+            each.push(rollout::collect(std::slice::from_ref(policy), &self.run.factory, &request)?.episodes);
         }
         let episodes = (0..states).flat_map(|s| each.iter().map(move |e| e[s].clone())).collect();
         let mut totals = vec![0.0; count];
@@ -69,14 +62,15 @@ impl Trainer {
         Ok(vec![candidates.swap_remove(best)])
     }
 
-    /// The share of evaluation episodes that a judge takes for unsafe; nothing of it is counted.
+    /// The share of evaluation episodes that a judge takes for unsafe; these verdicts are not counted.
     fn share_unsafe(
         &self,
         mut judge: Box<dyn Oracle>,
         evaluated: &Rollout,
     ) -> Result<Option<f64>, TrainError> {
-        judge.prepare((self.factory)()?.spec(), &self.notes)?;
-        let mut rng = stream(self.config.seed, Stream("oracle"), Batch::VALIDATION, 0);
+        judge.prepare((self.run.factory)()?.spec(), &self.run.events)?;
+        let mut rng = Batch::validation(evaluated, self.run.config.seed).stream(Stream("oracle"), 0);
+        let judge = judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
         Ok(safety::share_unsafe(&judge.verdicts(&safety::whole(&evaluated.episodes), &mut rng)?))
     }
 
@@ -85,47 +79,44 @@ impl Trainer {
     /// # Errors
     /// [`TrainError`] of the task or, where there is a safety oracle, of that.
     pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
-        let request = evaluation(result, self.config.seed, self.config.eval_episodes, Acting::Mode);
-        let evaluated = rollout::collect(result, &self.factory, &request)?;
+        let request = evaluation(result, self.run.config.seed, self.run.config.eval_episodes, Acting::Mode);
+        let evaluated = rollout::collect(result, &self.run.factory, &request)?;
         let returns = evaluated.returns();
-        let kept = self.constraint.map(|constraint| {
+        let kept = self.run.constraint.map(|constraint| {
             let kept = evaluated.episodes.iter().filter(|e| constraint.keeps(e.trajectory())).count();
             kept as f64 / evaluated.episodes.len() as f64
         });
         let costs = evaluated.total_costs();
-        let judge = self.config.safety_judge()?;
+        let judge = self.run.config.safety_judge()?;
         let judged = judge.is_some();
         let unsafe_share = judge.map(|judge| self.share_unsafe(judge, &evaluated)).transpose()?.flatten();
-        let solved = self.game.as_ref().and_then(|game| against_the_game(game, result));
+        let solved = self.run.game.as_ref().and_then(|game| against_the_game(game, result));
         Ok(Summary {
             eval_return_mean: stats::mean(&returns),
             eval_return_ci95: stats::ci95(&returns),
             eval_episodes: returns.len(),
-            env_steps: self.env_steps,
-            queries: self.scorer.queries().asked,
-            seconds: self.seconds,
-            steps_per_second: self.env_steps as f64 / self.seconds.max(1e-9),
-            seed: self.config.seed,
-            device: self.config.device.clone(),
-            env: self.config.env.clone(),
-            result: self.config.result,
-            budget_spent: self.budget_spent,
-            reward_model: self.scorer.model_report().map(|r| {
-                let ModelReport { rounds, unanswered, restarts, .. } = r;
-                ModelCounts { rounds, unanswered, restarts }
-            }),
+            env_steps: self.run.env_steps,
+            queries: self.queries().asked,
+            seconds: self.run.seconds,
+            steps_per_second: self.run.env_steps as f64 / self.run.seconds.max(1e-9),
+            seed: self.run.config.seed,
+            device: self.run.config.device.clone(),
+            env: self.run.config.env.clone(),
+            result: self.run.config.result,
+            budget_spent: self.run.budget_spent,
+            reward_model: self.run.model_counts,
             minimax_distance: solved.map(|(distance, _)| distance),
             exploitability: solved.map(|(_, exploitability)| exploitability),
             constraint_kept: kept,
             eval_cost_mean: judged.then(|| stats::mean(&costs)),
             eval_cost_ci95: judged.then(|| stats::ci95(&costs)),
             eval_unsafe_share: unsafe_share,
-            safety_queries: self.safety.as_ref().map(|safety| {
+            safety_queries: self.backend.safety().map(|safety| {
                 let queries = safety.queries();
                 queries.asked + queries.verdicts
             }),
             commit: crate::train::run::COMMIT.map(String::from),
-            notes: self.notes.counts(),
+            notes: self.run.events.counts(),
         })
     }
 }

@@ -1,12 +1,14 @@
 //! Rounds of iterated online RLHF (Bai et al. 2022, section 4.5): the newest policies are deployed, several at once; what
 //! they did is compared, beside all that was compared before; reward model and policy are trained from scratch.
 
-use super::{TrainError, Trainer};
+use super::TrainError;
+use super::state::RunState;
+use crate::device::Backend;
 use crate::policy::Policy;
 use crate::policy::snapshots::Snapshots;
-use crate::rollout::{self, Phase, Request};
+use crate::rollout::{self, Phase, Request, Rollout};
 
-impl Trainer {
+impl RunState {
     /// Rounds begun so far, by the steps that are done: each has an equal share of them.
     fn rounds_due(&self) -> u64 {
         let (rounds, total) = (u128::from(self.config.rlhf_rounds()), u128::from(self.config.total_steps));
@@ -16,12 +18,12 @@ impl Trainer {
 
     /// Whether the next iteration is a round's first.
     pub(super) fn begins_round(&self) -> bool {
-        let begun = self.scorer.model_report().map_or(0, |model| model.rounds);
+        let begun = self.model_counts.map_or(0, |counts| counts.rounds);
         self.rounds_due() > begun
     }
 
-    /// Deploys the newest policies; the learner begins again with π₀.
-    pub(super) fn begin_round(&mut self) -> Result<(), TrainError> {
+    /// Deploys the newest policies, whose trajectories the round asks about; the learner starts from π₀ again.
+    pub(super) fn begin_round<B: Backend>(&mut self, backend: &mut B) -> Result<Rollout, TrainError> {
         let config = &self.config;
         let request = Request {
             seed: config.seed,
@@ -29,18 +31,18 @@ impl Trainer {
             iteration: self.iteration,
             states: config.rollout.num_states * config.reward_model.deployed_policies,
             per_state: config.rollout.trajectories_per_state,
-            acting: self.learner.acting(),
+            acting: backend.learner().acting(),
         };
-        let policies = newest(&self.snapshots, self.learner.policy(), config.reward_model.deployed_policies);
+        let policies =
+            newest(&self.snapshots, backend.learner().policy(), config.reward_model.deployed_policies);
         let deployed = rollout::collect(&policies, &self.factory, &request)?;
         self.env_steps += deployed.steps() as u64;
-        self.scorer.deploy(deployed);
         if let Some(fresh) = &self.fresh {
-            self.learner.load(fresh).expect("a learner goes on from its own state");
+            backend.parts().learner.load(fresh).expect("a learner takes its own state back");
         }
-        // Policies of one round are of one kind; the last round's make the result.
+        // The result is made of the policies of one round, the last.
         self.snapshots = Snapshots::new(config.snapshots);
-        Ok(())
+        Ok(deployed)
     }
 
     /// Share of the steps that are done, of which the learner's step size is a function: of the round's where there are

@@ -3,8 +3,8 @@
 //! Tolerance: weights within 1e-4 after 40 minibatches, figures within 1e-3 of one another. Device generators are
 //! never used and the first weights are drawn on the host, so what remains is the order of float32 sums.
 
-use spo::learner::ppo::{PpoConfig, ScoreTraits};
-use spo::learner::{Learner, Moment, Steps, UpdateMetrics, ppo::Ppo};
+use spo::learner::ppo::{Ppo, PpoConfig, ScoreTraits};
+use spo::learner::{Learner, LearnerBatch, UpdateContext, UpdateInput, UpdateMetrics};
 use spo::policy::Acting;
 use spo::rollout::{Phase, Request, collect};
 use spo::train::registered;
@@ -26,8 +26,8 @@ fn update(device: &str) -> (Vec<f32>, UpdateMetrics) {
     };
     let rollout = collect(&[ppo.policy()], &factory, &request).unwrap();
     let scores: Vec<f32> = rollout.episodes.iter().flat_map(|e| &e.rewards).map(|r| r * 0.01).collect();
-    let moment = Moment { seed: 5, iteration: 0, progress: 0.0 };
-    let losses = ppo.update(&Steps::from(&rollout), &scores, moment);
+    let context = UpdateContext { seed: 5, iteration: 0, progress: 0.0 };
+    let losses = ppo.update(UpdateInput::new(&LearnerBatch::from(&rollout), &scores, context));
     (ppo.save().tensors["params"].clone(), losses)
 }
 
@@ -117,8 +117,7 @@ mod on_device {
 
     /// Trains in `dir`, until `stop_after` iterations.
     fn train(dir: &std::path::Path, config: &Config, stop_after: u64) -> Vec<Record> {
-        let (factory, oracle) =
-            (registered(&config.env).unwrap(), spo::oracle::parse(&config.oracle).unwrap());
+        let (factory, oracle) = (registered(&config.env).unwrap(), config.oracle.build().unwrap());
         let mut run = match dir.join(files::CONFIG).exists() {
             true => Run::resume(dir, factory, oracle).unwrap(),
             false => Run::create(dir, config.clone(), factory, oracle).unwrap(),
@@ -192,7 +191,7 @@ mod on_device {
         let why = |change: &[&str]| {
             let mut config = config("self_play");
             change.iter().for_each(|assignment| config.set(assignment).unwrap());
-            let oracle = spo::oracle::parse(&config.oracle).unwrap();
+            let oracle = config.oracle.build().unwrap();
             match spo::train::Trainer::new(config.clone(), registered(&config.env).unwrap(), oracle, None) {
                 Err(error @ (TrainError::Config(_) | TrainError::EnvDevice(_))) => error.to_string(),
                 Err(other) => panic!("{other}"),

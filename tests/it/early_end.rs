@@ -46,15 +46,8 @@ fn totals(
 ) -> Vec<f64> {
     let mut scorer =
         SelfPlay::new(MeteredOracle::new(Box::new(oracle), None), opponents, Placement::Spread, window);
-    let scores = scorer.score(&Batch { rollout, seed: 0, iteration: 0 }).unwrap();
-    let mut rest = &scores[..];
-    (rollout.episodes.iter())
-        .map(|e| {
-            let (own, tail) = rest.split_at(e.len());
-            rest = tail;
-            own.iter().map(|&s| f64::from(s)).sum()
-        })
-        .collect()
+    let scores = scorer.score(&Batch::training(rollout, 0, 0)).unwrap().scores;
+    rollout.totals(&scores)
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn by_return(a: Trajectory, b: Trajectory) -> f32 {
 fn training(seed: u64, oracle: impl Oracle + 'static, keys: &[&str]) -> Outcome {
     let mut training = Spo::on("lqr").oracle(oracle).seed(seed);
     let own =
-        ["scorer=reward_model", "window=5", "baseline=group", "eval_episodes=200", "minibatch_size=128"];
+        ["scorer=reward_model", "window=5", "baseline=group", "eval_episodes=200", "ppo.minibatch_size=128"];
     for key in own.iter().chain(keys) {
         training = training.config(key).unwrap();
     }

@@ -5,7 +5,7 @@ use spo::prelude::*;
 use spo::rollout::{Episode, Rollout};
 use spo::scorer::opponents::Opponents;
 use spo::scorer::self_play::{Placement, SelfPlay};
-use spo::scorer::{Batch, Scorer};
+use spo::scorer::{Batch, Purpose, Scorer};
 
 fn episode(rewards: &[f32]) -> Episode {
     let t = rewards.len();
@@ -32,20 +32,13 @@ fn scorer(opponents: Opponents, placement: Placement, window: Option<usize>) -> 
 }
 
 fn score(scorer: &mut SelfPlay, rollout: &Rollout, iteration: u64) -> Vec<f32> {
-    scorer.score(&Batch { rollout, seed: 0, iteration }).unwrap()
+    scorer.score(&Batch::training(rollout, 0, iteration)).unwrap().scores
 }
 
 /// The scores' sum over each episode.
 fn totals(scores: &[f32], rollout: &Rollout) -> Vec<f32> {
-    let mut rest = scores;
-    let mut sums = Vec::new();
-    for e in &rollout.episodes {
-        let (own, tail) = rest.split_at(e.len());
-        sums.push(own.iter().sum());
-        rest = tail;
-    }
-    assert!(rest.is_empty());
-    sums
+    assert_eq!(scores.len(), rollout.steps());
+    rollout.per_episode(scores).map(|own| own.iter().sum()).collect()
 }
 
 fn near(a: &[f32], b: &[f32]) {
@@ -145,7 +138,7 @@ fn the_queue_is_compared_before_it_moves_and_forgets_the_oldest() {
     near(&score(&mut queue, &rollout(&[2.2]), 2), &[1.0 / 3.0]);
     assert_eq!(queue.queries().asked, 6 + 3 + 3);
     let state = queue.save().unwrap();
-    let returns: Vec<f32> = state.queue.iter().map(|e| e.rewards[0]).collect();
+    let returns: Vec<f32> = state.episodes.iter().map(|e| e.rewards[0]).collect();
     assert_eq!(returns, [3.0, 2.5, 2.2]);
     let mut resumed = scorer(Opponents::Queue(3), Placement::Last, None);
     resumed.load(state).unwrap();
@@ -171,7 +164,7 @@ fn abstentions_count_for_nobody() {
     let rollout = Rollout { episodes: [&[0.0][..], &[1.0], &[2.0]].map(episode).to_vec(), per_state: 3 };
     let mut shy =
         SelfPlay::new(MeteredOracle::new(Box::new(Shy), None), Opponents::Group, Placement::Last, None);
-    near(&shy.score(&Batch { rollout: &rollout, seed: 0, iteration: 0 }).unwrap(), &[0.5, 0.0, 1.0]);
+    near(&shy.score(&Batch::training(&rollout, 0, 0)).unwrap().scores, &[0.5, 0.0, 1.0]);
     assert_eq!((shy.queries().asked, shy.queries().abstained), (3, 2));
 }
 
@@ -256,40 +249,44 @@ fn counting_kinds_gives_what_all_pairs_give() {
             for iteration in 0..3 {
                 near(&score(&mut counted, &choices, iteration), &score(&mut asked, &choices, iteration));
             }
-            counted.meet(choices.clone());
-            asked.meet(choices.clone());
-            near(&score(&mut counted, &choices, 3), &score(&mut asked, &choices, 3));
+            let batch = Batch { opponents: Some(&choices), ..Batch::training(&choices, 0, 3) };
+            near(&counted.score(&batch).unwrap().scores, &asked.score(&batch).unwrap().scores);
             assert_eq!(counted.queries(), asked.queries(), "{text}");
         }
     }
     // Options that the game has not, and a population that tells other kinds apart, are asked pair by pair.
-    let mut oracle = spo::oracle::parse("0.5*game:cycle + 0.5*return").unwrap();
-    assert_eq!(oracle.kind(choices.episodes[0].trajectory()), None);
-    assert!(oracle.inner().len() == 2);
+    let class = |text: &str, of: &Episode| {
+        let oracle = spo::oracle::parse(text).unwrap();
+        oracle.structure().class.and_then(|class| class(of.trajectory()))
+    };
+    assert!(class("game:cycle", &choices.episodes[0]).is_some());
+    assert_eq!(class("0.5*game:cycle + 0.5*return", &choices.episodes[0]), None);
     let far = Episode { actions: vec![3.0], ..episode(&[0.0]) };
-    assert_eq!(spo::oracle::parse("game:cycle").unwrap().kind(far.trajectory()), None);
+    assert_eq!(class("game:cycle", &far), None);
     // A budget ends what it does not cover, and nothing is counted.
     let few = MeteredOracle::new(spo::oracle::parse("game:cycle").unwrap(), Some(379));
     let mut few = SelfPlay::new(few, Opponents::Group, Placement::Last, None);
-    let batch = Batch { rollout: &choices, seed: 0, iteration: 0 };
+    let batch = Batch::training(&choices, 0, 0);
     assert!(matches!(few.score(&batch), Err(OracleError::Budget { asked: 0, next: 380, .. })));
 }
 
 #[test]
 fn optimism_pays_twice_the_present_less_the_past() {
     let mut scorer = scorer(Opponents::Group, Placement::Last, None).optimistic(true);
-    let mut play = |iteration: u64, rewards: &[&[f32]]| {
+    let mut play = |purpose: Purpose, rewards: &[&[f32]]| {
         let rollout = Rollout { episodes: rewards.iter().map(|r| episode(r)).collect(), per_state: 2 };
-        totals(&score(&mut scorer, &rollout, iteration), &rollout)
+        let batch = Batch { purpose, ..Batch::validation(&rollout, 0) };
+        totals(&scorer.score(&batch).unwrap().scores, &rollout)
     };
+    let iteration = |iteration: u64| Purpose::Training { iteration };
     // There is no past yet: 1 loses to 3, 5 to 7.
-    near(&play(0, &[&[1.0], &[3.0], &[5.0], &[7.0]]), &[0.0, 1.0, 0.0, 1.0]);
+    near(&play(iteration(0), &[&[1.0], &[3.0], &[5.0], &[7.0]]), &[0.0, 1.0, 0.0, 1.0]);
     // Groups (2, 6) and (4, 4); of 1, 3, 5, 7 they beat ¼, ¾ and ½: 2·0 − ¼, 2·1 − ¾, 2·½ − ½.
-    near(&play(1, &[&[2.0], &[6.0], &[4.0], &[4.0]]), &[-0.25, 1.25, 0.5, 0.5]);
+    near(&play(iteration(1), &[&[2.0], &[6.0], &[4.0], &[4.0]]), &[-0.25, 1.25, 0.5, 0.5]);
     // A validation looks at nothing before it and leaves nothing behind.
-    near(&play(Batch::VALIDATION, &[&[9.0], &[8.0]]), &[1.0, 0.0]);
+    near(&play(Purpose::Validation, &[&[9.0], &[8.0]]), &[1.0, 0.0]);
     // Of 2, 6, 4, 4: 5 beats ¾ and 3 beats ¼.
-    near(&play(2, &[&[5.0], &[3.0]]), &[2.0 - 0.75, -0.25]);
+    near(&play(iteration(2), &[&[5.0], &[3.0]]), &[2.0 - 0.75, -0.25]);
 }
 
 #[test]
@@ -300,9 +297,10 @@ fn opponents_that_are_given_are_met_by_the_trajectories_of_their_state_alone() {
     for (window, expected) in [(None, [0.0, 0.75, 1.0, 0.25]), (Some(1), [0.0, 0.75, 1.0, 0.25])] {
         let mut scorer = scorer(Opponents::Group, Placement::Last, window);
         for iteration in 0..2 {
-            scorer.meet(rollout(&[&[2.0], &[3.0], &[6.0], &[5.0]]));
+            let opponents = rollout(&[&[2.0], &[3.0], &[6.0], &[5.0]]);
             let own = rollout(&[&[1.0], &[3.0], &[9.0], &[5.0]]);
-            near(&totals(&score(&mut scorer, &own, iteration), &own), &expected);
+            let batch = Batch { opponents: Some(&opponents), ..Batch::training(&own, 0, iteration) };
+            near(&totals(&scorer.score(&batch).unwrap().scores, &own), &expected);
         }
         assert_eq!(scorer.queries().asked, 2 * 4 * 2);
         // They are of one iteration: the next meets its own group.

@@ -50,7 +50,7 @@ fn every_cell_runs_once_and_is_reported() {
         assert!(!dir.join("results/tiny").join(run).join("checkpoint.safetensors").exists(), "{run}");
     }
     // The very run that `spo train` makes.
-    let keys = ["total_steps=2000", "eval_episodes=5", "hidden_sizes=[8]", "window=0"];
+    let keys = ["total_steps=2000", "eval_episodes=5", "ppo.hidden_sizes=[8]", "window=0"];
     let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
     ok(dir, &[&["train", "lqr", "--seed", "1", "--out", "alone"][..], &set].concat());
     let bytes = |run: &str| fs::read(dir.join(run).join("metrics.csv")).unwrap();
@@ -152,7 +152,10 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     // A key changed under runs that are done.
     write(dir, "tiny.toml", &TINY.replace("hidden_sizes = [8]", "hidden_sizes = [9]"));
     let message = fails(dir, &["experiment", "tiny.toml"]);
-    assert!(message.contains("results/tiny/group-0: its `hidden` is [8], the experiment's [9]"), "{message}");
+    assert!(
+        message.contains("results/tiny/group-0: its `ppo.hidden_sizes` is 8, the experiment's 9"),
+        "{message}"
+    );
 }
 
 /// Two runs of a second or so each.

@@ -154,7 +154,8 @@ fn rounds_that_nobody_answers_are_counted_and_train_go_on() {
 
 fn train(dir: &Path, out: &str, seed: &str, more: &[&str]) -> Command {
     let mut command = spo(dir, &["train", "lqr", "--out", out, "--seed", seed]);
-    for key in KEYS.iter().chain(&["hidden_sizes=[8]", "eval_episodes=4", "log_predictions=true"]).chain(more)
+    for key in
+        KEYS.iter().chain(&["ppo.hidden_sizes=[8]", "eval_episodes=4", "log_predictions=true"]).chain(more)
     {
         command.args(["--set", key]);
     }

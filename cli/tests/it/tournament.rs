@@ -150,7 +150,7 @@ fn runs_that_cannot_meet_say_why() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let train = |env: &str, oracle: &str, out: &str| {
-        let keys = ["total_steps=1000", "num_states=1", "eval_episodes=2", "hidden_sizes=[4]"];
+        let keys = ["total_steps=1000", "num_states=1", "eval_episodes=2", "ppo.hidden_sizes=[4]"];
         let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
         ok(dir, &[&["train", env, "--oracle", oracle, "--out", out][..], &set].concat());
     };

@@ -1,12 +1,12 @@
 //! Steps by hand, and against the slope of what is climbed.
 
-use super::super::Experience;
+use super::super::{Experience, LearnerBatch};
 use super::*;
 use spo_envs::ActionSpace;
 
 const OBS: usize = 3;
 const DIM: usize = 2;
-const NOW: Moment = Moment { seed: 7, iteration: 4, progress: 0.0 };
+const NOW: UpdateContext = UpdateContext { seed: 7, iteration: 4, progress: 0.0 };
 
 fn learner(top_directions: usize) -> Ars {
     let action = ActionSpace::uniform(DIM, -2.0, 2.0);
@@ -31,9 +31,9 @@ fn update(ars: &mut Ars, totals: &[f32]) -> UpdateMetrics {
         log_probs: &[0.0; 2],
         terminated: false,
     };
-    let steps = Steps { episodes: vec![episode; totals.len()], per_state: totals.len(), costs: None };
+    let batch = LearnerBatch { episodes: vec![episode; totals.len()], per_state: totals.len() };
     let scores: Vec<f32> = totals.iter().flat_map(|total| [0.5 * total; 2]).collect();
-    ars.update(&steps, &scores, NOW)
+    ars.update(UpdateInput::new(&batch, &scores, NOW))
 }
 
 /// How far the weights have moved from those of `before`.
@@ -65,7 +65,9 @@ fn explorers_are_pairs_about_the_policy_and_others_in_another_iteration() {
         assert_eq!(plus.params[network..], [0.5f32.ln(); DIM]);
     }
     assert!(perturbed_policies[0] != perturbed_policies[2]);
-    assert!(ars.perturbed_policies(2, Moment { iteration: 5, ..NOW }).unwrap()[0] != perturbed_policies[0]);
+    assert!(
+        ars.perturbed_policies(2, UpdateContext { iteration: 5, ..NOW }).unwrap()[0] != perturbed_policies[0]
+    );
 }
 
 #[test]

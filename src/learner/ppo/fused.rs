@@ -139,7 +139,7 @@ impl Task {
         }
     }
 
-    /// What the policy makes of the rows: their log ratios, and its outputs as they are differentiated.
+    /// The policy's outputs for the rows, and their log ratios.
     fn measure(&mut self, objective: &Objective, params: &[f32], columns: &Columns, order: &[usize]) {
         self.gather(objective, columns, order);
         self.log_ratios(objective, &params[..objective.actor_params()], columns, &order[self.rows.clone()]);
@@ -289,7 +289,7 @@ impl Engine for FusedEngine {
     }
 
     fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
-        // Once within the pool, a minibatch's tasks are shared without waking it anew.
+        // Once within the pool, a minibatch's tasks are shared without waking it again.
         rayon::scope(|_| minibatches.iter().map(|rows| self.step(columns, rows, rate)).collect())
     }
 

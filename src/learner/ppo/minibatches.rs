@@ -5,7 +5,7 @@ use std::ops::Range;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-/// Rows in an order that every epoch shuffles anew.
+/// Rows in an order that every epoch shuffles again.
 pub(super) enum Minibatches {
     /// Row by row.
     Rows(Vec<usize>),

@@ -1,4 +1,4 @@
-//! What an update minimises, and who does the arithmetic.
+//! What an update minimises, and where its arithmetic happens.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) const ADAM_EPSILON: f64 = 1e-5;
 ///
 /// Weights are one flat vector `[actor | log_std | critics]`.
 #[derive(Clone, Debug)]
-pub(super) struct Objective {
+pub struct Objective {
     pub actor: Mlp,
     pub head: Head,
     /// Of one or two critics, a signal each: the scores, and their costs. Both losses have the weight c_v.
@@ -61,7 +61,7 @@ impl Objective {
 }
 
 /// One iteration's steps on the host, N rows.
-pub(super) struct Columns {
+pub struct Columns {
     /// Normalised, `[N, obs_dim]`.
     pub obs: Vec<f32>,
     /// `[N, action_dim]`
@@ -77,14 +77,14 @@ pub(super) struct Columns {
 }
 
 /// How many [`Figures`] there are.
-pub(super) const FIGURES: usize = 6;
+pub const FIGURES: usize = 6;
 
 /// Policy loss, value loss (of two critics the sum), entropy, KL, clip fraction (means over a minibatch), gradient norm before clipping.
-pub(super) type Figures = [f32; FIGURES];
+pub type Figures = [f32; FIGURES];
 
 /// Adam's moments; empty before the first step.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct AdamMoments {
+pub struct AdamMoments {
     pub first: Vec<f32>,
     pub second: Vec<f32>,
     /// Steps made.
@@ -92,7 +92,7 @@ pub(super) struct AdamMoments {
 }
 
 /// Where the arithmetic of an update happens.
-pub(super) trait Engine: Send {
+pub trait Engine: Send {
     /// The weights, on the host.
     fn params(&self) -> Vec<f32>;
 
@@ -102,16 +102,33 @@ pub(super) trait Engine: Send {
     /// Adam's moments, for a checkpoint.
     fn moments(&self) -> AdamMoments;
 
-    /// Goes on from weights and moments of the right lengths.
+    /// Continues from weights and moments of the right lengths.
     fn load(&mut self, params: &[f32], moments: &AdamMoments);
-
-    /// The engine of tensors, where it is that.
-    #[cfg(feature = "burn")]
-    fn tensors(&mut self) -> Option<&mut super::tensor::TensorEngine> {
-        None
-    }
 
     /// L and its gradient on the rows of `order`.
     #[cfg(test)]
     fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>);
+}
+
+impl Engine for Box<dyn Engine> {
+    fn params(&self) -> Vec<f32> {
+        (**self).params()
+    }
+
+    fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
+        (**self).epoch(columns, minibatches, rate)
+    }
+
+    fn moments(&self) -> AdamMoments {
+        (**self).moments()
+    }
+
+    fn load(&mut self, params: &[f32], moments: &AdamMoments) {
+        (**self).load(params, moments);
+    }
+
+    #[cfg(test)]
+    fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>) {
+        (**self).loss_and_gradient(columns, order)
+    }
 }

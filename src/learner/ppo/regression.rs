@@ -24,7 +24,7 @@ pub enum PolicyLoss {
 
 /// An iteration's trajectories, for the losses of whole ones.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Trajectories {
+pub struct Trajectories {
     /// The trajectory of each row, `[N]`; those of one initial state are K in a row.
     pub of_row: Vec<usize>,
     /// Total scores, `[S · K]`.

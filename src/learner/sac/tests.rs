@@ -1,6 +1,6 @@
 //! Losses against finite differences, targets by hand, the update against its promises.
 
-use super::super::Experience;
+use super::super::{Experience, LearnerBatch};
 use super::*;
 use rand::RngExt;
 use spo_envs::ActionSpace;
@@ -47,8 +47,9 @@ impl Made {
             log_probs: &self.scores,
             terminated: iteration.is_multiple_of(2),
         };
-        let steps = Steps { episodes: vec![episode], per_state: 1, costs: None };
-        sac.update(&steps, &self.scores, Moment { seed: 0, iteration, progress: 0.0 })
+        let batch = LearnerBatch { episodes: vec![episode], per_state: 1 };
+        let context = UpdateContext { seed: 0, iteration, progress: 0.0 };
+        sac.update(UpdateInput::new(&batch, &self.scores, context))
     }
 }
 
@@ -226,11 +227,11 @@ fn log_probabilities_are_those_of_the_squashed_action() {
 }
 
 #[test]
-fn forgotten_values_leave_the_policy_as_it_was() {
+fn reset_critics_leave_the_policy_as_it_was() {
     let mut sac = drawn(config());
     made(40, 3).update(&mut sac, 1);
     let (actor, before) = (sac.networks.actor.params.clone(), sac.networks.critics[0].online.params.clone());
-    sac.forget_values(Moment { seed: 0, iteration: 2, progress: 0.0 });
+    sac.reset_critics(UpdateContext { seed: 0, iteration: 2, progress: 0.0 });
     assert_eq!(sac.networks.actor.params, actor);
     let [one, other] = &sac.networks.critics;
     assert!(one.online.params != before && one.online.params != other.online.params);

@@ -369,7 +369,7 @@ impl Block {
     }
 }
 
-/// log π of the action that `noise` makes of `outputs`.
+/// log π of the action that the network's `outputs` and the `noise` give.
 #[cfg(test)]
 pub(super) fn log_prob(outputs: &[f32], noise: &[f32]) -> f32 {
     let mut draws = Draws::default();

@@ -31,7 +31,7 @@ impl Part {
 
     /// Of the answer after `before` others, of which a share of `held_out` is held out, evenly spread: every tenth at 0.1, and
     /// never the first. A split takes every other one of the rest.
-    pub fn of_next(before: u64, held_out: f64, split: bool) -> Self {
+    pub fn of_answer(before: u64, held_out: f64, split: bool) -> Self {
         let share = |n: u64| (n as f64 * held_out) as u64;
         match before - share(before) {
             _ if share(before + 1) > share(before) => Self::HeldOut,
@@ -56,7 +56,7 @@ impl Answered {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn of_row(row: &[f32], episodes: &[Episode]) -> Result<Self, String> {
+    pub fn from_row(row: &[f32], episodes: &[Episode]) -> Result<Self, String> {
         let clip = |at: usize| {
             let [episode, from, to] = [0, 1, 2].map(|i| row.get(at + i).map_or(usize::MAX, |&n| n as usize));
             let steps = episodes.get(episode).map_or(0, Episode::len);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_share_is_held_out_and_the_rest_is_halved() {
-        let parts = |split: bool| -> Vec<Part> { (0..10).map(|n| Part::of_next(n, 0.2, split)).collect() };
+        let parts = |split: bool| -> Vec<Part> { (0..10).map(|n| Part::of_answer(n, 0.2, split)).collect() };
         let (t, h, o) = (Part::Train, Part::HeldOut, Part::Other);
         assert_eq!(parts(false), [t, t, t, t, h, t, t, t, t, h]);
         assert_eq!(parts(true), [t, o, t, o, h, t, o, t, o, h]);

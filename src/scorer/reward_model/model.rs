@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use spo_envs::{ActionSpace, Spec};
 
 use super::RewardModelConfig;
-use crate::learner::LearnerState;
 use crate::policy::mlp::{Activation, Mlp};
 use crate::policy::normalizer::{Normalizer, Scale};
+use crate::policy::state::LearnerState;
 use member::{Buffers, Member, Network};
 
 pub mod assess;
@@ -48,11 +48,11 @@ pub struct Comparison<'a> {
     pub b: Segment<'a>,
     /// P(a ≻ b) as the oracle said it: 0, 1, ½ for a tie, or anything between. Of a cost model, that a costs more.
     pub p: f32,
-    /// Of a cost model: 1 where a, and where b, is unsafe, −1 where it is safe, 0 where nobody said; of a reward model 0.
+    /// Of a cost model: 1 where a, and where b, is unsafe, −1 where it is safe, 0 where the oracle did not say; of a reward model 0.
     pub signs: [f32; 2],
 }
 
-/// A comparison with what a model makes of it.
+/// A comparison and a model's prediction of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Predicted {
     /// Summed rewards of the first segment.
@@ -164,7 +164,7 @@ impl RewardModel {
         trained.map(|m| self.network.rewards(&m.weights.params, &mut buffers)).collect()
     }
 
-    /// What the ensemble's mean makes of comparisons; of none where it is untrained, and predicts nothing.
+    /// Predictions of comparisons by the ensemble's mean; empty while the model is untrained.
     pub fn predict(&self, comparisons: &[Comparison<'_>]) -> Vec<Predicted> {
         if !self.is_trained() {
             return Vec::new();
@@ -194,7 +194,7 @@ impl RewardModel {
         state
     }
 
-    /// Goes on from a checkpoint of a model of the same shape.
+    /// Continues from a checkpoint of a model of the same shape.
     ///
     /// # Errors
     /// Which part has the wrong length.

@@ -9,7 +9,7 @@ const NEIGHBOUR: usize = 5;
 /// new states.
 const REFERENCES: usize = 4096;
 
-/// A state met again lies no nearer than this, in units of the observation: the logarithm of 0 is none.
+/// The smallest distance that counts, in units of the observation: a state may be visited again, and 0 has no logarithm.
 const NEAREST: f64 = 1e-4;
 
 /// log ‖s − s⁽ᵏ⁾‖, the k-th nearest state of `states` other than itself, for each of its last `new` ones: up to
@@ -44,19 +44,19 @@ pub fn log_distances(states: &[&[f32]], new: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    fn of(states: &[f32], new: usize) -> Vec<f32> {
+    fn distances(states: &[f32], new: usize) -> Vec<f32> {
         log_distances(&states.chunks(1).collect::<Vec<_>>(), new)
     }
 
     #[test]
     fn the_fifth_neighbour_by_hand() {
         // From 10: 1, 2, 4, 7, 9 away, and 10. From 0: 1, 3, 6, 8, 10.
-        let far = of(&[11.0, 8.0, 6.0, 3.0, 1.0, 10.0, 0.0], 2);
+        let far = distances(&[11.0, 8.0, 6.0, 3.0, 1.0, 10.0, 0.0], 2);
         assert!((far[0] - 9f32.ln()).abs() < 1e-6 && (far[1] - 10f32.ln()).abs() < 1e-6, "{far:?}");
-        // Three others only: the farthest. Met again five times: the floor. Alone: nothing to tell.
-        assert!((of(&[1.0, 3.0, 7.0, 0.0], 1)[0] - 7f32.ln()).abs() < 1e-6);
-        assert!((of(&[2.0; 6], 1)[0] - 1e-4f32.ln()).abs() < 1e-5);
-        assert_eq!(of(&[5.0], 1), [0.0]);
+        // Three others only: the farthest. Visited again five times: the floor. Alone: 0.
+        assert!((distances(&[1.0, 3.0, 7.0, 0.0], 1)[0] - 7f32.ln()).abs() < 1e-6);
+        assert!((distances(&[2.0; 6], 1)[0] - 1e-4f32.ln()).abs() < 1e-5);
+        assert_eq!(distances(&[5.0], 1), [0.0]);
     }
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
         assert!(far.iter().all(|d| (d - 5f32.ln()).abs() < 1e-6));
         // 8192 states: every second is looked at. Around 8000 these are 2, 2, 4, 4, 6 away.
         let line: Vec<f32> = (0..8192).map(|i| i as f32).collect();
-        let far = of(&line, 192);
+        let far = distances(&line, 192);
         assert!((far[0] - 6f32.ln()).abs() < 1e-6, "{}", far[0]);
     }
 }

@@ -1,17 +1,17 @@
-//! A second reward model, of the half of the comparisons that the policy is not trained on: where the two part, the policy
-//! has learned what is the first one's alone (Bai et al. 2022, section 4.2).
+//! A second reward model, of the half of the comparisons that the policy is not trained on. Where the two models disagree, the
+//! policy exploits errors of the first (Bai et al. 2022, section 4.2).
 
 use rand::RngExt;
 use spo_envs::Spec;
 
 use super::{RewardModelConfig, segment};
 use crate::base::random::{Stream, stream};
-use crate::learner::LearnerState;
+use crate::policy::state::LearnerState;
 use crate::rollout::Episode;
 use crate::scorer::SplitScores;
 use crate::scorer::reward_model::model::{Comparison, RewardModel};
 
-/// The second model, and what both make of the trajectories about which was asked last.
+/// The second model, and the mean rewards by both of the trajectories that were asked about last.
 pub(super) struct Split {
     pub model: RewardModel,
     /// Mean rewards a step, by the first model and by this one: comparisons of equal lengths leave a constant of each open.
@@ -41,7 +41,7 @@ impl Split {
         restarts
     }
 
-    /// What both make of trajectories; none before both are fitted.
+    /// Scores of trajectories by both models; `None` before both are fitted.
     pub fn scores(&self, first: &RewardModel, episodes: &[Episode]) -> Option<SplitScores> {
         let mean = |model: &RewardModel, level: f32| {
             let over = |e: &Episode| model.sum(segment(&e.trajectory())) - f64::from(level) * e.len() as f64;
@@ -62,7 +62,7 @@ impl Split {
         state.tensors.insert(named(LEVELS.into()), self.levels.to_vec());
     }
 
-    /// Goes on from such a checkpoint.
+    /// Continues from such a checkpoint.
     ///
     /// # Errors
     /// Which part is missing or has the wrong length.

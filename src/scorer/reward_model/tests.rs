@@ -6,6 +6,7 @@ use spo_envs::ActionSpace;
 use super::queries::{Sampling, choose};
 use super::schedule::Shape;
 use super::*;
+use crate::base::random::stream;
 use crate::oracle::Oracle;
 use crate::rollout::Rollout;
 use crate::scorer::reward_model::model::assess::sigmoid;
@@ -71,22 +72,16 @@ fn scorer(
     IteratedRewardModel::new(oracle, &spec(), config, schedule, replay, 0)
 }
 
-fn score(scorer: &mut IteratedRewardModel, iteration: u64) -> Vec<f32> {
-    scorer.score(&Batch { rollout: &rollout(iteration), seed: 0, iteration }).unwrap()
-}
-
-fn renewed(scorer: &mut IteratedRewardModel, iteration: u64) -> Option<Vec<f32>> {
-    scorer.rescore(&Batch { rollout: &rollout(iteration), seed: 0, iteration }).unwrap()
+fn score(scorer: &mut IteratedRewardModel, iteration: u64) -> Scored {
+    scorer.score(&Batch::training(&rollout(iteration), 0, iteration)).unwrap()
 }
 
 #[test]
 fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
     let mut scorer = scorer(by_return, config(), schedule(), None);
-    for iteration in 0..8 {
-        score(&mut scorer, iteration);
-    }
+    let report = (0..8).map(|iteration| score(&mut scorer, iteration)).last().unwrap().model.unwrap();
     let unseen = rollout(99);
-    let scores = scorer.score(&Batch { rollout: &unseen, seed: 0, iteration: Batch::VALIDATION }).unwrap();
+    let scores = scorer.score(&Batch::validation(&unseen, 0)).unwrap().scores;
     let rewards: Vec<f64> = unseen.episodes.iter().flat_map(|e| &e.rewards).map(|&r| r.into()).collect();
     let scores: Vec<f64> = scores.into_iter().map(f64::from).collect();
     let (mean, spread) = (crate::base::stats::mean, crate::base::stats::std_dev);
@@ -94,8 +89,7 @@ fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
         rewards.iter().zip(&scores).map(|(r, s)| (r - mean(&rewards)) * (s - mean(&scores))).sum();
     let correlation = covariance / rewards.len() as f64 / spread(&rewards) / spread(&scores);
     assert!(correlation > 0.9, "{correlation}");
-    let report = scorer.model_report().unwrap();
-    assert_eq!((report.rounds, report.unanswered, report.restarts), (8, 0, 0));
+    assert_eq!(report.counts, ModelCounts { rounds: 8, unanswered: 0, restarts: 0 });
     // Validation asks nobody and is not remembered.
     assert_eq!((scorer.queries().asked, scorer.episodes.len()), (320, 32));
 }
@@ -170,11 +164,13 @@ impl Oracle for Mute {
 #[test]
 fn unanswered_rounds_are_counted_and_score_as_before() {
     let mut mute = scorer(Mute, config(), schedule(), None);
+    let mut report = ModelReport::default();
     for iteration in 0..3 {
-        assert_eq!(score(&mut mute, iteration), [0.0; 26]);
+        let scored = score(&mut mute, iteration);
+        assert_eq!(scored.scores, [0.0; 26]);
+        report = scored.model.unwrap();
     }
-    let report = mute.model_report().unwrap();
-    assert_eq!((report.rounds, report.unanswered, report.loss), (3, 3, None));
+    assert_eq!((report.counts.rounds, report.counts.unanswered, report.loss), (3, 3, None));
     assert_eq!((mute.queries().abstained, mute.counts.answers), (120, 0));
 }
 
@@ -183,13 +179,12 @@ fn a_spent_budget_leaves_the_model_as_it_is() {
     let schedule = Schedule { budget: Some(60), ..schedule() };
     let mut scorer = scorer(by_return, config(), schedule, Some(1000));
     score(&mut scorer, 0);
-    score(&mut scorer, 1);
+    assert!(score(&mut scorer, 1).renewed.is_some());
     let model = scorer.model.save();
-    assert!(renewed(&mut scorer, 1).is_some());
-    let scores = score(&mut scorer, 2);
+    let Scored { scores, renewed, .. } = score(&mut scorer, 2);
     assert_eq!(scorer.queries().asked, 60, "40 and 20");
     assert!(scorer.model.save().tensors == model.tensors && scores.iter().any(|s| *s != 0.0));
-    assert_eq!(renewed(&mut scorer, 2), None, "nothing is worth anything else than before");
+    assert_eq!(renewed, None, "every score is what it was before");
 }
 
 #[test]
@@ -197,11 +192,11 @@ fn replay_is_scored_by_the_newest_model() {
     let schedule = Schedule { every: 2, ..schedule() };
     let mut scorer = scorer(by_return, config(), schedule, Some(60));
     let first = score(&mut scorer, 0);
-    assert_eq!(renewed(&mut scorer, 0).unwrap(), first);
-    let second = score(&mut scorer, 1);
-    assert_eq!(renewed(&mut scorer, 1), None, "no round, no other model");
-    let third = score(&mut scorer, 2);
-    let all = renewed(&mut scorer, 2).unwrap();
+    assert_eq!(first.renewed.unwrap(), first.scores);
+    let Scored { scores: second, renewed, .. } = score(&mut scorer, 1);
+    assert_eq!(renewed, None, "no round, no other model");
+    let Scored { scores: third, renewed, .. } = score(&mut scorer, 2);
+    let all = renewed.unwrap();
     // 60 steps are in replay: this iteration's 26, the last one's 26, and 8 of the one before, whose last episodes
     // have 2 and 8 steps.
     assert_eq!(all.len(), 26 + 26 + 2 + 8);
@@ -210,29 +205,27 @@ fn replay_is_scored_by_the_newest_model() {
     // Without a replay there is nothing to renew.
     let mut on_policy =
         super::tests::scorer(by_return, super::tests::config(), super::tests::schedule(), None);
-    score(&mut on_policy, 0);
-    assert_eq!(renewed(&mut on_policy, 0), None);
+    assert_eq!(score(&mut on_policy, 0).renewed, None);
 }
 
 #[test]
 fn pre_training_pays_novelty_and_asks_nobody() {
     let schedule = Schedule { pretrain_steps: 27, ..schedule() };
     let mut scorer = scorer(by_return, config(), schedule, Some(1000));
-    let novel = score(&mut scorer, 0);
+    let novel = score(&mut scorer, 0).scores;
     let states: Vec<f32> = rollout(0).episodes.iter().flat_map(|e| e.obs.clone()).collect();
     let distances = novelty::log_distances(&states.chunks(1).collect::<Vec<_>>(), 26);
     let spread = crate::base::stats::std_dev(&distances.iter().map(|&d| f64::from(d)).collect::<Vec<_>>());
     assert!(novel.iter().zip(&distances).all(|(n, d)| (f64::from(*n) - f64::from(*d) / spread).abs() < 1e-4));
     // 26 steps are done, 27 wanted: the second iteration explores as well.
-    score(&mut scorer, 1);
-    assert_eq!((scorer.queries().asked, renewed(&mut scorer, 1)), (0, None));
-    assert!(!scorer.changed_kind());
-    score(&mut scorer, 2);
-    assert!(scorer.changed_kind(), "from novelties to rewards");
+    let second = score(&mut scorer, 1);
+    assert_eq!((scorer.queries().asked, second.renewed), (0, None));
+    assert!(!second.reward_scale_changed);
+    let third = score(&mut scorer, 2);
+    assert!(third.reward_scale_changed, "from novelties to rewards");
     assert_eq!(scorer.queries().asked, 40);
-    assert_eq!(renewed(&mut scorer, 2).unwrap().len(), 3 * 26, "novelties are replaced");
-    score(&mut scorer, 3);
-    assert!(!scorer.changed_kind());
+    assert_eq!(third.renewed.unwrap().len(), 3 * 26, "novelties are replaced");
+    assert!(!score(&mut scorer, 3).reward_scale_changed);
 }
 
 #[test]
@@ -243,8 +236,6 @@ fn a_saved_scorer_goes_on() {
     let (mut whole, mut halves) = (fresh(), fresh());
     for iteration in 0..7 {
         assert_eq!(score(&mut whole, iteration), score(&mut halves, iteration), "{iteration}");
-        assert_eq!(renewed(&mut whole, iteration), renewed(&mut halves, iteration), "{iteration}");
-        assert_eq!(whole.model_report(), halves.model_report());
         let state = halves.save().unwrap();
         halves = fresh();
         halves.load(state).unwrap();
@@ -252,7 +243,7 @@ fn a_saved_scorer_goes_on() {
     assert_eq!(whole.queries(), halves.queries());
 
     let mut state = halves.save().unwrap();
-    state.queue.truncate(3);
+    state.episodes.truncate(3);
     assert!(fresh().load(state.clone()).unwrap_err().contains("steps that it does not hold"));
     state.model = None;
     assert!(fresh().load(state).unwrap_err().contains("no reward model"));
@@ -265,14 +256,11 @@ fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
     let fresh = || scorer(by_return, config.clone(), schedule, None);
     let (mut whole, mut halves) = (fresh(), fresh());
     for iteration in 0..4 {
-        if iteration % 2 == 0 {
-            whole.deploy(rollout(50 + iteration));
-            halves.deploy(rollout(50 + iteration));
-        }
-        let scores = score(&mut whole, iteration);
-        assert_eq!(scores, score(&mut halves, iteration), "{iteration}");
-        assert_eq!(whole.model_report(), halves.model_report());
-        assert_eq!(whole.held_out(), halves.held_out());
+        let (own, deployed) = (rollout(iteration), rollout(50 + iteration));
+        let deployed = (iteration % 2 == 0).then_some(&deployed);
+        let batch = Batch { deployed, ..Batch::training(&own, 0, iteration) };
+        let scored = whole.score(&batch).unwrap();
+        assert_eq!(scored, halves.score(&batch).unwrap(), "{iteration}");
         // Half of the budget at first, all of it in the end; what is scored is not kept.
         let (asked, kept, held_out) = if iteration < 2 { (50, 4, 10) } else { (101, 8, 20) };
         assert_eq!((whole.queries().asked, whole.episodes.len()), (asked, kept));
@@ -282,9 +270,9 @@ fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
         // Only a round's fit predicts, and both models score every iteration.
         let rows = if iteration % 2 == 0 { held_out } else { 0 };
         assert!(
-            whole.held_out().len() == rows && whole.held_out().iter().all(|r| r.round == 1 + iteration / 2)
+            scored.held_out.len() == rows && scored.held_out.iter().all(|r| r.round == 1 + iteration / 2)
         );
-        let report = whole.model_report().unwrap();
+        let report = scored.model.unwrap();
         assert!(report.split.unwrap().train != report.split.unwrap().test);
         assert_eq!(report.loss.is_some(), iteration % 2 == 0);
 
@@ -310,6 +298,12 @@ impl Oracle for Frugal {
         Ok(pairs.iter().map(|pair| Answer::Prefer(by_return(pair.a, pair.b))).collect())
     }
 
+    fn safety_judge(&mut self) -> Option<&mut dyn crate::oracle::SafetyJudge> {
+        Some(self)
+    }
+}
+
+impl crate::oracle::SafetyJudge for Frugal {
     fn verdicts(
         &mut self,
         shown: &[crate::oracle::SafetyQuery<'_>],
@@ -336,12 +330,9 @@ fn a_cost_model_is_asked_for_verdicts_and_goes_on() {
     assert_eq!((queries.asked, queries.verdicts), (240, 480), "of both sides of every pair");
     // A longer return costs less; of 8 steps, 4 is the limit.
     let unseen = rollout(99);
-    let batch = Batch { rollout: &unseen, seed: 0, iteration: Batch::VALIDATION };
-    let costs = whole.score(&batch).unwrap();
-    let (mut right, mut rest) = (0, &costs[..]);
-    for e in &unseen.episodes {
-        let (own, tail) = rest.split_at(e.len());
-        rest = tail;
+    let costs = whole.score(&Batch::validation(&unseen, 0)).unwrap().scores;
+    let mut right = 0;
+    for (e, own) in unseen.episodes.iter().zip(unseen.per_episode(&costs)) {
         let allowed = 4.0 * e.len() as f64 / 8.0;
         right += usize::from((own.iter().sum::<f32>() > 0.0) == (-e.trajectory().task_return() > allowed));
     }

@@ -1,10 +1,10 @@
 //! λ, the price of a cost.
 
-/// A Lagrange multiplier that rises while a constraint J_C ≤ d is violated and falls while it is kept:
+/// A Lagrange multiplier that rises while a constraint J_C ≤ d is violated and falls while it holds:
 /// log λ += η λ (J_C − d) (Dai et al. 2023, appendix B), λ within bounds.
 ///
-/// So 1 / λ moves by η (d − J_C) an iteration, to first order, whatever λ is: who was safe for long would have that long to
-/// go back, but for the lower bound.
+/// So 1 / λ moves by η (d − J_C) an iteration, to first order, whatever λ is. The lower bound ensures that a policy that was safe
+/// for long does not need as long to become safe again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lagrange {
     lambda: f64,
@@ -23,7 +23,7 @@ impl Lagrange {
         self.lambda
     }
 
-    /// Goes on from a checkpoint's λ.
+    /// Continues from a checkpoint's λ.
     pub fn restore(&mut self, lambda: f64) {
         self.lambda = lambda;
     }

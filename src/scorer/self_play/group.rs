@@ -2,51 +2,50 @@
 
 use std::collections::BTreeMap;
 
-use super::{Segment, SelfPlay, Wins};
-use crate::base::random::{Stream, stream};
-use crate::oracle::metered::Decided;
+use super::{Questions, Segment, Wins};
+use crate::base::random::Stream;
+use crate::oracle::metered::DerivedCounts;
+use crate::oracle::pairs::{all_pairs, sampled_pairs};
 use crate::oracle::{Answer, OracleError, Pair};
 use crate::rollout::Trajectory;
-use crate::scorer::Batch;
 use crate::scorer::equivalence::EquivalenceClasses;
-use crate::scorer::opponents::{Opponents, all_pairs, sampled_pairs};
+use crate::scorer::opponents::Opponents;
 use crate::scorer::ranking::Ranking;
 
-impl SelfPlay {
+impl Questions<'_> {
     /// Win proportions within each group, window by window; every answer counts for both sides.
     pub(super) fn against_group(
         &mut self,
-        batch: &Batch<'_>,
         segments: &[Segment],
+        opponents: Opponents,
     ) -> Result<Vec<f64>, OracleError> {
-        let rollout = batch.rollout;
+        let rollout = self.batch.rollout;
         let mut groups: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
         for (at, s) in segments.iter().enumerate() {
             groups.entry((s.episode / rollout.per_state, s.window)).or_default().push(at);
         }
-        let views: Vec<_> =
-            segments.iter().map(|s| self.view(&rollout.episodes[s.episode], s.window)).collect();
-        if self.opponents == Opponents::Group
+        let views = self.views(segments);
+        if opponents == Opponents::Group
             && let Some(utilities) = self.oracle.utilities(views.iter().copied())
         {
             return self.ranked_in_groups(groups.into_values(), &views, &utilities);
         }
-        if self.opponents == Opponents::Group
-            && let Some(kinds) = self.oracle.kinds(views.iter().copied())
+        if opponents == Opponents::Group
+            && let Some(kinds) = self.oracle.classes(views.iter().copied())
         {
-            return self.counted_in_groups(batch, groups.into_values(), &views, &kinds);
+            return self.counted_in_groups(groups.into_values(), &views, &kinds);
         }
-        let mut rng = stream(batch.seed, Stream("opponent"), batch.iteration, 0);
-        let met: Vec<(usize, usize)> = groups
+        let mut rng = self.batch.stream(Stream("opponent"), 0);
+        let compared: Vec<(usize, usize)> = groups
             .values()
-            .flat_map(|members| match self.opponents {
+            .flat_map(|members| match opponents {
                 Opponents::Sampled(m) => sampled_pairs(members, m, &mut rng),
                 _ => all_pairs(members),
             })
             .collect();
-        let pairs: Vec<_> = met.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
+        let pairs: Vec<_> = compared.iter().map(|&(i, j)| Pair { a: views[i], b: views[j] }).collect();
         let mut wins = vec![Wins::default(); segments.len()];
-        for (&(i, j), answer) in met.iter().zip(self.ask(batch, &pairs, 0)?) {
+        for (&(i, j), answer) in compared.iter().zip(self.ask(&pairs, 0)?) {
             if let Answer::Prefer(p) = answer {
                 wins[i].add(p);
                 wins[j].add(1.0 - p);
@@ -55,7 +54,7 @@ impl SelfPlay {
         Ok(wins.into_iter().map(Wins::proportion).collect())
     }
 
-    /// What all pairs would give: a group's utilities are sorted.
+    /// What all pairs would give, by sorting a group's utilities.
     fn ranked_in_groups(
         &mut self,
         groups: impl Iterator<Item = Vec<usize>>,
@@ -63,7 +62,7 @@ impl SelfPlay {
         utilities: &[f64],
     ) -> Result<Vec<f64>, OracleError> {
         let mut proportions = vec![0.5; utilities.len()];
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         for members in groups {
             let ranking = Ranking::new(members.iter().map(|&at| (utilities[at], views[at].is_empty())));
             for &at in &members {
@@ -71,30 +70,29 @@ impl SelfPlay {
                 proportions[at] = ranking.proportion(contestant, true, &mut decided);
             }
         }
-        // Each pair was met from both of its sides.
-        self.oracle.count_decided(Decided { asked: decided.asked / 2, tied: decided.tied / 2 })?;
+        // Each pair was counted from both of its sides.
+        self.oracle.count_derived(DerivedCounts { asked: decided.asked / 2, tied: decided.tied / 2 })?;
         Ok(proportions)
     }
 
-    /// What all pairs would give: a group is counted by kind.
+    /// What all pairs would give, from one answer for each pair of equivalence classes.
     fn counted_in_groups(
         &mut self,
-        batch: &Batch<'_>,
         groups: impl Iterator<Item = Vec<usize>>,
         views: &[Trajectory<'_>],
         kinds: &[usize],
     ) -> Result<Vec<f64>, OracleError> {
-        let mut rng = stream(batch.seed, Stream("oracle"), batch.iteration, 0);
+        let mut rng = self.batch.stream(Stream("oracle"), 0);
         let mut proportions = vec![0.5; kinds.len()];
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         for members in groups {
-            let census = EquivalenceClasses::new(members.iter().copied(), |member| kinds[member]);
-            let pairs: Vec<_> = census.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
-            let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
-            let won = census.proportions(&answers, &mut decided);
+            let classes = EquivalenceClasses::new(members.iter().copied(), |member| kinds[member]);
+            let pairs: Vec<_> = classes.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
+            let answers = self.oracle.between_classes(&pairs, &mut rng)?;
+            let won = classes.proportions(&answers, &mut decided);
             members.iter().zip(won).for_each(|(&member, w)| proportions[member] = w);
         }
-        self.oracle.count_decided(decided)?;
+        self.oracle.count_derived(decided)?;
         Ok(proportions)
     }
 }

@@ -9,6 +9,7 @@ use super::keys::{self, Key, Named};
 use super::{Config, ConfigError, value};
 use crate::base::toml_error;
 use crate::learner::LearnerKind;
+use crate::oracle::OracleSpec;
 use crate::scorer::ScorerKind;
 
 /// Keys of one origin. Later layers win over earlier ones.
@@ -70,7 +71,7 @@ impl Config {
     /// Reads TOML text; `origin` names it in errors.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`], [`ConfigError::Unused`].
+    /// [`ConfigError::Parse`].
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
         Ok(assemble(read_text(text, origin)?)?.0)
     }
@@ -78,7 +79,7 @@ impl Config {
     /// Keys that were read already, layer upon layer.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`], [`ConfigError::Unused`].
+    /// [`ConfigError::Parse`].
     pub fn from_layers(layers: &[Layer<'_>]) -> Result<Self, ConfigError> {
         let entries = layers.iter().flat_map(|layer| {
             flatten(layer.keys).into_iter().map(|(name, value)| Entry {
@@ -266,7 +267,7 @@ fn flatten(table: &Table) -> Vec<(String, Value)> {
 /// A configuration of the entries over the preset that they choose, and warnings.
 fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
     let chosen = choices(&entries)?;
-    let in_use = keys::sections_in_use(chosen.learner, chosen.scorer, !chosen.safety.oracle.is_empty());
+    let in_use = keys::sections_in_use(chosen.learner, chosen.scorer, chosen.safety.oracle.is_some());
     let resolve = |entry: &Entry| {
         keys::resolve(&entry.name, &in_use, chosen.learner, chosen.scorer)
             .map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })
@@ -286,9 +287,11 @@ fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
                 warnings.push(format!("`{}` is now `{}`", entry.name, key.name));
                 key
             }
+            Named::Unused(key) if is_shared(key) => continue,
             Named::Unused(_) if entry.skips_unused || (old_file && of_old_file(&entry)) => continue,
             Named::Unused(key) => {
-                return Err(ConfigError::Unused { key: key.name.clone(), user: non_user(key, &chosen) });
+                let unused = ConfigError::Unused { key: key.name.clone(), user: non_user(key, &chosen) };
+                return Err(ConfigError::Parse { origin: entry.origin, why: unused.to_string() });
             }
         };
         let value = match entry.given {
@@ -325,12 +328,25 @@ fn choices(entries: &[Entry]) -> Result<Config, ConfigError> {
         put(&mut table, key, value);
         chosen = parsed(table, &entry.origin)?;
     }
-    let oracle = last(&["oracle"]).map_or(chosen.oracle.clone(), text);
-    let safety = last(&["safety.oracle", "safety_oracle"]).map_or(String::new(), text);
+    let spec = |entry: &Entry| {
+        let at = |why| ConfigError::Parse {
+            origin: entry.origin.clone(),
+            why: format!("`{}`: {why}", entry.name),
+        };
+        OracleSpec::try_from(text(entry)).map_err(at)
+    };
+    let oracle = last(&["oracle"]).map_or(Ok(OracleSpec::default()), spec)?;
+    let safety = last(&["safety.oracle", "safety_oracle"]).filter(|entry| !text(entry).is_empty());
+    let safety = safety.map(spec).transpose()?;
     let mut preset = Config::preset(chosen.learner, &oracle);
     preset.scorer = chosen.scorer;
     preset.safety.oracle = safety;
     Ok(preset)
+}
+
+/// Whether a key may stay where a comparison of methods changes nothing but the scorer: the skyline compares nobody.
+pub(super) fn is_shared(key: &Key) -> bool {
+    ["self_play.opponents", "self_play.window", "self_play.placement"].contains(&key.name.as_str())
 }
 
 /// Who does not read a key.

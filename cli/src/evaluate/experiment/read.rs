@@ -65,7 +65,7 @@ impl Experiment {
         }
         self.seeds = quick.seeds.unwrap_or_else(|| self.seeds.clone());
         for product in &mut self.cells {
-            product.set.extend(quick.set.clone());
+            merge(&mut product.set, &quick.set);
         }
     }
 
@@ -146,6 +146,18 @@ impl Experiment {
             }
         }
         Ok(())
+    }
+}
+
+/// Keys over keys, section by section.
+fn merge(under: &mut Table, over: &Table) {
+    for (name, value) in over {
+        match (under.get_mut(name), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),
+            _ => {
+                under.insert(name.clone(), value.clone());
+            }
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub fn share_won(gap: f64, p: f32) -> f64 {
 
 impl Assessment {
     /// How well comparisons are predicted.
-    pub fn of(predicted: &[Predicted]) -> Self {
+    pub fn new(predicted: &[Predicted]) -> Self {
         let (mut right, mut decided) = (0.0, 0.0);
         // Sums of confidences and of the predicted side's wins, a bin each.
         let mut bins = [(0.0, 0.0); BINS];
@@ -67,7 +67,7 @@ mod tests {
         let log_3 = 3f64.ln();
         let assess = |of: &[(f64, f32)]| {
             let predicted = |&(gap, p): &(f64, f32)| Predicted { score_a: gap, score_b: 0.0, p };
-            Assessment::of(&of.iter().map(predicted).collect::<Vec<_>>())
+            Assessment::new(&of.iter().map(predicted).collect::<Vec<_>>())
         };
         let sure = [(log_3, 1.0), (log_3, 0.0), (-log_3, 1.0)];
         let of = assess(&sure);

@@ -7,9 +7,9 @@ use super::assess::{correct, sigmoid};
 use super::{Comparison, Output, RewardModelConfig, Segment};
 use crate::base::random::{Stream, stream};
 use crate::base::simd::sum_of_squares;
-use crate::learner::LearnerState;
 use crate::policy::mlp::{Mlp, Tape};
 use crate::policy::normalizer::Scale;
+use crate::policy::state::LearnerState;
 use crate::policy::weights::Weights;
 
 /// What the members share: the shape of r(s, a) and how its inputs are made.

@@ -174,7 +174,7 @@ fn trained(config: RewardModelConfig) -> (RewardModel, Fit) {
 fn a_fit_predicts_comparisons_that_it_has_not_seen() {
     let (model, fit) = trained(config());
     let held_out = questions(200, 6);
-    let of = assess::Assessment::of(&model.predict(&comparisons(&held_out)));
+    let of = assess::Assessment::new(&model.predict(&comparisons(&held_out)));
     assert!(of.accuracy.unwrap() > 0.95 && of.calibration.unwrap() < 0.1, "{of:?}");
     assert!(fit.loss.unwrap() < 0.2 && fit.restarts == 0, "{fit:?}");
     // The members are two, begun apart; the reward is their mean.

@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::noise::arange;
-use super::rollout::{Rollout, host};
-use crate::oracle::metered::Decided;
+use super::rollout::Rollout;
+use crate::base::device::burn::{arange, to_host};
+use crate::oracle::metered::DerivedCounts;
+use crate::rollout::Windows;
 use crate::scorer::self_play::Placement;
 
 /// Opponents that all are compared with at once: bounds what a comparison takes of the device's memory.
@@ -17,12 +18,12 @@ pub(crate) const AT_ONCE: usize = 32;
 /// host where the device is a GPU.
 pub(crate) fn win_proportions(
     rollout: &Rollout,
-    window: Option<usize>,
+    windows: Windows,
     placement: Placement,
-) -> (Tensor<2>, Decided) {
+) -> (Tensor<2>, DerivedCounts) {
     let (count, steps) = rollout.dims();
-    let (k, width) = (rollout.per_state, window.unwrap_or(steps).min(steps));
-    let (groups, windows) = (count / k, steps.div_ceil(width));
+    let (k, width) = (rollout.per_state, windows.width(steps));
+    let (groups, windows) = (count / k, windows.count(steps));
     let cut = |t: Tensor<2>| -> Tensor<3> {
         let short = windows * width - steps;
         let filling = (short > 0).then(|| Tensor::zeros([count, short], &t.device()));
@@ -35,23 +36,23 @@ pub(crate) fn win_proportions(
     let lengths = of_groups(made.clone());
     let counted = counted(&lengths, width);
 
-    let (wins, equals) = met(&returns);
-    // Each met itself too, a tie.
+    let (wins, equals) = compare(&returns);
+    // Each was compared with itself too, a tie.
     let proportions = if k == 1 { wins } else { wins.sub_scalar(0.5).div_scalar(k as f64 - 1.0) };
     let parts = counted.clone() / counted.clone().sum_dim(2);
     let shares = (proportions * parts).reshape([count, windows]);
 
-    // Two windows after their trajectories' ends tie unasked.
+    // Two windows after their trajectories' ends tie, and are no question.
     let empty = lengths.lower_elem(0.5).float().sum_dim(1);
     let unasked = (empty.clone() * empty.sub_scalar(1.0)).mul_scalar(0.5);
     let ties = equals.sub_scalar(1.0).sum_dim(1).mul_scalar(0.5) - unasked.clone();
     let all = counted.clone().mul_scalar((k * (k - 1)) as f64 / 2.0) - unasked * counted.clone();
     // Summed over windows in double precision: float32 counts to 16 million.
     let total = |t: Tensor<3>| -> u64 {
-        let each = host((t * counted.clone()).sum_dim(0));
+        let each = to_host((t * counted.clone()).sum_dim(0));
         each.into_iter().map(f64::from).sum::<f64>().round() as u64
     };
-    let decided = Decided { asked: total(all), tied: total(ties) };
+    let decided = DerivedCounts { asked: total(all), tied: total(ties) };
     let scores = pay(shares, made, placement).reshape([count, windows * width]).narrow(1, 0, steps);
     (scores, decided)
 }
@@ -66,7 +67,7 @@ fn counted(lengths: &Tensor<3>, width: usize) -> Tensor<3> {
 }
 
 /// Wins, ties as halves, and ties of each against all of its group, itself included: `[groups, K, W]` both.
-fn met(returns: &Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+fn compare(returns: &Tensor<3>) -> (Tensor<3>, Tensor<3>) {
     let [groups, k, windows] = returns.dims();
     let (mut wins, mut equals) = (returns.zeros_like(), returns.zeros_like());
     for from in (0..k).step_by(AT_ONCE) {

@@ -3,7 +3,9 @@
 //! The generator is the block cipher Speck32/64 (Beaulieu et al. 2013) on a counter: its words have 16 bits, so that nothing
 //! overflows a 32-bit integer, and every device computes the same bits.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::base::device::burn::arange;
 
 /// Rounds of Speck32/64 (table 4.1).
 const ROUNDS: usize = 22;
@@ -73,19 +75,6 @@ impl Noise {
     }
 }
 
-/// The whole numbers from 0 on, `[count]`, as sums of two short rows from the host. Burn's `arange`, where it fuses, is a
-/// running sum of ones whose every place adds up all before it.
-pub(crate) fn arange(count: usize, device: &Device) -> Tensor<1, Int> {
-    const WIDTH: usize = 4096;
-    let (rows, width) = (count.div_ceil(WIDTH), count.min(WIDTH));
-    let row = |n: usize, step: usize, shape: [usize; 2]| {
-        let values: Vec<i32> = (0..n).map(|i| (i * step) as i32).collect();
-        Tensor::<2, Int>::from_data(TensorData::new(values, shape), device)
-    };
-    let all = row(rows, WIDTH, [rows, 1]) + row(width, 1, [1, width]);
-    all.reshape([rows * width]).narrow(0, 0, count)
-}
-
 fn rotate_right(word: u32, by: u32) -> u32 {
     (word >> by | word << (16 - by)) & MASK
 }
@@ -94,24 +83,19 @@ fn rotate_left(word: u32, by: u32) -> u32 {
     rotate_right(word, 16 - by)
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counting_goes_on_over_the_ends_of_rows() {
-        for count in [1, 7, 4096, 4097, 10_000] {
-            let all: Vec<i64> = arange(count, &Device::flex()).into_data().iter::<i64>().collect();
-            assert_eq!(all, (0..count as i64).collect::<Vec<_>>());
-        }
-    }
+    use crate::base::device::burn::present;
 
     #[test]
     fn a_block_by_the_cipher_s_own_example() {
         // Speck32/64, appendix C: key 1918 1110 0908 0100, plaintext 6574 694c, ciphertext a868 42f2.
         let noise = Noise::new(0x1918_1110_0908_0100);
-        let Blocks { high, low } = noise.blocks(0x6574_694c, 1, &Device::flex());
-        let read = |half: Tensor<1, Int>| half.into_data().iter::<i64>().next();
-        assert_eq!((read(high), read(low)), (Some(0xa868), Some(0x42f2)));
+        for device in present(&["flex"]) {
+            let Blocks { high, low } = noise.blocks(0x6574_694c, 1, &device);
+            let read = |half: Tensor<1, Int>| half.into_data().iter::<i64>().next();
+            assert_eq!((read(high), read(low)), (Some(0xa868), Some(0x42f2)));
+        }
     }
 }

@@ -3,33 +3,38 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
+use spo_envs::{ActionSpace, Spec};
 
+use super::actor::{Actor, Scale};
 use super::layers::Layers;
-use super::objective::Objective;
 use super::tensor::{Rows, TensorEngine};
-use super::{Baseline, PolicyLoss, Ppo};
+use crate::base::device::burn::{arange, to_host};
 use crate::base::random::{Stream, stream};
-use crate::device::rollout::{Actor, Rollout, Scale, arange, host};
-use crate::learner::{Learner, LearnerState, Moment, OnDevice, UpdateMetrics};
+use crate::learner::ppo::objective::Objective;
+use crate::learner::ppo::{Baseline, PolicyLoss, Ppo, PpoConfig, ScoreTraits};
+use crate::learner::{Learner, LearnerState, UpdateContext, UpdateMetrics};
 use crate::policy::{Head, Policy};
+
+/// PPO that computes on a Burn device, and learns from trajectories there.
+pub(crate) type DevicePpo = Ppo<TensorEngine>;
 
 /// Rows that a critic sees at once outside of minibatches: bounds what its layers take of the device's memory.
 const AT_ONCE: usize = 1 << 18;
 
-impl Ppo {
-    /// Itself, where it computes with tensors and needs nothing of trajectories that only the host has.
-    pub(super) fn as_on_device(&mut self) -> Option<&mut dyn OnDevice> {
-        let config = &self.config;
-        let fits = config.baseline == Baseline::Critic
-            && config.policy_loss == PolicyLoss::Ppo
-            && self.score_stats.mean.len() == 1
-            && self.template.head != Head::Categorical;
-        if fits && self.engine.tensors().is_some() { Some(self) } else { None }
-    }
-
-    fn tensors(&mut self) -> &mut TensorEngine {
-        self.engine.tensors().expect("a learner on a device computes with tensors")
-    }
+/// N trajectories of at most T steps on a device, as a learner sees them: no task reward, no cost.
+pub(crate) struct DeviceBatch {
+    /// As the task gave them, `[N, T, obs_dim]`.
+    pub obs: Tensor<3>,
+    /// After the last step, `[N, obs_dim]`.
+    pub final_obs: Tensor<2>,
+    /// Before squashing or clipping, `[N, T, action_dim]`.
+    pub latents: Tensor<3>,
+    /// `[N, T]`
+    pub log_probs: Tensor<2>,
+    /// 1 where a step was made, `[N, T]`, of a task whose episodes can end before the clock.
+    pub alive: Option<Tensor<2>>,
+    /// 1 where the episode ended for a reason of the task, `[N]`, likewise.
+    pub terminated: Option<Tensor<1>>,
 }
 
 /// An iteration's steps as rows on the device, N · T of them, those of a trajectory side by side.
@@ -59,44 +64,66 @@ impl Table {
     }
 }
 
-impl OnDevice for Ppo {
-    fn device(&mut self) -> Device {
-        self.tensors().device().clone()
+impl DevicePpo {
+    /// A fresh learner on a task that computes on `device`; its first weights depend on `seed` alone.
+    pub(crate) fn on(spec: &Spec, config: PpoConfig, scores: ScoreTraits, device: Device, seed: u64) -> Self {
+        Self::with_engine(spec, config, scores, seed, |objective, params| {
+            TensorEngine::new(objective, device, &params)
+        })
     }
 
-    fn snapshot(&self) -> (Policy, LearnerState) {
+    /// Whether updates need nothing of trajectories that only the host has.
+    pub(crate) fn supports(spec: &Spec, config: &PpoConfig, scores: ScoreTraits) -> bool {
+        config.baseline == Baseline::Critic
+            && config.policy_loss == PolicyLoss::Ppo
+            && !scores.costs
+            && matches!(spec.action, ActionSpace::Continuous { .. })
+    }
+
+    /// The device.
+    pub(crate) fn device(&self) -> &Device {
+        self.engine.device()
+    }
+
+    /// The present policy and everything that a checkpoint must hold: the weights travel to the host once.
+    pub(crate) fn snapshot(&self) -> (Policy, LearnerState) {
         let state = self.save();
         (self.acting_by(state.tensors["params"].clone()), state)
     }
 
-    fn actor(&mut self) -> Actor {
-        let (objective, scale) = (self.objective.clone(), self.template.normalizer.scale());
-        let squashes = self.template.head == Head::TanhGaussian;
-        let engine = self.tensors();
-        let (weights, from) = (engine.weights(), objective.actor.params());
+    /// The policy of the next rollout, on the device.
+    pub(crate) fn actor(&self) -> Actor {
+        let (mlp, weights) = (&self.objective.actor, self.engine.weights());
+        let from = mlp.params();
         Actor {
-            mean: engine.layers(&objective.actor, weights, 0),
-            log_std: weights.clone().slice(from..from + objective.actor.outputs()),
-            scale: Scale::new(&scale, engine.device()),
-            squashes,
+            mean: self.engine.layers(mlp, weights, 0),
+            log_std: weights.clone().slice(from..from + mlp.outputs()),
+            scale: Scale::new(&self.template.normalizer.scale(), self.device()),
+            squashes: self.template.head == Head::TanhGaussian,
         }
     }
 
-    fn learn(&mut self, rollout: &Rollout, scores: Tensor<2>, moment: Moment) -> UpdateMetrics {
+    /// One update from one iteration's trajectories and their scores `[N, T]`.
+    pub(crate) fn update_on_device(
+        &mut self,
+        batch: &DeviceBatch,
+        scores: Tensor<2>,
+        context: UpdateContext,
+    ) -> UpdateMetrics {
         if self.normalize_scores {
             let sums =
                 scores.clone().matmul(falling(scores.dims()[1], self.config.discount, &scores.device()));
             let [count, steps] = sums.dims();
-            let (rows, mean, var) = moments(sums.reshape([count * steps, 1]), rollout.alive.clone());
+            let (rows, mean, var) = moments(sums.reshape([count * steps, 1]), batch.alive.clone());
             self.score_stats.merge(rows, &mean, &var);
         }
-        let table = self.table(rollout, scores);
-        let (count, steps) = rollout.dims();
-        let mut rng = stream(moment.seed, Stream("shuffle"), moment.iteration, 0);
-        let learning_rate = self.learning_rate(moment);
+        let table = self.table(batch, scores);
+        let [count, steps] = batch.log_probs.dims();
+        let mut rng = stream(context.seed, Stream("shuffle"), context.iteration, 0);
+        let learning_rate = self.learning_rate(context);
         let size = self.config.minibatch_size;
         let losses = self.epochs(|ppo| {
-            let engine = ppo.tensors();
+            let engine = &mut ppo.engine;
             let order = shuffled(count, steps, &mut rng, engine.device());
             let rows = |_: &TensorEngine, from: usize| {
                 table.pick(&order.clone().narrow(0, from, size.min(count * steps - from)))
@@ -104,35 +131,32 @@ impl OnDevice for Ppo {
             engine.steps((0..count * steps).step_by(size), rows, learning_rate)
         });
         if self.config.normalize_obs {
-            let [count, steps, dim] = rollout.obs.dims();
-            let rows = rollout.obs.clone().reshape([count * steps, dim]);
-            let (rows, mean, var) = moments(rows, rollout.alive.clone());
+            let [count, steps, dim] = batch.obs.dims();
+            let rows = batch.obs.clone().reshape([count * steps, dim]);
+            let (rows, mean, var) = moments(rows, batch.alive.clone());
             self.template.normalizer.merge(rows, &mean, &var);
         }
         losses
     }
-}
 
-impl Ppo {
     /// Normalises observations, evaluates the critic and estimates advantages (Schulman et al. 2016, equation 16).
-    fn table(&mut self, rollout: &Rollout, scores: Tensor<2>) -> Table {
-        let [count, steps, dim] = rollout.obs.dims();
+    fn table(&self, batch: &DeviceBatch, scores: Tensor<2>) -> Table {
+        let [count, steps, dim] = batch.obs.dims();
         let (gamma, lambda) = (self.config.discount, self.config.gae_lambda);
         let normalize = self.config.normalize_advantage;
         let score_scale = self.normalize_scores.then(|| self.score_stats.std().next()).flatten();
-        let (objective, scale) = (self.objective.clone(), self.template.normalizer.scale());
-        let engine = self.tensors();
-        let scale = Scale::new(&scale, engine.device());
-        let critic = critic(&objective, engine);
+        let engine = &self.engine;
+        let scale = Scale::new(&self.template.normalizer.scale(), engine.device());
+        let critic = critic(&self.objective, engine);
 
-        let obs = scale.apply(rollout.obs.clone().reshape([count * steps, dim]));
+        let obs = scale.apply(batch.obs.clone().reshape([count * steps, dim]));
         let values = (0..count * steps)
             .step_by(AT_ONCE)
             .map(|from| critic.apply(obs.clone().narrow(0, from, AT_ONCE.min(count * steps - from))));
         let values = Tensor::cat(values.collect(), 0).reshape([count, steps]);
-        let last = critic.apply(scale.apply(rollout.final_obs.clone()));
+        let last = critic.apply(scale.apply(batch.final_obs.clone()));
         let mut next = Tensor::cat(vec![values.clone().slice([0..count, 1..steps]), last], 1);
-        if let (Some(alive), Some(terminated)) = (&rollout.alive, &rollout.terminated) {
+        if let (Some(alive), Some(terminated)) = (&batch.alive, &batch.terminated) {
             // What ended for a reason of the task is worth nothing from there on.
             let survived = terminated.clone().neg().add_scalar(1.0).reshape([count, 1]);
             next = next * Tensor::cat(vec![alive.clone().slice([0..count, 1..steps]), survived], 1);
@@ -140,25 +164,24 @@ impl Ppo {
         // δ_t = s_t + γ V(x_{t+1}) − V(x_t),  A_t = Σ_k (γλ)^k δ_{t+k}: a product with a triangle of powers.
         let scores = scores.div_scalar(score_scale.unwrap_or(1.0));
         let mut deltas = scores + next.mul_scalar(gamma) - values.clone();
-        if let Some(alive) = &rollout.alive {
+        if let Some(alive) = &batch.alive {
             deltas = deltas * alive.clone();
         }
         let advantages = deltas.matmul(falling(steps, gamma * lambda, engine.device()).transpose());
         let targets = (advantages.clone() + values).reshape([count * steps]);
         let mut advantages: Tensor<1> = advantages.reshape([count * steps]);
         if normalize {
-            let (_, mean, var) =
-                moments(advantages.clone().reshape([count * steps, 1]), rollout.alive.clone());
+            let (_, mean, var) = moments(advantages.clone().reshape([count * steps, 1]), batch.alive.clone());
             advantages = advantages.sub_scalar(mean[0]).div_scalar(var[0].sqrt() + 1e-8);
         }
-        let width = rollout.latents.dims()[2];
+        let width = batch.latents.dims()[2];
         Table {
             obs,
-            latents: rollout.latents.clone().reshape([count * steps, width]),
-            log_probs: rollout.log_probs.clone().reshape([count * steps]),
+            latents: batch.latents.clone().reshape([count * steps, width]),
+            log_probs: batch.log_probs.clone().reshape([count * steps]),
             advantages,
             targets,
-            counts: rollout.alive.clone().map(|alive| alive.reshape([count * steps])),
+            counts: batch.alive.clone().map(|alive| alive.reshape([count * steps])),
         }
     }
 }
@@ -187,7 +210,8 @@ fn moments(rows: Tensor<2>, counts: Option<Tensor<2>>) -> (f64, Vec<f64>, Vec<f6
     let counted = counts.clone().sum_dim(0);
     let mean = (rows.clone() * counts.clone()).sum_dim(0) / counted.clone();
     let var = ((rows - mean.clone()).square() * counts).sum_dim(0) / counted.clone();
-    let read: Vec<f64> = host(Tensor::cat(vec![counted, mean, var], 1)).into_iter().map(f64::from).collect();
+    let read: Vec<f64> =
+        to_host(Tensor::cat(vec![counted, mean, var], 1)).into_iter().map(f64::from).collect();
     (read[0], read[1..=width].to_vec(), read[width + 1..].to_vec())
 }
 
@@ -212,25 +236,31 @@ fn shuffled(count: usize, steps: usize, rng: &mut impl Rng, device: &Device) -> 
     ints(trajectories).select(0, shifted).mul_scalar(steps as i32) + ints(times).select(0, at)
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::device::burn::present;
 
     #[test]
     fn a_product_with_the_triangle_is_a_discounted_sum() {
         // Of 1, 2, 4 at base ½: 1, 2 + ½, 4 + 1 + ¼; transposed 1 + 1 + 1, 2 + 2, 4.
-        let rows = Tensor::<2>::from_data([[1.0, 2.0, 4.0]], &Device::flex());
-        let triangle = falling(3, 0.5, &Device::flex());
-        assert_eq!(host(rows.clone().matmul(triangle.clone())), [1.0, 2.5, 5.25]);
-        assert_eq!(host(rows.clone().matmul(triangle.transpose())), [3.0, 4.0, 4.0]);
-        assert_eq!(host(rows.matmul(falling(3, 0.0, &Device::flex()))), [1.0, 2.0, 4.0]);
+        for device in present(&["flex"]) {
+            let rows = Tensor::<2>::from_data([[1.0, 2.0, 4.0]], &device);
+            let triangle = falling(3, 0.5, &device);
+            assert_eq!(to_host(rows.clone().matmul(triangle.clone())), [1.0, 2.5, 5.25]);
+            assert_eq!(to_host(rows.clone().matmul(triangle.transpose())), [3.0, 4.0, 4.0]);
+            assert_eq!(to_host(rows.matmul(falling(3, 0.0, &device))), [1.0, 2.0, 4.0]);
+        }
     }
 
     #[test]
     fn a_shuffle_has_every_row_once_and_mixes_times() {
         let mut rng = stream(0, Stream("test"), 0, 0);
-        for (count, steps) in [(6, 5), (1, 7), (4, 1)] {
-            let order = shuffled(count, steps, &mut rng, &Device::flex());
+        let shapes = [(6, 5), (1, 7), (4, 1)];
+        for (device, (count, steps)) in
+            present(&["flex"]).into_iter().flat_map(|d| shapes.map(|shape| (d.clone(), shape)))
+        {
+            let order = shuffled(count, steps, &mut rng, &device);
             let order: Vec<i64> = order.into_data().iter::<i64>().collect();
             let mut times: Vec<i64> = order[..steps].iter().map(|row| row % steps as i64).collect();
             times.sort();

@@ -24,15 +24,15 @@ static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
 /// The adapter that wgpu prefers, or the one listed at `index`.
 pub(super) fn open(index: Option<usize>) -> Result<Device, DeviceError> {
     let Some(index) = index else {
-        let opened = of(&WgpuDevice::new(Kind::DefaultDevice));
-        return opened.map(|o| o.device).map_err(|why| DeviceError::NoAdapter { why, seen: seen() });
+        let preferred = opened(&WgpuDevice::new(Kind::DefaultDevice));
+        return preferred.map(|o| o.device).map_err(|why| DeviceError::NoAdapter { why, seen: seen() });
     };
     let found = all().into_iter().nth(index);
     found.map(|o| o.device).ok_or_else(|| DeviceError::NoIndex { index, seen: seen() })
 }
 
-/// What a device of wgpu is; `None` of Burn's other devices.
-pub(super) fn of_device(device: &Device) -> Option<Adapter> {
+/// The adapter of a wgpu device; `None` for Burn's other devices.
+pub(super) fn adapter_of(device: &Device) -> Option<Adapter> {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     opened.iter().find(|o| o.device == *device).map(|o| o.adapter.clone())
 }
@@ -45,18 +45,19 @@ pub fn list() -> Vec<Adapter> {
 fn all() -> Vec<Opened> {
     let kinds: [fn(usize) -> Kind; 3] = [Kind::DiscreteGpu, Kind::IntegratedGpu, Kind::VirtualGpu];
     let gpus =
-        kinds.into_iter().flat_map(|kind| (0..).map_while(move |i| of(&WgpuDevice::new(kind(i))).ok()));
-    gpus.chain(of(&WgpuDevice::new(Kind::Cpu)).ok()).collect()
+        kinds.into_iter().flat_map(|kind| (0..).map_while(move |i| opened(&WgpuDevice::new(kind(i))).ok()));
+    gpus.chain(opened(&WgpuDevice::new(Kind::Cpu)).ok()).collect()
 }
 
-/// Opens what a selector names, unless it is open.
-fn of(selector: &WgpuDevice) -> Result<Opened, String> {
+/// The adapter that a selector names, opened now unless it is open already.
+fn opened(selector: &WgpuDevice) -> Result<Opened, String> {
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = opened.iter().find(|o| o.selector == *selector) {
         return Ok(known.clone());
     }
     fuse_in_order();
-    let setup = super::caught(|| try_init_setup::<AutoGraphicsApi>(selector, RuntimeOptions::default()))?;
+    let setup =
+        super::burn::catch_panic(|| try_init_setup::<AutoGraphicsApi>(selector, RuntimeOptions::default()))?;
     let adapter = describe(&setup.map_err(|why| why.to_string())?);
     let device = Device::new(selector.clone());
     let new = Opened { selector: selector.clone(), device, adapter };

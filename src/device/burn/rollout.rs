@@ -1,67 +1,39 @@
 //! Rollouts that stay on the device.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
+use rand::Rng;
 
 use super::noise::Noise;
 use super::task::{Stepped, Task};
-use crate::learner::ppo::layers::Layers;
-use crate::rollout;
-
-/// A Gaussian policy on the device.
-pub struct Actor {
-    /// The mean latent `[N, action_dim]` of normalised observations `[N, obs_dim]`.
-    pub(crate) mean: Layers,
-    /// `[action_dim]`
-    pub(crate) log_std: Tensor<1>,
-    /// Normalises observations.
-    pub(crate) scale: Scale,
-    /// Whether tanh bounds the latents; otherwise they are clipped.
-    pub(crate) squashes: bool,
-}
-
-/// Means and standard deviations of observations, `[1, obs_dim]`.
-#[derive(Clone)]
-pub(crate) struct Scale {
-    mean: Tensor<2>,
-    std: Tensor<2>,
-}
-
-impl Scale {
-    pub fn new(scale: &crate::policy::normalizer::Scale, device: &Device) -> Self {
-        Self { mean: row(&scale.mean, device), std: row(&scale.std, device) }
-    }
-
-    /// Of rows `[rows, obs_dim]`, as [`crate::policy::normalizer::Scale::apply`].
-    pub fn apply(&self, obs: Tensor<2>) -> Tensor<2> {
-        let clip = crate::policy::normalizer::CLIP;
-        ((obs - self.mean.clone()) / self.std.clone()).clamp(-clip, clip)
-    }
-}
+use crate::base::device::burn::{row, to_host};
+use crate::base::random::{Stream, stream};
+use crate::learner::ppo::burn::{Actor, DeviceBatch};
+use crate::rollout::{self, Request};
 
 /// N = S · K trajectories of at most T steps, K from each of S states side by side, on a device.
 ///
 /// A trajectory that ended early stays in its last state; steps it did not make are not alive and hold zeros.
-pub struct Rollout {
+pub(crate) struct Rollout {
     /// As the task gave them, `[N, T, obs_dim]`.
-    pub(crate) obs: Tensor<3>,
+    pub obs: Tensor<3>,
     /// After the last step, `[N, obs_dim]`.
-    pub(crate) final_obs: Tensor<2>,
+    pub final_obs: Tensor<2>,
     /// `[N, T, action_dim]`
-    pub(crate) actions: Tensor<3>,
+    pub actions: Tensor<3>,
     /// Before squashing or clipping, `[N, T, action_dim]`.
-    pub(crate) latents: Tensor<3>,
+    pub latents: Tensor<3>,
     /// `[N, T]`
-    pub(crate) log_probs: Tensor<2>,
+    pub log_probs: Tensor<2>,
     /// `[N, T]`
-    pub(crate) rewards: Tensor<2>,
+    pub rewards: Tensor<2>,
     /// `[N, T]`, of a task with costs.
-    pub(crate) costs: Option<Tensor<2>>,
+    pub costs: Option<Tensor<2>>,
     /// 1 where a step was made, `[N, T]`, of a task whose episodes can end before the clock.
-    pub(crate) alive: Option<Tensor<2>>,
+    pub alive: Option<Tensor<2>>,
     /// 1 where the episode ended for a reason of the task, `[N]`, likewise.
-    pub(crate) terminated: Option<Tensor<1>>,
+    pub terminated: Option<Tensor<1>>,
     /// K
-    pub(crate) per_state: usize,
+    pub per_state: usize,
 }
 
 /// Random streams of a rollout.
@@ -72,9 +44,17 @@ pub(crate) struct Streams {
     pub actions: Noise,
 }
 
+impl Streams {
+    /// Of a request.
+    pub fn new(request: &Request) -> Self {
+        let key = |name| stream(request.seed, Stream(name), request.iteration, 0).next_u64();
+        Self { resets: Noise::new(key("g.reset")), actions: Noise::new(key("g.action")) }
+    }
+}
+
 impl Rollout {
     /// Rolls `actor` out from `states` initial states, `per_state` times each.
-    pub(crate) fn collect(
+    pub fn collect(
         task: &dyn Task,
         actor: &Actor,
         (states, per_state): (usize, usize),
@@ -86,7 +66,7 @@ impl Rollout {
     }
 
     /// From given states, `[N]` a column.
-    pub(crate) fn from_states(
+    pub fn from_states(
         task: &dyn Task,
         actor: &Actor,
         mut state: Vec<super::column::Column>,
@@ -100,14 +80,13 @@ impl Rollout {
         // [T, N, A]: a step's draws lie side by side.
         let noise = noise.normal(steps * count * dim, device).reshape([steps, count, dim]);
         let std = actor.log_std.clone().exp().reshape([1, dim]);
-        let mut kept = Kept::default();
+        let mut columns = StepColumns::default();
         let mut alive: Option<Tensor<1>> = None;
         for t in 0..steps {
             let obs = task.observe(&state);
             let drawn = noise.clone().slice([t..t + 1, 0..count, 0..dim]).reshape([count, dim]);
-            let latent = actor.mean.apply(actor.scale.apply(obs.clone())) + drawn * std.clone();
-            let unit = if actor.squashes { latent.clone().tanh() } else { latent.clone() };
-            let action = bounds.within(unit);
+            let latent = actor.mean(obs.clone()) + drawn * std.clone();
+            let action = bounds.within(actor.squash(latent.clone()));
             let before = state.clone();
             let Stepped { state: next, reward, cost, terminated } = task.step(state, action.clone());
             state = next;
@@ -115,8 +94,8 @@ impl Rollout {
                 Some(alive) => column * alive.clone(),
                 None => column,
             };
-            kept.rewards.push(mask(reward));
-            kept.costs.extend(cost.map(mask));
+            columns.rewards.push(mask(reward));
+            columns.costs.extend(cost.map(mask));
             if let Some(ended) = terminated {
                 let was = alive.take().unwrap_or_else(|| ended.ones_like());
                 let halted = was.clone().lower_elem(0.5);
@@ -124,11 +103,11 @@ impl Rollout {
                     now.0 = now.0.clone().mask_where(halted.clone(), before.0);
                 }
                 alive = Some(was.clone() * ended.neg().add_scalar(1.0));
-                kept.alive.push(was);
+                columns.alive.push(was);
             }
-            kept.obs.push(obs);
-            kept.latents.push(latent);
-            kept.actions.push(action);
+            columns.obs.push(obs);
+            columns.latents.push(latent);
+            columns.actions.push(action);
         }
         // Σ_i −½ ε² − log σ − log √(2π), all steps at once.
         let constant = crate::policy::LOG_SQRT_2PI * dim as f32;
@@ -139,54 +118,66 @@ impl Rollout {
         let with = |columns: Vec<Tensor<1>>| (!columns.is_empty()).then(|| rows(columns));
         Self {
             final_obs: task.observe(&state),
-            obs: Tensor::stack(kept.obs, 1),
-            actions: Tensor::stack(kept.actions, 1),
-            latents: Tensor::stack(kept.latents, 1),
+            obs: Tensor::stack(columns.obs, 1),
+            actions: Tensor::stack(columns.actions, 1),
+            latents: Tensor::stack(columns.latents, 1),
             log_probs: log_probs.transpose(),
-            rewards: rows(kept.rewards),
-            costs: with(kept.costs),
-            alive: with(kept.alive),
+            rewards: rows(columns.rewards),
+            costs: with(columns.costs),
+            alive: with(columns.alive),
             terminated: alive.map(|alive| alive.neg().add_scalar(1.0)),
             per_state,
         }
     }
 
+    /// What a learner sees of the trajectories.
+    pub fn learner_batch(&self) -> DeviceBatch {
+        DeviceBatch {
+            obs: self.obs.clone(),
+            final_obs: self.final_obs.clone(),
+            latents: self.latents.clone(),
+            log_probs: self.log_probs.clone(),
+            alive: self.alive.clone(),
+            terminated: self.terminated.clone(),
+        }
+    }
+
     /// N trajectories and T steps.
-    pub(crate) fn dims(&self) -> (usize, usize) {
+    pub fn dims(&self) -> (usize, usize) {
         let [count, steps] = self.rewards.dims();
         (count, steps)
     }
 
     /// Environment steps in all; waits for the device.
-    pub(crate) fn steps(&self) -> u64 {
+    pub fn steps(&self) -> u64 {
         let (count, steps) = self.dims();
         match &self.alive {
             // A sum in float32 counts to 16 million: one a step, and these on the host.
-            Some(alive) => host(alive.clone().sum_dim(0)).into_iter().map(|n| n as u64).sum(),
+            Some(alive) => to_host(alive.clone().sum_dim(0)).into_iter().map(|n| n as u64).sum(),
             None => {
-                host(self.rewards.clone().slice([0..1, 0..1]));
+                to_host(self.rewards.clone().slice([0..1, 0..1]));
                 (count * steps) as u64
             }
         }
     }
 
-    /// The trajectories `from..to` on the host, whose initial states nobody can draw again there.
-    pub(crate) fn to_host(&self, range: std::ops::Range<usize>) -> rollout::Rollout {
+    /// Some of the trajectories on the host, where their initial states cannot be drawn again.
+    pub fn copy_to_host(&self, range: std::ops::Range<usize>) -> rollout::Rollout {
         let (count, steps) = (range.len(), self.dims().1);
         let matrix = |t: &Tensor<2>| {
             let width = t.dims()[1];
-            host(t.clone().slice([range.clone(), 0..width]))
+            to_host(t.clone().slice([range.clone(), 0..width]))
         };
         let cube = |t: &Tensor<3>| {
             let [_, rows, width] = t.dims();
-            host(t.clone().slice([range.clone(), 0..rows, 0..width]))
+            to_host(t.clone().slice([range.clone(), 0..rows, 0..width]))
         };
         let (obs, latents, actions) = (cube(&self.obs), cube(&self.latents), cube(&self.actions));
         let (log_probs, rewards) = (matrix(&self.log_probs), matrix(&self.rewards));
         let costs = self.costs.as_ref().map_or_else(|| vec![0.0; count * steps], matrix);
         let final_obs = matrix(&self.final_obs);
         let alive = self.alive.as_ref().map(matrix);
-        let terminated = self.terminated.as_ref().map(|t| host(t.clone().slice([range.clone()])));
+        let terminated = self.terminated.as_ref().map(|t| to_host(t.clone().slice([range.clone()])));
         let episode = |n: usize| {
             let own = alive.as_ref().map(|alive| &alive[n * steps..(n + 1) * steps]);
             let length = own.map_or(steps, |own| own.iter().filter(|a| **a > 0.5).count());
@@ -211,9 +202,9 @@ impl Rollout {
     }
 }
 
-/// What a rollout keeps of each step.
+/// A rollout's steps, one tensor for each step and column.
 #[derive(Default)]
-struct Kept {
+struct StepColumns {
     obs: Vec<Tensor<2>>,
     latents: Vec<Tensor<2>>,
     actions: Vec<Tensor<2>>,
@@ -242,14 +233,4 @@ impl Bounds {
         let half = (self.high.clone() - self.low.clone()).mul_scalar(0.5);
         unit.clamp(-1.0, 1.0) * half + middle
     }
-}
-
-/// A row `[1, values]`.
-fn row(values: &[f32], device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device)
-}
-
-/// The numbers of a tensor, row by row.
-pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
 }

@@ -1,4 +1,4 @@
-//! The update on Burn tensors: the reference, and the way to a GPU.
+//! Gradient steps on Burn tensors.
 //!
 //! All weights are one flat tensor, `[actor | log_std | critics]`, and layers are slices of it. So the global
 //! gradient norm is the norm of one tensor, Adam has one state, every device starts from the same host numbers,
@@ -8,18 +8,19 @@ use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer}
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::layers::Layers;
-use super::objective::{ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, Objective};
-use super::regression::PolicyLoss;
-use crate::device;
-use crate::device::rollout::host;
+use crate::base::device::burn::{adapter, to_host, vector};
+use crate::learner::ppo::objective::{
+    ADAM_EPSILON, AdamMoments, Columns, Engine, FIGURES, Figures, Objective,
+};
+use crate::learner::ppo::regression::PolicyLoss;
 use crate::policy::mlp::Mlp;
 use crate::policy::{Head, LOG_SQRT_2PI, UNIT_ENTROPY};
 
 /// Weights and optimiser on a Burn device.
-pub(super) struct TensorEngine {
+pub struct TensorEngine {
     objective: Objective,
     device: Device,
-    /// Whether a kernel is dear to launch.
+    /// Whether launching a kernel is what takes time, as on a GPU.
     launches: bool,
     params: Tensor<1>,
     adam: Adam,
@@ -27,7 +28,7 @@ pub(super) struct TensorEngine {
 }
 
 /// One minibatch on the device.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     pub obs: Tensor<2>,
     pub latents: Tensor<2>,
     pub log_probs: Tensor<1>,
@@ -45,14 +46,14 @@ impl Rows {
     fn mean(&self, of_rows: Tensor<1>) -> Tensor<1> {
         match &self.counts {
             None => of_rows.mean(),
-            // A minibatch of none but fillers has nothing to say.
+            // A minibatch of fillers alone has the mean 0.
             Some(counts) => (of_rows * counts.clone()).sum() / counts.clone().sum().clamp_min(1.0),
         }
     }
 }
 
 /// How rows add up to a minibatch's M trajectories, and what these scored.
-pub(super) struct Totals {
+pub(crate) struct Totals {
     /// 1 where a row is of a trajectory, `[M, rows]`.
     sums: Tensor<2>,
     /// `[M]`
@@ -62,10 +63,10 @@ pub(super) struct Totals {
 }
 
 impl TensorEngine {
-    pub(super) fn new(objective: Objective, device: Device, params: &[f32]) -> Self {
+    pub(crate) fn new(objective: Objective, device: Device, params: &[f32]) -> Self {
         Self {
             objective,
-            launches: device::adapter(&device).is_some(),
+            launches: adapter(&device).is_some(),
             params: vector(params, &device),
             adam: AdamConfig::new().with_epsilon(ADAM_EPSILON as f32).build(),
             state: None,
@@ -74,17 +75,17 @@ impl TensorEngine {
     }
 
     /// Where it computes.
-    pub(super) fn device(&self) -> &Device {
+    pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 
     /// All weights.
-    pub(super) fn weights(&self) -> &Tensor<1> {
+    pub(crate) fn weights(&self) -> &Tensor<1> {
         &self.params
     }
 
     /// The network whose weights stand at `offset` of `params`.
-    pub(super) fn layers(&self, mlp: &Mlp, params: &Tensor<1>, offset: usize) -> Layers {
+    pub(crate) fn layers(&self, mlp: &Mlp, params: &Tensor<1>, offset: usize) -> Layers {
         Layers::new(mlp, params, offset, self.launches)
     }
 
@@ -96,8 +97,8 @@ impl TensorEngine {
         (params.grad(&gradients).expect("the loss depends on the weights"), figures)
     }
 
-    /// A gradient step a minibatch, of the rows that `rows` makes of it; the figures of each.
-    pub(super) fn steps<M>(
+    /// A gradient step for each minibatch, whose rows are `rows(minibatch)`; the figures of each.
+    pub(crate) fn steps<M>(
         &mut self,
         minibatches: impl Iterator<Item = M>,
         rows: impl Fn(&Self, M) -> Rows,
@@ -108,7 +109,7 @@ impl TensorEngine {
             self.step(&rows, rate)
         };
         // One read from the device for all.
-        let figures = host(Tensor::cat(minibatches.map(step).collect(), 0));
+        let figures = to_host(Tensor::cat(minibatches.map(step).collect(), 0));
         figures.as_chunks::<FIGURES>().0.to_vec()
     }
 
@@ -202,7 +203,7 @@ impl TensorEngine {
     }
 }
 
-/// [`regression::loss`](super::regression::loss) of the rows' log ratios `[rows]`.
+/// [`regression::loss`](crate::learner::ppo::regression::loss) of the rows' log ratios `[rows]`.
 fn regression(objective: &Objective, log_ratios: Tensor<1>, trajectories: &Totals) -> Tensor<1> {
     let ratios: Tensor<1> = trajectories.sums.clone().matmul(log_ratios.unsqueeze_dim(1)).squeeze_dim(1);
     let scores = trajectories.scores.clone();
@@ -218,7 +219,7 @@ fn regression(objective: &Objective, log_ratios: Tensor<1>, trajectories: &Total
 
 impl Engine for TensorEngine {
     fn params(&self) -> Vec<f32> {
-        host(self.params.clone())
+        to_host(self.params.clone())
     }
 
     fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
@@ -227,8 +228,8 @@ impl Engine for TensorEngine {
 
     fn moments(&self) -> AdamMoments {
         self.state.as_ref().map_or_else(AdamMoments::default, |AdamState { momentum }| AdamMoments {
-            first: host(momentum.moment_1.clone()),
-            second: host(momentum.moment_2.clone()),
+            first: to_host(momentum.moment_1.clone()),
+            second: to_host(momentum.moment_2.clone()),
             time: momentum.time as u64,
         })
     }
@@ -242,14 +243,10 @@ impl Engine for TensorEngine {
         });
     }
 
-    fn tensors(&mut self) -> Option<&mut TensorEngine> {
-        Some(self)
-    }
-
     #[cfg(test)]
     fn loss_and_gradient(&mut self, columns: &Columns, order: &[usize]) -> (f32, Vec<f32>) {
         let (gradient, figures) = self.gradient(&self.rows(columns, order));
-        (self.objective.loss(&host(figures)), host(gradient))
+        (self.objective.loss(&to_host(figures)), to_host(gradient))
     }
 }
 
@@ -268,8 +265,4 @@ fn categorical(logits: Tensor<2>, options: Tensor<2>) -> (Tensor<1>, Tensor<1>) 
     let log_probs = activation::log_softmax(logits, 1);
     let entropy = (log_probs.clone().exp() * log_probs.clone()).sum_dim(1).mean().neg();
     (log_probs.gather(1, options.int()).squeeze_dim(1), entropy)
-}
-
-fn vector(values: &[f32], device: &Device) -> Tensor<1> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }

@@ -5,14 +5,17 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use spo_envs::Checked;
 
-use super::column::Column;
-use super::rollout::host;
+use super::rollout::{Rollout, Streams};
+use super::scores::win_proportions;
 use super::*;
-use crate::device::{self, Device as Place};
+use crate::base::device::Device as Place;
+use crate::base::device::burn::{present, to_host, vector};
+use crate::learner::ppo::burn::DevicePpo;
 use crate::learner::ppo::{NormalizeScores, Ppo, PpoConfig, ScoreTraits};
-use crate::learner::{Learner, Moment, Steps};
+use crate::learner::{Learner, LearnerBatch, UpdateContext, UpdateInput, UpdateMetrics};
 use crate::oracle::MeteredOracle;
 use crate::oracle::returns::TaskReturn;
+use crate::rollout::Windows;
 use crate::scorer::opponents::Opponents;
 use crate::scorer::self_play::{Placement, SelfPlay};
 use crate::scorer::{Batch, Scorer};
@@ -23,20 +26,7 @@ const TASKS: [&str; 8] =
 
 /// Burn's devices that are built in and there.
 fn devices() -> Vec<Device> {
-    let open = |name: &&str| match device::open(name) {
-        Ok(Place::Burn(device)) => Some(device),
-        Ok(Place::Cpu) => None,
-        Err(why) => {
-            assert!(*name != "wgpu" || std::env::var_os("SPO_REQUIRE_WGPU").is_none(), "{why}");
-            println!("SKIPPED {name}: {why}");
-            None
-        }
-    };
-    ["flex", "wgpu"].iter().filter_map(open).collect()
-}
-
-fn vector(values: &[f32], device: &Device) -> Tensor<1> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+    present(&["flex", "wgpu"])
 }
 
 fn matrix(values: &[f32], width: usize, device: &Device) -> Tensor<2> {
@@ -55,13 +45,13 @@ fn noise_is_a_function_of_its_place_and_normal() {
     let noise = Noise::new(7);
     let mut first: Option<Vec<f32>> = None;
     for device in devices() {
-        let all = host(noise.uniform(0, 1000, &device));
+        let all = to_host(noise.uniform(0, 1000, &device));
         assert!(all.iter().all(|u| (0.0..1.0).contains(u)));
         // In parts, and in whatever order.
-        assert_eq!(host(noise.uniform(400, 600, &device)), all[400..]);
+        assert_eq!(to_host(noise.uniform(400, 600, &device)), all[400..]);
         assert_eq!(*first.get_or_insert(all.clone()), all, "another device has other bits");
         let count = 40_000;
-        let normal: Vec<f64> = host(noise.normal(count, &device)).into_iter().map(f64::from).collect();
+        let normal: Vec<f64> = to_host(noise.normal(count, &device)).into_iter().map(f64::from).collect();
         let moment = |power: i32| normal.iter().map(|z| z.powi(power)).sum::<f64>() / count as f64;
         // Five standard errors: of the mean 1/√n, of the second moment √2/√n, of the fourth √96/√n.
         let error = 5.0 / (count as f64).sqrt();
@@ -85,7 +75,7 @@ fn every_task_steps_as_on_the_host() {
             assert_eq!(&spec, Checked::new(spo_envs::make(&format!("{id}@{steps}")).unwrap()).spec());
             let count = states * per_state;
             let mut state = task.start(states, per_state, &Noise::new(3), &device);
-            let starts: Vec<Vec<f32>> = state.iter().map(|c| host(c.0.clone())).collect();
+            let starts: Vec<Vec<f32>> = state.iter().map(|c| to_host(c.0.clone())).collect();
             for column in &starts {
                 column.chunks(per_state).for_each(|copies| assert_eq!(copies[0], copies[1], "{id}"));
             }
@@ -104,12 +94,12 @@ fn every_task_steps_as_on_the_host() {
             for _ in 0..steps.min(if id == "lqr" { 10 } else { steps }) {
                 let dim = spec.action.dim();
                 let actions: Vec<f32> = (0..count * dim).map(|_| rng.random_range(-2.5..2.5)).collect();
-                let before: Vec<Vec<f32>> = state.iter().map(|c| host(c.0.clone())).collect();
+                let before: Vec<Vec<f32>> = state.iter().map(|c| to_host(c.0.clone())).collect();
                 let stepped = task.step(state, matrix(&actions, dim, &device));
                 state = stepped.state;
-                let (seen, rewards) = (host(task.observe(&state)), host(stepped.reward));
-                let costs = stepped.cost.map(host);
-                let ended = stepped.terminated.map(host);
+                let (seen, rewards) = (to_host(task.observe(&state)), to_host(stepped.reward));
+                let costs = stepped.cost.map(to_host);
+                let ended = stepped.terminated.map(to_host);
                 for n in 0..count {
                     let (seen, action) =
                         (&seen[n * spec.obs_dim..][..spec.obs_dim], &actions[n * dim..][..dim]);
@@ -145,16 +135,20 @@ fn config() -> PpoConfig {
     }
 }
 
-fn ppo(id: &str, place: Place) -> Ppo {
+fn on_host(id: &str) -> Ppo {
     let spec = spo_envs::make(id).unwrap().spec().clone();
-    Ppo::new(&spec, config(), ScoreTraits::default(), place, 5)
+    Ppo::new(&spec, config(), ScoreTraits::default(), Place::Cpu, 5)
 }
 
-fn rolled_out(id: &str, device: &Device) -> (Ppo, Rollout) {
-    let mut ppo = ppo(id, Place::Burn(device.clone()));
-    let actor = ppo.on_device().unwrap().actor();
+fn on_device(id: &str, device: &Device) -> DevicePpo {
+    let spec = spo_envs::make(id).unwrap().spec().clone();
+    DevicePpo::on(&spec, config(), ScoreTraits::default(), device.clone(), 5)
+}
+
+fn rolled_out(id: &str, device: &Device) -> (DevicePpo, Rollout) {
+    let ppo = on_device(id, device);
     let streams = Streams { resets: Noise::new(1), actions: Noise::new(2) };
-    let rollout = Rollout::collect(&*task(id).unwrap(), &actor, (2, 4), &streams, device);
+    let rollout = Rollout::collect(&*task(id).unwrap(), &ppo.actor(), (2, 4), &streams, device);
     (ppo, rollout)
 }
 
@@ -162,9 +156,13 @@ fn rolled_out(id: &str, device: &Device) -> (Ppo, Rollout) {
 fn a_rollout_is_one_of_the_policy() {
     for device in devices() {
         let (ppo, rollout) = rolled_out("reacher@30", &device);
-        let all = rollout.to_host(0..8);
+        let all = rollout.copy_to_host(0..8);
         assert_eq!(rollout.steps(), 240);
-        assert_eq!(all, rolled_out("reacher@30", &device).1.to_host(0..8), "the same keys, another rollout");
+        assert_eq!(
+            all,
+            rolled_out("reacher@30", &device).1.copy_to_host(0..8),
+            "the same keys, another rollout"
+        );
         let policy = ppo.policy();
         for episode in &all.episodes {
             let expected = policy.log_probs(&episode.obs, &episode.latents);
@@ -208,15 +206,14 @@ fn made_up(device: &Device) -> Rollout {
 fn win_proportions_are_those_of_the_host() {
     for device in devices() {
         for rollout in [made_up(&device), rolled_out("pendulum@50", &device).1] {
-            let all = rollout.to_host(0..rollout.dims().0);
+            let all = rollout.copy_to_host(0..rollout.dims().0);
             for window in [None, Some(1), Some(2), Some(3), Some(20), Some(1000)] {
                 for placement in [Placement::Spread, Placement::Last] {
                     let counted = MeteredOracle::new(Box::new(TaskReturn), None);
                     let mut scorer = SelfPlay::new(counted, Opponents::Group, placement, window);
-                    let batch = Batch { rollout: &all, seed: 0, iteration: 0 };
-                    let expected = scorer.score(&batch).unwrap();
-                    let (scores, decided) = win_proportions(&rollout, window, placement);
-                    let rows = host(scores);
+                    let expected = scorer.score(&Batch::training(&all, 0, 0)).unwrap().scores;
+                    let (scores, decided) = win_proportions(&rollout, Windows::new(window), placement);
+                    let rows = to_host(scores);
                     let steps = rollout.dims().1;
                     let mut own = Vec::new();
                     for (row, episode) in rows.chunks(steps).zip(&all.episodes) {
@@ -239,25 +236,25 @@ fn an_update_is_that_of_the_host() {
         for (id, rollout) in
             [("lqr", made_up(&device)), ("pendulum@50", rolled_out("pendulum@50", &device).1)]
         {
-            let all = rollout.to_host(0..rollout.dims().0);
-            let (scores, _) = win_proportions(&rollout, Some(5), Placement::Spread);
-            let rows = host(scores.clone());
+            let all = rollout.copy_to_host(0..rollout.dims().0);
+            let (scores, _) = win_proportions(&rollout, Windows::new(Some(5)), Placement::Spread);
+            let rows = to_host(scores.clone());
             let steps = rollout.dims().1;
             let flat: Vec<f32> =
                 rows.chunks(steps).zip(&all.episodes).flat_map(|(row, e)| row[..e.len()].to_vec()).collect();
-            let moment = Moment { seed: 0, iteration: 0, progress: 0.25 };
-            let (mut ours, mut theirs) = (ppo(id, Place::Cpu), ppo(id, Place::Burn(device.clone())));
-            let mut losses = [crate::learner::UpdateMetrics::default(); 2];
+            let context = UpdateContext { seed: 0, iteration: 0, progress: 0.25 };
+            let (mut ours, mut theirs) = (on_host(id), on_device(id, &device));
+            let mut losses = [UpdateMetrics::default(); 2];
             for _ in 0..2 {
-                losses[0] = ours.update(&Steps::from(&all), &flat, moment);
-                losses[1] = theirs.on_device().unwrap().learn(&rollout, scores.clone(), moment);
+                losses[0] = ours.update(UpdateInput::new(&LearnerBatch::from(&all), &flat, context));
+                losses[1] = theirs.update_on_device(&rollout.learner_batch(), scores.clone(), context);
             }
             let (ours, theirs) = (ours.save(), theirs.save());
             let weights = gap(&ours.tensors["params"], &theirs.tensors["params"]);
             println!("{device:?} {id}: weights within {weights:e}, {losses:?}");
             assert!(weights < 1e-4, "{id}: weights differ by {weights:e}");
             let [a, b] = losses;
-            let figures = |l: crate::learner::UpdateMetrics| {
+            let figures = |l: UpdateMetrics| {
                 [l.policy_loss, l.value_loss, l.entropy, l.approx_kl, l.clip_fraction, l.grad_norm, l.epochs]
             };
             assert!(gap(&figures(a), &figures(b)) < 1e-3, "{a:?} {b:?}");
@@ -280,10 +277,10 @@ fn columns_choose_and_wrap_as_numbers_do() {
         let values = [-7.0f32, -3.2, -0.5, 0.0, 0.5, 3.2, 7.0];
         let column = || Column(vector(&values, &device));
         let each = |f: fn(f64) -> f64| values.map(|v| f(f64::from(v)) as f32);
-        assert!(gap(&host(column().wrap().0), &each(Real::wrap)) < 1e-5);
-        assert_eq!(host(column().above(0.0).0), each(|x| Real::above(x, 0.0)));
-        assert_eq!(host(column().below(0.5).0), each(|x| Real::below(x, 0.5)));
+        assert!(gap(&to_host(column().wrap().0), &each(Real::wrap)) < 1e-5);
+        assert_eq!(to_host(column().above(0.0).0), each(|x| Real::above(x, 0.0)));
+        assert_eq!(to_host(column().below(0.5).0), each(|x| Real::below(x, 0.5)));
         let chosen = column().above(0.0).choose(column(), column() * 0.0);
-        assert_eq!(host(chosen.0), values.map(|v| v.max(0.0)));
+        assert_eq!(to_host(chosen.0), values.map(|v| v.max(0.0)));
     }
 }
