@@ -1,21 +1,23 @@
 //! How the cost of an environment step grows with each size of a run, others at the default experiment's.
 //!
-//! `cargo bench --bench growth -- FOLDER` writes `growth.csv` and `growth.svg` there. Microseconds a step, by phase,
-//! medians over iterations; each axis is walked with all else as in `spo train pendulum`.
+//! `cargo bench --bench growth -- FOLDER` writes `growth.csv` and `growth.svg` there; with `draw FOLDER` it draws the picture
+//! again from the table. Microseconds a step, by phase, medians over iterations; each axis is walked with all else as in
+//! `spo train pendulum`.
 
 use std::path::{Path, PathBuf};
 
 use plotters::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spo::Config;
 use spo::oracle;
 use spo::rollout::Trajectory;
 use spo::train::{Timing, Trainer, registered};
+use spo_cli::evaluate::plot::palette;
 
 /// One point of one axis.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Row {
-    axis: &'static str,
+    axis: String,
     value: usize,
     cores: usize,
     rollout_us: f64,
@@ -61,7 +63,7 @@ fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Ro
     let (rollout_us, score_us, update_us) =
         (per_step(|t| t.rollout), per_step(|t| t.score), per_step(|t| t.update));
     let row = Row {
-        axis,
+        axis: axis.into(),
         value,
         cores,
         rollout_us,
@@ -77,8 +79,14 @@ fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Ro
 
 fn main() {
     // `cargo bench` itself passes --bench.
-    let folder = std::env::args().skip(1).find(|a| !a.starts_with("--"));
-    let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let folder = args.last().map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let picture = folder.join("growth.svg");
+    if args.first().is_some_and(|first| first == "draw") {
+        let mut csv = csv::Reader::from_path(folder.join("growth.csv")).expect("a table");
+        let rows: Vec<Row> = csv.deserialize().collect::<Result<_, _>>().expect("rows of a table");
+        return plot(&rows, &picture).expect("a picture");
+    }
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     let base = |changes: &[String]| Config::gather(None, changes).expect("known keys").0;
     let mut rows = Vec::new();
@@ -103,19 +111,28 @@ fn main() {
     let mut csv = csv::Writer::from_path(folder.join("growth.csv")).expect("a writable folder");
     rows.iter().for_each(|row| csv.serialize(row).expect("a row"));
     csv.flush().expect("a writable folder");
-    plot(&rows, &folder.join("growth.svg")).expect("a picture");
+    plot(&rows, &picture).expect("a picture");
 }
 
 /// One panel an axis, both scales logarithmic.
 fn plot(rows: &[Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
         .map_err(|_| "an unreadable font")?;
-    let mut axes: Vec<&str> = rows.iter().map(|r| r.axis).collect();
+    let mut axes: Vec<&str> = rows.iter().map(|r| r.axis.as_str()).collect();
     axes.dedup();
-    let root = SVGBackend::new(path, (1100, 520)).into_drawing_area();
+    let root = SVGBackend::new(path, (1100, 554)).into_drawing_area();
     root.fill(&WHITE)?;
+    let phases = ["update", "rollout", "score", "total"];
+    let colors = [palette::COLORS[0], palette::COLORS[1], palette::COLORS[2], palette::COLORS[6]];
+    let (legend, panels) = root.split_vertically(34);
+    for (place, (name, color)) in phases.into_iter().zip(colors).enumerate() {
+        let x = 20 + 110 * place as i32;
+        legend.draw(&PathElement::new([(x, 18), (x + 24, 18)], color.stroke_width(3)))?;
+        legend.draw(&Text::new(name, (x + 32, 11), ("sans-serif", 14)))?;
+    }
+    let short = |x: &f64| format!("{}", (x * 1e6).round() / 1e6);
     let top = rows.iter().map(|r| r.total_us).fold(0.0, f64::max) * 2.0;
-    for (axis, panel) in axes.iter().zip(root.split_evenly((2, axes.len().div_ceil(2)))) {
+    for (axis, panel) in axes.iter().zip(panels.split_evenly((2, axes.len().div_ceil(2)))) {
         let own: Vec<&Row> = rows.iter().filter(|r| r.axis == *axis).collect();
         let (first, last) = (own[0].value as f64, own[own.len() - 1].value as f64);
         let mut chart = ChartBuilder::on(&panel)
@@ -124,23 +141,19 @@ fn plot(rows: &[Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
             .x_label_area_size(24)
             .y_label_area_size(44)
             .build_cartesian_2d((first * 0.9..last * 1.1).log_scale(), (0.001..top).log_scale())?;
-        chart.configure_mesh().x_labels(6).y_labels(6).light_line_style(WHITE).draw()?;
-        let phases = [
-            ("rollout", RGBColor(44, 123, 182)),
-            ("score", RGBColor(215, 48, 39)),
-            ("update", RGBColor(102, 166, 30)),
-            ("total", RGBColor(60, 60, 60)),
-        ];
-        for (phase, (name, colour)) in phases.into_iter().enumerate() {
-            let cost = |r: &Row| [r.rollout_us, r.score_us, r.update_us, r.total_us][phase];
+        chart
+            .configure_mesh()
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&short)
+            .y_label_formatter(&short)
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(227, 230, 234))
+            .draw()?;
+        for (phase, color) in colors.into_iter().enumerate() {
+            let cost = |r: &Row| [r.update_us, r.rollout_us, r.score_us, r.total_us][phase];
             let points = own.iter().map(|r| (r.value as f64, cost(r).max(0.001)));
-            chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(2))?
-                .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 12, y)], colour.stroke_width(2)));
-        }
-        if *axis == axes[0] {
-            chart.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
+            chart.draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(2))?;
         }
     }
     root.present()?;

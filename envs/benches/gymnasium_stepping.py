@@ -1,7 +1,9 @@
-"""Steps a second of HalfCheetah-v5 in Gymnasium: one environment, and its vectors of as many as there are cores.
+"""Steps per second of HalfCheetah-v5 in Gymnasium: one environment, and vectors with one environment per core.
 
-Seconds are those that a process spent on a core (Linux's schedstat), of a vector's workers and their parent together, times
-the cores that it has: a rate is what as many busy cores give. python3 gymnasium_stepping.py
+Time is CPU time (Linux's schedstat), summed over a vector's workers and their parent. The printed rate is the rate of that
+many busy cores.
+
+    python3 gymnasium_stepping.py
 """
 
 import os
@@ -15,7 +17,7 @@ CORES = len(os.sched_getaffinity(0))
 
 
 def spent(pids):
-    """Seconds on a core of the processes' first threads."""
+    """CPU seconds of the processes' first threads."""
     return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1e9
 
 

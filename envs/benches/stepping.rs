@@ -1,6 +1,6 @@
-//! Steps a second of HalfCheetah-v5: the task, and a bare `mj_step` loop on the same model under the same actions.
+//! Steps per second of HalfCheetah-v5, compared with a bare `mj_step` loop on the same model with the same actions.
 //!
-//! Seconds are those that a thread spent on a core, so that what else the machine does counts less.
+//! Time is the CPU time of each thread, so that other work on the machine matters less.
 //!
 //! `cargo bench -p spo-envs --bench stepping`; `gymnasium_stepping.py` beside it prints Gymnasium's figure.
 
@@ -9,15 +9,15 @@ use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spo_envs::mujoco::Bare;
+use spo_envs::mujoco::BareSimulation;
 use spo_envs::{Checked, EnvError, make};
 
 const ID: &str = "HalfCheetah-v5";
 const EPISODE: usize = 1000;
-/// Episodes of each kind, taken in turns so that what else the machine does falls on both alike.
+/// Episodes of each loop. The two loops alternate, so that other work on the machine slows both equally.
 const ROUNDS: usize = 50;
 
-/// Seconds of this thread on a core where Linux tells, and of the clock elsewhere.
+/// CPU seconds of this thread on Linux; wall-clock seconds on other systems.
 fn seconds() -> f64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
@@ -27,7 +27,7 @@ fn seconds() -> f64 {
 }
 
 fn main() {
-    // `cargo test --benches` runs this too: once through is enough to see that it works.
+    // `cargo test --benches` runs this too: one round is enough to check that it works.
     let rounds = if std::env::args().any(|arg| arg == "--bench") { ROUNDS } else { 1 };
     if let Err(e) = compare(rounds) {
         eprintln!("SKIPPED {e}");
@@ -44,7 +44,7 @@ fn compare(rounds: usize) -> Result<(), EnvError> {
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| alternate(&actions, rounds))).collect();
             for worker in workers {
-                let times = worker.join().expect("the worker only steps")?;
+                let times = worker.join().expect("a worker does not panic")?;
                 for (rate, time) in rates.iter_mut().zip(times) {
                     *rate += (rounds * EPISODE) as f64 / time;
                 }
@@ -60,10 +60,10 @@ fn compare(rounds: usize) -> Result<(), EnvError> {
     Ok(())
 }
 
-/// Seconds of the task and of the bare loop.
+/// CPU seconds of the task and of the bare loop.
 fn alternate(actions: &[[f32; 6]], rounds: usize) -> Result<[f64; 2], EnvError> {
     let mut env = Checked::new(make(ID)?);
-    let mut bare = Bare::open(ID)?;
+    let mut bare = BareSimulation::open(ID)?;
     let mut obs = vec![0.0; env.spec().obs_dim];
     let rest = [0.0; 18];
     let mut times = [0.0; 2];

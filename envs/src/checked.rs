@@ -1,21 +1,21 @@
-//! A task behind shape checks and its time limit.
+//! A task wrapped in shape checks and its time limit.
 
 use rand::Rng;
 
 use crate::env::{ActionSpace, Env, EnvError, Frame, Spec, Step};
 
-/// A task that refuses what it cannot take, and that ends at its horizon.
+/// A task that refuses invalid actions and truncates each episode at its horizon.
 ///
-/// What the task itself returns is checked as well, so that an error of a home-made task is met at its step
-/// and not as a diverged network.
+/// The task's own outputs are checked too. So a bug in a task of your own shows at the step where it happens, and
+/// not later as a diverged network.
 pub struct Checked {
     env: Box<dyn Env>,
-    /// Steps of the present episode; `None` before a reset and after the end.
+    /// Steps of the current episode; `None` before a reset and after the end.
     steps: Option<usize>,
 }
 
 impl Checked {
-    /// Wraps a task; reset comes first.
+    /// Wraps a task. Call [`reset`](Self::reset) before the first step.
     pub fn new(env: Box<dyn Env>) -> Self {
         Self { env, steps: None }
     }
@@ -28,14 +28,15 @@ impl Checked {
     /// Begins an episode and writes its first observation, `[obs_dim]`.
     ///
     /// # Errors
-    /// [`EnvError::Shape`], [`EnvError::Simulation`], or [`EnvError::NotFinite`] where the task's observation is not.
+    /// [`EnvError::Shape`] if `obs` has the wrong length, [`EnvError::Simulation`] if the simulator failed,
+    /// [`EnvError::NotFinite`] if the task's observation is not finite.
     pub fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) -> Result<(), EnvError> {
         self.shape("observation", obs.len(), self.spec().obs_dim)?;
         self.env.reset(rng, obs);
         self.begin(obs)
     }
 
-    /// Begins an episode in a given state.
+    /// Begins an episode in a given state and writes its observation, `[obs_dim]`.
     ///
     /// # Errors
     /// [`EnvError::Shape`], [`EnvError::State`], [`EnvError::Simulation`], [`EnvError::NotFinite`].
@@ -53,11 +54,11 @@ impl Checked {
         Ok(())
     }
 
-    /// Advances by one step; the episode is truncated at the horizon.
+    /// Advances by one step and writes the observation, `[obs_dim]`. The episode is truncated at the horizon.
     ///
     /// # Errors
-    /// [`EnvError`]: no episode, a wrong length, a number that is not finite, an option that is none, a simulator
-    /// that failed.
+    /// [`EnvError`]: no episode has begun, a slice has the wrong length, a number is not finite, the option does not
+    /// exist, or the simulator failed.
     pub fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Result<Step, EnvError> {
         let Some(steps) = self.steps else {
             return Err(EnvError::NotReset { id: self.spec().id.clone() });
@@ -65,7 +66,7 @@ impl Checked {
         self.shape("observation", obs.len(), self.spec().obs_dim)?;
         self.check_action(action)?;
         let mut step = self.env.step(action, obs);
-        // An episode that went wrong is over.
+        // After an error the episode is over.
         self.steps = None;
         fault(&*self.env, Some(steps))?;
         self.check_outcome(obs, step)?;
@@ -74,7 +75,7 @@ impl Checked {
         Ok(step)
     }
 
-    /// Whether the task takes this action.
+    /// Checks that the task accepts this action, `[action_dim]`.
     ///
     /// # Errors
     /// [`EnvError::Shape`], [`EnvError::NotFinite`], [`EnvError::Option`].
@@ -92,7 +93,7 @@ impl Checked {
         }
     }
 
-    /// Whether what the task gave is finite.
+    /// Checks that the task's outputs are finite.
     ///
     /// # Errors
     /// [`EnvError::NotFinite`].
@@ -102,7 +103,7 @@ impl Checked {
         self.finite("cost", &[step.cost])
     }
 
-    /// The present state as lines and circles.
+    /// The current state as lines and circles.
     pub fn frame(&self) -> Frame {
         self.env.frame()
     }
@@ -125,7 +126,7 @@ impl Checked {
     }
 }
 
-/// What the task says went wrong, as an error.
+/// The task's [`Env::fault`] as an error.
 pub(crate) fn fault(env: &dyn Env, step: Option<usize>) -> Result<(), EnvError> {
     match env.fault() {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Tasks by their equations, written once for the host and for a device.
+//! Tasks given by equations, which are written once for the host and for a device.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -6,9 +6,9 @@ use rand::{Rng, RngExt};
 
 use crate::env::{Env, EnvError, Frame, Spec, Step};
 
-/// What equations are written in: a number on the host, or a column of them, one an environment, on a device.
+/// The number type of the equations: one number on the host, or on a device a column with one number per environment.
 ///
-/// A condition is 1 where it holds and 0 where not.
+/// A condition is 1 where it holds and 0 where it does not.
 pub trait Real:
     Clone
     + Add<Output = Self>
@@ -31,15 +31,15 @@ pub trait Real:
     fn abs(self) -> Self;
     /// The nearest number within the bounds.
     fn clamp(self, low: f64, high: f64) -> Self;
-    /// Whether x < limit.
+    /// 1 where x < limit, else 0.
     fn below(self, limit: f64) -> Self;
-    /// Whether x > limit.
+    /// 1 where x > limit, else 0.
     fn above(self, limit: f64) -> Self;
     /// `yes` where the condition `self` holds, `no` elsewhere.
     fn choose(self, yes: Self, no: Self) -> Self;
-    /// An angle in [−π, π), as Gymnasium's `angle_normalize`.
+    /// The angle in [−π, π), like Gymnasium's `angle_normalize`.
     fn wrap(self) -> Self;
-    /// An angle, less whole turns where they would cost precision.
+    /// The angle without whole turns on a device, where they would cost precision; unchanged on the host.
     fn unwind(self) -> Self;
 
     /// x²
@@ -90,20 +90,20 @@ impl Real for f64 {
     }
 }
 
-/// Where initial states come from.
+/// The random draws of an initial state.
 pub trait Draw<R> {
     /// Uniform in [0, 1).
     fn unit(&mut self) -> R;
     /// Uniform in [low, high).
     fn within(&mut self, low: f64, high: f64) -> R;
-    /// The same everywhere.
+    /// The same value in every environment.
     fn fixed(&mut self, value: f64) -> R;
 }
 
-/// Draws of a generator on the host.
-struct Drawn<'a>(&'a mut dyn Rng);
+/// Draws from a random generator on the host.
+struct HostDraw<'a>(&'a mut dyn Rng);
 
-impl Draw<f64> for Drawn<'_> {
+impl Draw<f64> for HostDraw<'_> {
     fn unit(&mut self) -> f64 {
         self.0.random()
     }
@@ -115,28 +115,28 @@ impl Draw<f64> for Drawn<'_> {
     }
 }
 
-/// Where a step led.
-pub struct Moved<R, const S: usize> {
+/// The outcome of one step of the equations.
+pub struct Transition<R, const S: usize> {
     /// The new state.
     pub state: [R; S],
     /// The task reward.
     pub reward: R,
-    /// The safety cost, of a task that has one.
+    /// The safety cost; `None` if the task has none.
     pub cost: Option<R>,
-    /// Whether the episode ended, of a task that can.
+    /// 1 where the episode ended, else 0; `None` if the task never ends by itself.
     pub terminated: Option<R>,
 }
 
-impl<R, const S: usize> Moved<R, S> {
-    /// Of a task without costs whose episodes end by the clock alone.
+impl<R, const S: usize> Transition<R, S> {
+    /// For a task without costs whose episodes end only at the time limit.
     pub fn new(state: [R; S], reward: R) -> Self {
         Self { state, reward, cost: None, terminated: None }
     }
 }
 
-/// A task's equations: S numbers of state, A of a continuous action, O of observation.
+/// A task's equations. A state has S numbers, a continuous action A, an observation O.
 pub trait Dynamics<const S: usize, const A: usize, const O: usize>: Send {
-    /// How many numbers set a state, and what they are.
+    /// How many numbers set a state and what they are, for error messages.
     const STATE: &'static str;
 
     /// Shapes, bounds and horizon.
@@ -145,29 +145,29 @@ pub trait Dynamics<const S: usize, const A: usize, const O: usize>: Send {
     /// An initial state.
     fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; S];
 
-    /// The state that the numbers of a trace's `init` set; `None` where they are too many or too few.
-    fn given(&self, numbers: &[f64]) -> Option<[f64; S]> {
+    /// The state for the numbers of a trace's `init`; `None` if there are too many or too few.
+    fn state_from(&self, numbers: &[f64]) -> Option<[f64; S]> {
         numbers.try_into().ok()
     }
 
-    /// What is seen of a state.
+    /// The observation of a state.
     fn observe<R: Real>(&self, state: &[R; S]) -> [R; O];
 
     /// One step, with an action that may lie outside the bounds.
-    fn step<R: Real>(&self, state: [R; S], action: [R; A]) -> Moved<R, S>;
+    fn step<R: Real>(&self, state: [R; S], action: [R; A]) -> Transition<R, S>;
 
     /// A state as lines and circles.
     fn frame(&self, state: &[f64; S]) -> Frame;
 }
 
-/// A task on the host, in double precision.
-pub(crate) struct Simulated<D, const S: usize, const A: usize, const O: usize> {
+/// A task given by equations, on the host in double precision.
+pub(crate) struct HostEnv<D, const S: usize, const A: usize, const O: usize> {
     dynamics: D,
     spec: Spec,
     state: [f64; S],
 }
 
-impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Simulated<D, S, A, O> {
+impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> HostEnv<D, S, A, O> {
     pub fn new(dynamics: D) -> Self {
         Self { spec: dynamics.spec(), dynamics, state: [0.0; S] }
     }
@@ -177,19 +177,19 @@ impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Simul
     }
 }
 
-impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Env for Simulated<D, S, A, O> {
+impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Env for HostEnv<D, S, A, O> {
     fn spec(&self) -> &Spec {
         &self.spec
     }
 
     fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
-        self.state = self.dynamics.start(&mut Drawn(rng));
+        self.state = self.dynamics.start(&mut HostDraw(rng));
         self.observe(obs);
     }
 
     fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
         let finite = |state: &[f64; S]| state.iter().all(|x| x.is_finite());
-        let state = self.dynamics.given(state).filter(finite);
+        let state = self.dynamics.state_from(state).filter(finite);
         self.state =
             state.ok_or_else(|| EnvError::State { id: self.spec.id.clone(), want: D::STATE.into() })?;
         self.observe(obs);
@@ -198,7 +198,7 @@ impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Env f
 
     fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
         let action = std::array::from_fn(|i| f64::from(action[i]));
-        let Moved { state, reward, cost, terminated } = self.dynamics.step(self.state, action);
+        let Transition { state, reward, cost, terminated } = self.dynamics.step(self.state, action);
         self.state = state;
         self.observe(obs);
         Step {

@@ -1,23 +1,23 @@
-//! The [`Env`] trait and the types that cross it.
+//! The [`Env`] trait and the types in its methods.
 
 use rand::Rng;
 
-/// What an action is.
+/// The space of a task's actions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ActionSpace {
-    /// A real vector within bounds, one pair a dimension.
+    /// A real vector within bounds, one pair of bounds per dimension.
     Continuous {
         /// Lower bounds, `[action_dim]`.
         low: Vec<f32>,
         /// Upper bounds, `[action_dim]`.
         high: Vec<f32>,
     },
-    /// One of `n` options; the action is a slice of one number, its index.
+    /// One of `n` options. The action is a slice of one number: the option's index.
     Discrete(usize),
 }
 
 impl ActionSpace {
-    /// The same bounds in every one of `dim` dimensions.
+    /// The same bounds in all `dim` dimensions.
     pub fn uniform(dim: usize, low: f32, high: f32) -> Self {
         Self::Continuous { low: vec![low; dim], high: vec![high; dim] }
     }
@@ -31,39 +31,39 @@ impl ActionSpace {
     }
 }
 
-/// A task's shapes, bounds and clock.
+/// A task's shapes, bounds and time limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// Name in the registry.
     pub id: String,
     /// Length of an observation.
     pub obs_dim: usize,
-    /// Bounds or options of an action.
+    /// Bounds or options of the actions.
     pub action: ActionSpace,
     /// Steps after which an episode is truncated.
     pub horizon: usize,
-    /// Seconds between two steps; 0 where time has no meaning.
+    /// Seconds between two steps; 0 if the task has no physical time.
     pub dt: f32,
 }
 
-/// What one step gave.
+/// The outcome of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Step {
     /// The task reward: for evaluation and simulated teachers, never for the learner.
     pub reward: f32,
-    /// The safety cost, 0 where the task has none.
+    /// The safety cost; 0 if the task has none.
     pub cost: f32,
-    /// The episode ended for a reason of the task (a fall, a goal): its future is worth 0.
+    /// The task itself ended the episode (a fall, a goal): the value of its future is 0.
     pub terminated: bool,
-    /// The episode was cut by the clock: its future is merely not seen.
+    /// The time limit ended the episode: its future exists but is not observed.
     pub truncated: bool,
 }
 
 /// A task: state, dynamics, reward.
 ///
-/// Implementations may assume slices of the right length and finite actions, and leave
-/// [`Step::truncated`] false: [`Checked`](crate::Checked) checks and keeps the clock.
-/// K trajectories from one initial state come from resetting K tasks with clones of one generator.
+/// Implementations may assume slices of the right length and finite actions, and may leave
+/// [`Step::truncated`] false: [`Checked`](crate::Checked) checks the inputs and applies the time limit.
+/// To get K trajectories from one initial state, reset K tasks with clones of one random generator.
 pub trait Env: Send {
     /// Shapes, bounds and horizon; constant over the task's life.
     fn spec(&self) -> &Spec;
@@ -71,36 +71,36 @@ pub trait Env: Send {
     /// Draws an initial state and writes its observation, `[obs_dim]`.
     fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]);
 
-    /// Sets the state (the numbers of a trace's `init`) and writes its observation.
+    /// Sets the state (the numbers of a trace's `init`) and writes its observation, `[obs_dim]`.
     ///
     /// # Errors
-    /// [`EnvError::State`] where the length is wrong or the task cannot be set.
+    /// [`EnvError::State`] if the length is wrong or the task does not support this.
     fn restore(&mut self, state: &[f64], obs: &mut [f32]) -> Result<(), EnvError> {
         let _ = (state, obs);
         Err(EnvError::State { id: self.spec().id.clone(), want: "a task that can be restored".into() })
     }
 
-    /// Advances by one step; the motion of an action outside the bounds is that of the nearest bound.
+    /// Advances by one step. An action outside the bounds moves the task like the nearest bound.
     fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step;
 
-    /// What went wrong in the last reset or step, for a task whose simulator can fail; [`Checked`](crate::Checked)
-    /// makes an [`EnvError::Simulation`] of it.
+    /// What went wrong in the last reset or step, if the simulator failed. [`Checked`](crate::Checked)
+    /// returns it as [`EnvError::Simulation`].
     fn fault(&self) -> Option<&str> {
         None
     }
 
-    /// Whether [`with_dynamics`](crate::with_dynamics) gives this task's equations by its id.
+    /// Whether [`with_dynamics`](crate::with_dynamics) knows this task's equations by its id.
     fn has_equations(&self) -> bool {
         false
     }
 
-    /// Name and length of an observation's parts in order, where it is one of named parts (DM Control); otherwise
-    /// none.
+    /// Name and length of each part of an observation, in order, for tasks with named parts (DM Control). Empty for
+    /// all others.
     fn parts(&self) -> &[(&'static str, usize)] {
         &[]
     }
 
-    /// The present state as lines and circles, for a picture or a page.
+    /// The current state as lines and circles, for a picture or a page.
     fn frame(&self) -> Frame {
         Frame::default()
     }
@@ -134,11 +134,11 @@ pub enum Shape {
     },
 }
 
-/// What can go wrong with a task.
+/// An error of a task.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvError {
-    /// No task of that name.
-    #[error("no environment `{id}`{}; `spo envs` lists them", did_you_mean(nearest))]
+    /// No task has this name.
+    #[error("there is no environment `{id}`{}; `spo envs` lists them", did_you_mean(nearest))]
     Unknown {
         /// The name asked for.
         id: String,
@@ -164,23 +164,23 @@ pub enum EnvError {
         id: String,
         /// "action", "observation" or "reward".
         what: &'static str,
-        /// Place in the slice.
+        /// Index in the slice.
         index: usize,
         /// The number.
         value: f32,
     },
-    /// An action that is no index of a discrete space.
+    /// An action that is not an index of a discrete space.
     #[error("{id}: action {value} is not an option, expected a whole number below {options}")]
     Option {
         /// The task.
         id: String,
         /// The number given.
         value: f32,
-        /// How many options there are.
+        /// Number of options.
         options: usize,
     },
     /// Stepped before a reset or after the end.
-    #[error("{id}: the episode is over or not begun; call reset first")]
+    #[error("{id}: the episode has not begun or is over; call reset first")]
     NotReset {
         /// The task.
         id: String,
@@ -190,11 +190,11 @@ pub enum EnvError {
     State {
         /// The task.
         id: String,
-        /// What it takes.
+        /// What the task accepts.
         want: String,
     },
-    /// A number of steps after `@` that is none.
-    #[error("`{id}`: after `@` comes the number of steps of an episode, from 1 to {most}")]
+    /// The text after `@` is not a valid number of steps.
+    #[error("`{id}`: write the number of steps of an episode after `@`, from 1 to {most}")]
     Horizon {
         /// The name asked for.
         id: String,
@@ -206,17 +206,17 @@ pub enum EnvError {
     Simulation {
         /// The task.
         id: String,
-        /// Steps of the episode before, where it was a step.
+        /// The step that failed, counted from 0; `None` for a reset.
         step: Option<usize>,
         /// What happened.
         why: String,
     },
-    /// The task needs MuJoCo, and it or the model cannot be opened.
+    /// The task needs MuJoCo, and the library or the model cannot be opened.
     #[error("{id}: {why}")]
     Mujoco {
         /// The task.
         id: String,
-        /// Why, and the mend.
+        /// Why, and how to fix it.
         why: Box<crate::mujoco::MujocoError>,
     },
 }

@@ -1,10 +1,10 @@
-//! Episodes of another length.
+//! Tasks with another episode length.
 
 use rand::Rng;
 
 use crate::env::{Env, EnvError, Frame, Spec, Step};
 
-/// The longest episode that a name may ask for.
+/// The largest N in `id@N`.
 pub(crate) const MOST_STEPS: usize = 1_000_000;
 
 /// A task with another horizon: `id@N` in the registry.

@@ -1,11 +1,11 @@
 //! Continuous-control tasks for learning from preferences.
 //!
-//! - [`Env`]: what a task is; [`Spec`] says its shapes, bounds and horizon.
+//! - [`Env`]: the trait that every task implements; [`Spec`] holds its shapes, bounds and horizon.
 //! - [`registry`] and [`make`]: the tasks by name; `HalfCheetah-v5@200` is HalfCheetah-v5 with episodes of 200 steps.
-//! - [`Checked`]: a task behind shape checks and its time limit; what a rollout steps.
-//! - [`trace`]: steps a task through a recorded trajectory, to hold it against another simulator.
-//! - [`tasks`]: those in pure Rust; [`dynamics`]: their equations, for a host or a device.
-//! - [`mujoco`]: those of Gymnasium and DM Control, on a library that is opened at run time.
+//! - [`Checked`]: a task wrapped in shape checks and a time limit. Rollouts step this type.
+//! - [`trace`]: steps a task through a recorded trajectory, to compare it with another simulator.
+//! - [`tasks`]: the tasks in pure Rust; [`dynamics`]: their equations, for a host or a device.
+//! - [`mujoco`]: the tasks of Gymnasium and DM Control, on the MuJoCo library, which is loaded at run time.
 //!
 //! ```
 //! use rand::SeedableRng;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::dynamics::{Dynamics, Simulated};
+use crate::dynamics::{Dynamics, HostEnv};
 use crate::env::{Env, EnvError, Spec};
 use crate::horizon::{MOST_STEPS, WithHorizon};
 use crate::tasks::{Acrobot, CartPoleSwingUp, Lqr, MountainCar, Options, Pendulum, Point, Reacher};
@@ -12,112 +12,110 @@ use crate::tasks::{Acrobot, CartPoleSwingUp, Lqr, MountainCar, Options, Pendulum
 pub struct Entry {
     /// Its name.
     pub id: &'static str,
-    /// What it is, in a line.
+    /// What it is, in one line.
     pub about: &'static str,
     maker: Maker,
 }
 
-/// How a task is made.
+/// How to make a task.
 #[derive(Clone)]
 enum Maker {
     /// See [`with_dynamics`].
-    Closed,
+    Equations,
     Options(usize),
     Gym(&'static crate::mujoco::gym::Task),
     Dmc(&'static crate::mujoco::dmc::Task),
 }
 
 impl Entry {
-    /// Makes one.
+    /// Makes the task.
     ///
     /// # Errors
-    /// [`EnvError::Mujoco`] where the task needs MuJoCo and it cannot be opened.
+    /// [`EnvError::Mujoco`] if the task needs MuJoCo and the library cannot be opened.
     pub fn make(&self) -> Result<Box<dyn Env>, EnvError> {
-        let failed = crate::mujoco::failed(self.id);
+        let env_error = crate::mujoco::env_error(self.id);
         match self.maker {
-            Maker::Closed => Ok(with_dynamics(self.id, Simulate).expect("its equations are known")),
+            Maker::Equations => {
+                Ok(with_dynamics(self.id, Simulate).expect("every entry of EQUATIONS has equations"))
+            }
             Maker::Options(n) => Ok(Box::new(Options::new(n))),
-            Maker::Gym(task) => Ok(Box::new(crate::mujoco::gym::Gym::open(task).map_err(failed)?)),
-            Maker::Dmc(task) => Ok(Box::new(crate::mujoco::dmc::Suite::open(task).map_err(failed)?)),
+            Maker::Gym(task) => Ok(Box::new(crate::mujoco::gym::Gym::open(task).map_err(env_error)?)),
+            Maker::Dmc(task) => Ok(Box::new(crate::mujoco::dmc::Suite::open(task).map_err(env_error)?)),
         }
     }
 
-    /// Whether it needs MuJoCo's library; see [`EnvError::Mujoco`].
+    /// Whether it needs the MuJoCo library; see [`EnvError::Mujoco`].
     pub fn needs_mujoco(&self) -> bool {
-        !matches!(self.maker, Maker::Closed | Maker::Options(_))
+        !matches!(self.maker, Maker::Equations | Maker::Options(_))
     }
 }
 
-const CLOSED: &[Entry] = &[
+const EQUATIONS: &[Entry] = &[
     Entry {
         id: "pendulum",
         about: "swing a pendulum up and hold it; Gymnasium's Pendulum-v1",
-        maker: Maker::Closed,
+        maker: Maker::Equations,
     },
     Entry {
         id: "mountain_car",
         about: "drive an underpowered car up a hill; Gymnasium's MountainCarContinuous-v0",
-        maker: Maker::Closed,
+        maker: Maker::Equations,
     },
     Entry {
         id: "cartpole_swing_up",
         about: "swing a pole up by pushing its cart, and stay near the middle",
-        maker: Maker::Closed,
+        maker: Maker::Equations,
     },
     Entry {
         id: "acrobot",
-        about: "swing a two-link arm's tip above its bar by the elbow's torque",
-        maker: Maker::Closed,
+        about: "swing the tip of a two-link arm above its bar with a torque at the elbow",
+        maker: Maker::Equations,
     },
     Entry {
         id: "reacher",
         about: "bring the tip of a two-link arm to a target in the plane",
-        maker: Maker::Closed,
+        maker: Maker::Equations,
     },
     Entry {
         id: "point",
-        about: "drive a point in the plane outwards; a hazard disc costs; for rings and regions",
-        maker: Maker::Closed,
+        about: "drive a point in the plane outwards; a hazard disc costs; for ring and region oracles",
+        maker: Maker::Equations,
     },
     Entry {
         id: "point_goal",
-        about: "drive a point in the plane to a goal; a hazard disc on the shortest way costs",
-        maker: Maker::Closed,
+        about: "drive a point in the plane to a goal; a hazard disc on the shortest path costs",
+        maker: Maker::Equations,
     },
     Entry {
         id: "lqr",
-        about: "bring a scalar to zero at quadratic cost; the optimal policy is known",
-        maker: Maker::Closed,
+        about: "bring a number to zero at quadratic cost; the optimal policy is known",
+        maker: Maker::Equations,
     },
     Entry {
         id: "options-3",
-        about: "choose one of 3 options, once (any options-N): preference games",
+        about: "choose one of 3 options, once (or any options-N); for preference games",
         maker: Maker::Options(3),
     },
 ];
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let closed = CLOSED.iter().cloned();
-    let closed = {
-        use crate::mujoco::{dmc, gym};
-        let gym = gym::TASKS.iter().map(|t| Entry { id: t.id, about: t.about, maker: Maker::Gym(t) });
-        let dmc = dmc::TASKS.iter().map(|t| Entry { id: t.id, about: t.about, maker: Maker::Dmc(t) });
-        closed.chain(gym).chain(dmc)
-    };
-    closed.collect()
+    use crate::mujoco::{dmc, gym};
+    let gym = gym::TASKS.iter().map(|t| Entry { id: t.id, about: t.about, maker: Maker::Gym(t) });
+    let dmc = dmc::TASKS.iter().map(|t| Entry { id: t.id, about: t.about, maker: Maker::Dmc(t) });
+    EQUATIONS.iter().cloned().chain(gym).chain(dmc).collect()
 });
 
-/// Every task, those of MuJoCo included whether or not its library is there.
+/// All tasks. Those of MuJoCo are listed even if the library is missing.
 pub fn registry() -> &'static [Entry] {
     &ENTRIES
 }
 
-/// What is to be done with a task's equations.
+/// A generic function over a task's equations, for [`with_dynamics`].
 pub trait WithDynamics {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it. `spec` has the horizon that was asked for.
+    /// Computes the result. `spec` has the horizon from the task's id.
     fn with<D: Dynamics<S, A, O> + 'static, const S: usize, const A: usize, const O: usize>(
         self,
         dynamics: D,
@@ -125,7 +123,7 @@ pub trait WithDynamics {
     ) -> Self::Output;
 }
 
-/// Makes a task of the host.
+/// Makes a task on the host.
 struct Simulate;
 
 impl WithDynamics for Simulate {
@@ -136,13 +134,13 @@ impl WithDynamics for Simulate {
         dynamics: D,
         _: Spec,
     ) -> Box<dyn Env> {
-        Box::new(Simulated::new(dynamics))
+        Box::new(HostEnv::new(dynamics))
     }
 }
 
-/// Hands the equations of the task named `id` to `taker`; `None` where the task is not given by equations.
+/// Calls `taker` with the equations of the task named `id`; `None` if the task is not given by equations.
 pub fn with_dynamics<T: WithDynamics>(id: &str, taker: T) -> Option<T::Output> {
-    let (base, horizon) = horizon_of(id).ok()?;
+    let (base, horizon) = split_horizon(id).ok()?;
     let with = |spec: Spec| match horizon {
         Some(horizon) => Spec { id: id.into(), horizon, ..spec },
         None => spec,
@@ -160,30 +158,31 @@ pub fn with_dynamics<T: WithDynamics>(id: &str, taker: T) -> Option<T::Output> {
     })
 }
 
-/// A name without its `@N`, and N.
-fn horizon_of(id: &str) -> Result<(&str, Option<usize>), EnvError> {
+/// Splits `name@N` into the name and N.
+fn split_horizon(id: &str) -> Result<(&str, Option<usize>), EnvError> {
     let Some((base, steps)) = id.split_once('@') else { return Ok((id, None)) };
     let horizon = steps.parse().ok().filter(|steps| (1..=MOST_STEPS).contains(steps));
     let horizon = horizon.ok_or_else(|| EnvError::Horizon { id: id.into(), most: MOST_STEPS })?;
     Ok((base, Some(horizon)))
 }
 
-/// Makes the task named `id`; Gymnasium's names of the same tasks work too, and `options-N` for N from 2 to 1000.
+/// Makes the task named `id`. Gymnasium's names of the same tasks work too, and `options-N` for N from 2 to 1000.
 ///
 /// `id@N` is the same task with episodes of N steps.
 ///
 /// # Errors
-/// [`EnvError::Unknown`] with the nearest name, [`EnvError::Horizon`], [`EnvError::Mujoco`].
+/// [`EnvError::Unknown`] with the nearest name if no task has this name, [`EnvError::Horizon`] if N is not valid,
+/// [`EnvError::Mujoco`] if the task needs MuJoCo and the library cannot be opened.
 pub fn make(id: &str) -> Result<Box<dyn Env>, EnvError> {
-    let (base, horizon) = horizon_of(id)?;
-    let env = make_whole(base)?;
+    let (base, horizon) = split_horizon(id)?;
+    let env = make_default_horizon(base)?;
     Ok(match horizon {
         Some(horizon) => Box::new(WithHorizon::new(env, horizon)),
         None => env,
     })
 }
 
-fn make_whole(id: &str) -> Result<Box<dyn Env>, EnvError> {
+fn make_default_horizon(id: &str) -> Result<Box<dyn Env>, EnvError> {
     let id = match id {
         "Pendulum-v1" => "pendulum",
         "MountainCarContinuous-v0" => "mountain_car",

@@ -1,4 +1,4 @@
-//! Recorded trajectories: step a task through one and see whether it agrees.
+//! Recorded trajectories: step a task through one, to compare two simulators.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,19 +11,19 @@ use crate::registry::make;
 
 mod observation;
 
-/// A trajectory from an explicit state, stepped on past termination.
+/// A trajectory from an explicit state. Its steps continue after termination.
 ///
-/// Keys that are not named here are kept as they are.
+/// Other keys of the file are kept unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trace {
-    /// The task, by its name here or in Gymnasium.
+    /// The task, by its name in the registry or in Gymnasium.
     pub env: String,
     /// Which simulator made it.
     #[serde(default)]
     pub source: String,
     /// The initial state.
     pub init: Init,
-    /// The first observation, where the file has it.
+    /// The first observation, if the file has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obs0: Option<Observation>,
     /// Actions, `[T][action_dim]`.
@@ -48,16 +48,16 @@ pub struct Trace {
 pub enum Init {
     /// The task's own numbers.
     State {
-        /// In the task's order.
+        /// The numbers in the task's order.
         state: Vec<f64>,
     },
-    /// Generalised positions and velocities, as simulators of articulated bodies have them.
+    /// Generalised positions and velocities of an articulated body.
     Joints {
         /// Positions.
         qpos: Vec<f64>,
         /// Velocities.
         qvel: Vec<f64>,
-        /// Where the target is (two numbers), for a task that draws one beside its joints.
+        /// The target's position (two numbers), for a task that draws a target in addition to its joints.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         target: Vec<f64>,
     },
@@ -79,34 +79,35 @@ pub enum TraceError {
     /// The task or its state.
     #[error(transparent)]
     Env(#[from] EnvError),
-    /// An action of it, or what the task made of it.
+    /// An action, or the task's outcome of it.
     #[error("step {step}: {why}")]
     Step {
-        /// From 0.
+        /// The step, counted from 0.
         step: usize,
         /// Why.
         why: EnvError,
     },
 }
 
-/// Steps the task through the trace's actions and returns what this simulator gives, in the same form: observations
-/// of named parts stay so, unless the file has them as plain vectors.
+/// Steps the task through the trace's actions and returns this simulator's trajectory in the same form. Observations
+/// with named parts keep them, unless the file has plain vectors.
 ///
-/// Where the task draws a target beside its joints and `init` leaves it out, it is taken from `obs0`.
+/// If the task draws a target in addition to its joints and `init` does not give it, the target comes from `obs0`.
 ///
 /// # Errors
-/// [`TraceError`]: no such task, a state or an action that it does not take, a simulation that diverged.
+/// [`TraceError`]: the task does not exist, does not accept the state or an action, or its simulation diverged.
 pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
     let checks = Checked::new(make(&trace.env)?);
-    // The bare task: a trace goes on past termination and the horizon.
+    // The task without `Checked`: a trace continues after termination and after the horizon.
     let mut env = make(&trace.env)?;
     let mut obs = vec![0.0; env.spec().obs_dim];
-    let state = [trace.init.numbers(), unsaid_target(trace, &mut *env)].concat();
+    let state = [trace.init.numbers(), target_from_obs0(trace, &mut *env)].concat();
     env.restore(&state, &mut obs)?;
     fault(&*env, None)?;
     checks.check_outcome(&obs, Step::default())?;
     let plain = matches!(trace.obs0.as_ref().or(trace.obs.first()), Some(Observation::Vector(_)));
-    let seen = |env: &dyn Env, obs: &[f32]| Observation::of(obs, if plain { &[] } else { env.parts() });
+    let seen =
+        |env: &dyn Env, obs: &[f32]| Observation::from_parts(obs, if plain { &[] } else { env.parts() });
     let mut ours = Trace {
         source: "spo-envs".into(),
         obs0: Some(seen(&*env, &obs)),
@@ -128,16 +129,17 @@ pub fn replay(trace: &Trace) -> Result<Trace, TraceError> {
     Ok(ours)
 }
 
-/// The target that `obs0` shows, where the task draws one beside its joints and `init` leaves it out.
-fn unsaid_target(trace: &Trace, env: &mut dyn Env) -> Vec<f64> {
+/// The target that `obs0` shows; empty if `init` has it or the task has none.
+fn target_from_obs0(trace: &Trace, env: &mut dyn Env) -> Vec<f64> {
     let (Init::Joints { target, .. }, Some(theirs)) = (&trace.init, &trace.obs0) else { return vec![] };
     let mut obs = vec![0.0; env.spec().obs_dim];
     let at_origin = [trace.init.numbers(), vec![0.0; 2]].concat();
     if !target.is_empty() || env.restore(&at_origin, &mut obs).is_err() {
         return vec![];
     }
-    // These parts are the target less something else, and so differ by the target from those with it at the origin.
-    let ours = Observation::of(&obs, env.parts());
+    // These parts are the target minus another position. So their difference from the same parts with the target at
+    // the origin is the target.
+    let ours = Observation::from_parts(&obs, env.parts());
     let part =
         ["to_target", "target_position"].into_iter().find_map(|name| theirs.part(name).zip(ours.part(name)));
     part.map_or(vec![], |(theirs, ours)| theirs.iter().zip(ours).map(|(a, b)| a - b).collect())

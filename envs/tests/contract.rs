@@ -1,4 +1,4 @@
-//! What every task of the registry promises.
+//! The contract that every task of the registry keeps.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use spo_envs::{ActionSpace, Checked, EnvError, Shape, Spec, make, registry};
 
 mod common;
 
-/// The ids of every task; where MuJoCo is missing, of every other one.
+/// The ids of all tasks that can be made here; without MuJoCo, all others.
 fn ids() -> impl Iterator<Item = &'static str> {
     registry().iter().map(|entry| entry.id).filter(|id| common::available(id))
 }
@@ -119,14 +119,14 @@ fn bad_input_is_an_error_that_names_the_task() {
             }
         }
         assert!(matches!(env.restore(&[f64::NAN; 99], &mut obs), Err(EnvError::State { .. })));
-        // A refused action has not moved the task.
+        // A refused action did not move the task.
         env.step(&good, &mut obs).unwrap();
     }
 }
 
 #[test]
 fn actions_out_of_bounds_act_as_the_nearest_bound() {
-    // MountainCarContinuous charges the action as asked for: only its motion is clipped, as in Gymnasium.
+    // MountainCarContinuous computes its cost from the requested action; only the motion is clipped, as in Gymnasium.
     for id in ids() {
         let ActionSpace::Continuous { high, .. } = make(id).unwrap().spec().action.clone() else { continue };
         let after = |scale: f32| {

@@ -1,6 +1,6 @@
-//! Trajectories of Gymnasium 1.4.0 and DM Control 1.0.50, stepped through here.
+//! Replays recorded trajectories of Gymnasium 1.4.0 and DM Control 1.0.50 and compares them.
 //!
-//! `tests/trajectories/README.md` says how they were recorded.
+//! `tests/trajectories/README.md` explains how they were recorded.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ fn read(name: &str) -> Trace {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// The largest differences in observations (relative where above 1) and in rewards (relative).
+/// The largest differences in observations (relative if above 1) and in rewards (relative).
 fn agree(name: &str, theirs: &Trace) -> (f64, f64) {
     let ours = replay(theirs).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_eq!(theirs.actions.len(), theirs.obs.len(), "{name}");
@@ -65,7 +65,7 @@ fn every_trajectory_agrees_step_for_step() {
 }
 
 #[test]
-fn a_target_that_is_left_out_is_seen_in_the_first_observation() {
+fn a_missing_target_is_read_from_the_first_observation() {
     for name in ["dmc-reacher-easy", "dmc-finger-turn_easy"] {
         let mut theirs = read(name);
         let Init::Joints { target, .. } = &mut theirs.init else { panic!("{name} has joints") };
@@ -77,7 +77,7 @@ fn a_target_that_is_left_out_is_seen_in_the_first_observation() {
 }
 
 #[test]
-fn a_wrong_trace_is_refused_by_its_step() {
+fn an_error_in_a_trace_names_its_step() {
     let theirs = read("Pendulum-v1");
     let mut long = theirs.clone();
     long.actions[7] = vec![0.0, 1.0];

@@ -1,4 +1,4 @@
-//! The tasks of MuJoCo beyond the contract and the recorded trajectories.
+//! Tests of the MuJoCo tasks that the contract and the recorded trajectories do not cover.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use spo_envs::{Checked, EnvError, Shape, make, mujoco, registry};
 
 mod common;
 
-/// Steps `env` once after restoring; the result.
+/// Restores a state, makes one step and returns its outcome.
 fn restored(id: &str, state: &[f64]) -> Result<(Vec<f32>, spo_envs::Step), EnvError> {
     let mut env = Checked::new(make(id)?);
     let mut obs = vec![0.0; env.spec().obs_dim];
@@ -24,7 +24,7 @@ fn a_simulation_that_diverges_is_an_error_and_not_a_silent_reset() {
     state[9] = 1e12;
     let message = restored("HalfCheetah-v5", &state).unwrap_err().to_string();
     assert!(message.starts_with("HalfCheetah-v5: step 0: the simulation diverged"), "{message}");
-    // The next episode is sound again.
+    // The next episode works again.
     let mut env = Checked::new(make("HalfCheetah-v5").unwrap());
     let mut obs = [0.0; 17];
     env.restore(&state, &mut obs).unwrap();
@@ -32,7 +32,7 @@ fn a_simulation_that_diverges_is_an_error_and_not_a_silent_reset() {
     assert!(matches!(env.step(&[0.0; 6], &mut obs), Err(EnvError::NotReset { .. })));
     env.reset(&mut ChaCha8Rng::seed_from_u64(0), &mut obs).unwrap();
     env.step(&[0.0; 6], &mut obs).unwrap();
-    // Nor did MuJoCo leave its log.
+    // MuJoCo wrote no log file either.
     assert!(!std::path::Path::new("MUJOCO_LOG.TXT").exists());
 }
 
@@ -71,7 +71,7 @@ fn a_target_beside_the_joints_can_be_restored() {
     let far = restored("dmc:reacher-easy", &[0.0, 0.0, 0.0, 0.0, 0.24, 0.07]).unwrap().1;
     assert_eq!(far.reward, 0.0);
     let message = restored("dmc:reacher-easy", &[0.0; 5]).unwrap_err().to_string();
-    assert!(message.contains("4 finite numbers: qpos (2), qvel (2), and at will target (2)"), "{message}");
+    assert!(message.contains("4 finite numbers: qpos (2), qvel (2), and optionally target (2)"), "{message}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn pictures_show_the_body_in_world_coordinates() {
 }
 
 #[test]
-fn the_ant_that_sees_its_place_is_the_ant() {
+fn the_ant_that_observes_its_position_is_the_ant() {
     if !common::available("Ant-v5") {
         return;
     }

@@ -1,6 +1,6 @@
-//! The nearest name to a misspelt one.
+//! The closest match for a misspelt name.
 
-/// The candidate most like `name`, if any is alike enough to be meant.
+/// The candidate most similar to `name`; `None` if none is similar enough.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()

@@ -1,17 +1,16 @@
-//! Random streams: one seed a run, one stream a purpose, derived by name.
+//! Random streams: one seed per run, one stream per purpose, derived by name.
 //!
-//! A stream is a function of (seed, name, iteration, index) and of nothing else, so a change in how many
-//! numbers one part draws does not shift another, results do not depend on the number of threads, and a
-//! checkpoint has no generator to save.
+//! A stream depends only on (seed, name, iteration, index). So the number of draws in one part of the program does not
+//! change another part, results do not depend on the number of threads, and a checkpoint needs to save no generator.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Names one random stream; at most eight ASCII characters.
+/// The name of a random stream: at most eight ASCII characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream(pub &'static str);
 
-/// The generator of `stream` for one `iteration` and `index` (a state, a trajectory) of a run.
+/// The random generator of `stream` for one `iteration` and `index` (a state, a trajectory) of a run.
 pub fn stream(seed: u64, stream: Stream, iteration: u64, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());

@@ -1,8 +1,8 @@
-//! The learner's inner loops, many lanes at a time: matrix product, tanh, the optimiser's step.
+//! The learner's inner loops in SIMD: matrix product, tanh, the optimiser's step.
 //!
-//! One generic body each, compiled for AVX-512, for AVX2 with FMA, and for whatever else; the widest that the
-//! processor has is taken at run time. All unsafe code of the crate is here. The order of sums depends on the
-//! lanes, so two kinds of processor agree to rounding, and one kind to the bit.
+//! Each loop has one generic body, compiled for AVX-512, for AVX2 with FMA, and for other processors. The widest version
+//! that the processor supports is chosen at run time. All unsafe code of the crate is here. The order of sums depends on
+//! the register width: two kinds of processor agree up to rounding, one kind agrees to the bit.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -14,7 +14,7 @@ pub use tanh::tanh;
 /// A register of `N` floats.
 ///
 /// # Safety
-/// The processor must have the register's instructions; pointers must be good for `N` floats.
+/// The processor must support the register's instructions; pointers must be valid for `N` floats.
 trait Lanes: Copy {
     const N: usize;
     unsafe fn splat(x: f32) -> Self;
@@ -69,7 +69,7 @@ lanes_by_intrinsics!(__m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_
 lanes_by_intrinsics!(__m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_sqrt_ps, _mm256_fmadd_ps,
     add _mm256_add_ps, mul _mm256_mul_ps, div _mm256_div_ps, min _mm256_min_ps, max _mm256_max_ps);
 
-/// Four floats that the compiler may put into a register of SSE or NEON.
+/// Four floats that the compiler may put into an SSE or NEON register.
 #[derive(Clone, Copy)]
 struct Four([f32; 4]);
 
@@ -124,8 +124,8 @@ impl Lanes for Four {
     }
 }
 
-/// Defines a safe function that runs `$body` with the widest lanes, and with the rows and registers of the tile that
-/// then fits the register file.
+/// Defines a safe function that runs `$body` with the widest registers, and with a tile of rows and registers that fits
+/// the register file.
 macro_rules! dispatched {
     ($(#[$doc:meta])* $name:ident = $body:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?) => {
         $(#[$doc])*
@@ -156,7 +156,7 @@ mod adam;
 mod product;
 mod tanh;
 
-/// Numbers in [−1, 1).
+/// Random numbers in [−1, 1).
 #[cfg(test)]
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
     use rand::{RngExt, SeedableRng};

@@ -1,8 +1,8 @@
-//! Means and their intervals.
+//! Statistics: means, intervals, correlations.
 //!
-//! What a comparison of methods over several seeds and tasks reports (Agarwal, Schwarzer, Castro, Courville & Bellemare
-//! 2021, "Deep RL at the Edge of the Statistical Precipice"): [`iqm`], [`bootstrap`](mod@bootstrap) intervals and
-//! [`probability_of_improvement`]. What says how far one thing follows another: [`spearman`], [`wilson`].
+//! For comparisons of methods over several seeds and tasks (Agarwal, Schwarzer, Castro, Courville & Bellemare 2021,
+//! "Deep RL at the Edge of the Statistical Precipice"): [`iqm`], [`bootstrap`](mod@bootstrap) intervals and
+//! [`probability_of_improvement`]. For shares and rank correlations: [`wilson`], [`spearman`].
 
 pub mod bootstrap;
 mod line;
@@ -12,20 +12,20 @@ pub use bootstrap::{Interval, Resampling, probability_of_improvement};
 pub use line::Line;
 pub use rank::{spearman, wilson};
 
-/// The mean; 0 of nothing.
+/// The mean; 0 for an empty slice.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// The population standard deviation.
+/// The population standard deviation; 0 for an empty slice.
 pub fn std_dev(values: &[f64]) -> f64 {
     let mean = mean(values);
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len().max(1) as f64).sqrt()
 }
 
-/// The interquartile mean: of the sorted values, without the lowest and the highest ⌊n/4⌋; 0 of nothing.
+/// The interquartile mean: the mean without the ⌊n/4⌋ lowest and the ⌊n/4⌋ highest values; 0 for an empty slice.
 ///
-/// Agarwal et al. 2021, section 4.3; with whole values dropped, as SciPy's `trim_mean(values, 0.25)` and rliable do.
+/// Agarwal et al. 2021, section 4.3. Only whole values are dropped, as in SciPy's `trim_mean(values, 0.25)` and rliable.
 pub fn iqm(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -33,7 +33,8 @@ pub fn iqm(values: &[f64]) -> f64 {
     mean(&sorted[cut..sorted.len() - cut])
 }
 
-/// Half width of the 95 % interval of the mean, t₀.₉₇₅(n−1) · s / √n with the sample's s; 0 below two values.
+/// Half width of the 95 % confidence interval of the mean, t₀.₉₇₅(n−1) · s / √n with the sample standard deviation s; 0
+/// for fewer than two values.
 pub fn ci95(values: &[f64]) -> f64 {
     if values.len() < 2 {
         return 0.0;
@@ -48,8 +49,8 @@ const Z975: f64 = 1.959_963_985;
 
 /// The 0.975 quantile of Student's t.
 ///
-/// Tabulated up to 10 degrees of freedom (Abramowitz & Stegun, table 26.10); from there the expansion 26.7.5 about
-/// the normal quantile, within 1e-4.
+/// A table up to 10 degrees of freedom (Abramowitz & Stegun, table 26.10); above that their expansion 26.7.5 around the
+/// normal quantile, with an error below 1e-4.
 fn t975(degrees: usize) -> f64 {
     const TABLE: [f64; 10] = [
         12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004, 2.262_157,
@@ -83,11 +84,11 @@ mod tests {
 
     #[test]
     fn interquartile_means_by_hand() {
-        // Of five values one goes at each end: (2 + 3 + 10) / 3 = 5.
+        // Five values: one is dropped at each end, (2 + 3 + 10) / 3 = 5.
         assert_eq!(iqm(&[10.0, 1.0, 1000.0, 3.0, 2.0]), 5.0);
-        // Of eight, two at each end: (3 + 4 + 5 + 6) / 4 = 4.5.
+        // Eight values: two are dropped at each end, (3 + 4 + 5 + 6) / 4 = 4.5.
         assert_eq!(iqm(&[8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, -90.0]), 4.5);
-        // Of three, none.
+        // Three values: none is dropped.
         assert_eq!(iqm(&[1.0, 2.0, 6.0]), 3.0);
         assert_eq!((iqm(&[7.0]), iqm(&[])), (7.0, 0.0));
     }

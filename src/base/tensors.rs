@@ -1,4 +1,4 @@
-//! Files of named float32 tensors: safetensors with a kind, a version and a checksum, written atomically.
+//! Files of named float32 tensors: safetensors with a format name, a version and a checksum, written atomically.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// What a file claims to be.
+/// The format and version of a file.
 pub struct FileKind {
     /// Metadata `format`.
     pub format: &'static str,
@@ -16,7 +16,7 @@ pub struct FileKind {
     pub version: &'static str,
 }
 
-/// What can go wrong with a file.
+/// An error of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
@@ -27,9 +27,9 @@ pub enum FileError {
         /// Why.
         source: io::Error,
     },
-    /// It cannot be written: a full disk, a folder without permission.
+    /// It cannot be written, for example on a full disk or in a folder without permission.
     #[error(
-        "cannot write {path}: {source}; make room or choose another folder with --out, then go on with --resume"
+        "cannot write {path}: {source}; free disk space or choose another folder with --out, then continue with --resume"
     )]
     Write {
         /// The file.
@@ -38,15 +38,15 @@ pub enum FileError {
         source: io::Error,
     },
     /// Truncated or altered.
-    #[error("{path} is damaged: {why}; restore it from a copy or start the run anew in another folder")]
+    #[error("{path} is damaged: {why}; restore it from a copy or start a new run in another folder")]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         why: String,
     },
-    /// Another program's file, or another version's.
-    #[error("{path} is no {expected} file: {found}")]
+    /// A file of another program or another version.
+    #[error("{path} is not a {expected} file: {found}")]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum FileError {
     },
 }
 
-/// A file of tensors in the making.
+/// A file of tensors that is being built.
 pub struct TensorFile {
     tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
     meta: HashMap<String, String>,
@@ -70,30 +70,31 @@ impl TensorFile {
         Self { tensors: BTreeMap::new(), meta: meta.map(|(k, v)| (k.to_string(), v.to_string())).into() }
     }
 
-    /// Adds a line of metadata.
+    /// Adds an entry to the metadata.
     pub fn meta(&mut self, key: &str, value: &str) {
         self.meta.insert(key.into(), value.into());
     }
 
-    /// Adds a tensor, its values in row-major order.
+    /// Adds a tensor with its values in row-major order.
     pub fn add(&mut self, name: &str, shape: &[usize], values: Vec<f32>) {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.tensors.insert(name.into(), (shape.to_vec(), bytes));
     }
 
-    /// Writes to a temporary file beside `path`, syncs, renames: a reader sees the old file or the new one.
+    /// Writes the file atomically: a temporary file in the same folder is synced and renamed to `path`. A reader sees the
+    /// old file or the new one.
     ///
     /// # Errors
-    /// [`FileError::Write`]; the old file is then untouched.
+    /// [`FileError::Write`]; the old file is then unchanged.
     pub fn write(self, path: &Path) -> Result<(), FileError> {
         write_atomically(path, &self.bytes())
     }
 
-    /// As [`write`](Self::write), but what is left after a power cut may be damaged: for what can be missed, and must
-    /// not wait for the disk.
+    /// Like [`write`](Self::write), but without waiting for the disk: after a power cut the file may be damaged. For
+    /// files that may be lost.
     ///
     /// # Errors
-    /// [`FileError::Write`]; the old file is then untouched.
+    /// [`FileError::Write`]; the old file is then unchanged.
     pub fn write_unsynced(self, path: &Path) -> Result<(), FileError> {
         replace(path, &self.bytes(), false)
     }
@@ -110,10 +111,10 @@ impl TensorFile {
     }
 }
 
-/// Replaces `path` by `bytes`, whole or not at all.
+/// Replaces the file at `path` by `bytes` atomically.
 ///
 /// # Errors
-/// [`FileError::Write`].
+/// [`FileError::Write`]; the old file is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     replace(path, bytes, true)
 }
@@ -129,7 +130,7 @@ fn replace(path: &Path, bytes: &[u8], sync: bool) -> Result<(), FileError> {
             file.sync_all()?;
         }
         fs::rename(&temporary, path)?;
-        // The rename itself must survive a power cut.
+        // Sync the folder too, so that the rename survives a power cut.
         match path.parent().filter(|p| sync && !p.as_os_str().is_empty()) {
             Some(folder) => File::open(folder)?.sync_all(),
             None => Ok(()),
@@ -141,7 +142,7 @@ fn replace(path: &Path, bytes: &[u8], sync: bool) -> Result<(), FileError> {
     })
 }
 
-/// Reads a file whole.
+/// Reads a whole file.
 ///
 /// # Errors
 /// [`FileError::Read`].
@@ -152,7 +153,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// The tensors and metadata of a file of this kind.
 ///
 /// # Errors
-/// [`FileError::Damaged`], [`FileError::Foreign`].
+/// [`FileError::Damaged`] if the checksum does not match, [`FileError::Foreign`] if it is of another kind.
 pub fn open<'a>(
     path: &Path,
     bytes: &'a [u8],
@@ -181,7 +182,7 @@ pub fn open<'a>(
 /// Shape and values of a tensor.
 ///
 /// # Errors
-/// That it is missing or not float32.
+/// A message that it is missing or not float32.
 pub fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
     let view = tensors.tensor(name).map_err(|_| format!("no tensor `{name}`"))?;
     if view.dtype() != Dtype::F32 {
@@ -191,7 +192,7 @@ pub fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<
     Ok((view.shape().to_vec(), values))
 }
 
-/// CRC-32 over names, values and metadata (but for itself), in order of name.
+/// CRC-32 over names, values and metadata (except `crc32` itself), in order of name.
 fn checksum<'a>(
     tensors: impl Iterator<Item = (&'a str, &'a [u8])>,
     meta: &HashMap<String, String>,

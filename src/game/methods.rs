@@ -1,48 +1,48 @@
-//! Where each method ends on a game: RLHF, self-play and its successors, side by side.
+//! The result of each method on a game: RLHF, self-play and its successors.
 //!
-//! All are exact: no sampling, no network, so that what differs is the method.
+//! All are computed exactly, without sampling and without networks, so that only the method differs.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use super::dynamics::{SelfPlayRun, hedge_step, normalized};
-use super::nash_md::Anchor;
+use super::nash_md::KlPenalty;
 use super::{GameError, PreferenceMatrix, solve::winners};
 
-/// λ of the reward model's penalised policy: the price of a nat of KL to the uniform policy, in units of its score.
+/// λ of the KL-penalised RLHF policy: the penalty per nat of KL to the uniform policy, in units of the score.
 const RLHF_PENALTY: f64 = 0.1;
-/// η of what is run for its last iterate, in margins: within reach of 1, the largest of them.
+/// η of the dynamics whose last iterate counts, in margins, of which the largest is 1.
 const STEP: f64 = 0.5;
-/// τ of Nash-MD's anchor, in win rates.
-const ANCHOR: f64 = 0.01;
-/// η of Nash-MD, in win rates: a step errs by about η², and the anchor takes ητ back.
-const ANCHORED_STEP: f64 = 0.1;
-/// Options whose weights a table has room for; of more options it names the heaviest.
+/// τ of Nash-MD, the weight of its KL regularisation, in win rates.
+const NASH_MD_TAU: f64 = 0.01;
+/// η of Nash-MD, in win rates: a step has an error of about η², and the regularisation corrects ητ of it.
+const NASH_MD_STEP: f64 = 0.1;
+/// A table shows the weights of up to this many options; of more options it shows those with the largest weights.
 const COLUMNS: usize = 6;
 
-/// Iterations of a dynamic: 10,000 for small games, fewer where each costs more than its share of a second.
+/// Iterations of a dynamic: 10,000 for small games, fewer for large ones, so that the run stays short.
 fn iterations(options: usize) -> usize {
     (30_000_000 / (options * options)).clamp(1_000, 10_000)
 }
 
-/// Where one method ends.
+/// The result of one method.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Method {
     /// The method, and which of its iterates.
     pub name: String,
-    /// Its mixture of options, `[n]`; none where it has none, as where Bradley–Terry scores are infinite.
+    /// Its mixture of options, `[n]`; `None` if there is none, because the Bradley–Terry scores are infinite.
     pub mixture: Option<Vec<f64>>,
-    /// What a best reply gains against it, in margins.
+    /// The margin of a best response against it.
     pub exploitability: Option<f64>,
-    /// Total variation to the minimax winner.
+    /// Total variation distance to the minimax winner.
     pub minimax_distance: Option<f64>,
 }
 
-/// What `spo game --dynamics` prints.
+/// The output of `spo game --dynamics`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Methods {
-    /// Names.
+    /// Names of the options.
     pub options: Vec<String>,
     /// The minimax winner's weights.
     pub minimax_winner: Vec<f64>,
@@ -50,25 +50,26 @@ pub struct Methods {
     pub borda: Vec<String>,
     /// Iterations of each dynamic.
     pub iterations: usize,
-    /// A row each.
+    /// The results, one per method.
     pub methods: Vec<Method>,
 }
 
 impl PreferenceMatrix {
-    /// Runs every method. All self-play begins at [`uneven`](Self::uneven) weights.
+    /// Runs every method. Self-play begins at [`uneven`](Self::uneven) weights.
     ///
     /// # Errors
-    /// [`GameError::Solver`].
+    /// [`GameError::Solver`] if the linear program fails.
     pub fn methods(&self) -> Result<Methods, GameError> {
         let n = self.len();
         let iterations = iterations(n);
         let borda = winners(&self.borda());
         let minimax_winner = self.minimax_winner()?;
         let slow = hedge_step(n, iterations);
-        let anchor = Anchor { reference: self.uniform(), strength: ANCHOR };
+        let penalty = KlPenalty { reference: self.uniform(), tau: NASH_MD_TAU };
         let start = || self.uneven();
 
-        // Scores fitted to all pairs rank as Borda scores do, infinite or not: at the fit, Σ_j σ(s_i − s_j) = Σ_j P(i ≻ j).
+        // Scores fitted to all pairs have the same order as Borda scores, even if they are infinite: at the maximum,
+        // Σ_j σ(s_i − s_j) = Σ_j P(i ≻ j).
         let best: Vec<f64> =
             (0..n).map(|i| if borda.contains(&i) { 1.0 / borda.len() as f64 } else { 0.0 }).collect();
         let penalised = self.bradley_terry().map(|scores| {
@@ -84,13 +85,13 @@ impl PreferenceMatrix {
             rows.push((format!("{name}, last"), Some(run.last)));
         };
         both("Hedge", self.hedge(iterations, slow, start()));
-        // A step of margins is two of win rates.
+        // A step η in margins equals 2η in win rates.
         both("SPPO", self.sppo(iterations, 2.0 * slow, start()));
         both("REBEL", self.rebel(iterations, 2.0 * slow, start()));
         both("optimistic", self.optimistic(iterations, STEP, start()));
         both("extragradient", self.extragradient(iterations, STEP, start()));
-        let nash_md = self.nash_md(iterations, ANCHORED_STEP, start(), &anchor).last;
-        rows.push((format!("Nash-MD, anchor {ANCHOR}, last"), Some(nash_md)));
+        let nash_md = self.nash_md(iterations, NASH_MD_STEP, start(), &penalty).last;
+        rows.push((format!("Nash-MD, anchor {NASH_MD_TAU}, last"), Some(nash_md)));
         rows.push(("minimax winner".to_string(), Some(minimax_winner.clone())));
 
         let distance = |mixture: &Vec<f64>| {
@@ -98,7 +99,7 @@ impl PreferenceMatrix {
         };
         let methods = rows.into_iter().map(|(name, mixture)| Method {
             name,
-            // Rounding may put it just below 0 at an equilibrium.
+            // Rounding can make it slightly negative at an equilibrium.
             exploitability: mixture.as_ref().map(|m| self.exploitability(m).max(0.0)),
             minimax_distance: mixture.as_ref().map(distance),
             mixture,
@@ -114,7 +115,7 @@ impl PreferenceMatrix {
 }
 
 impl Methods {
-    /// The weights of a row, `[n]` under each other or by name.
+    /// The weights of a row: all `[n]` in columns, or the largest three with names.
     fn weights(&self, mixture: &[f64], width: usize) -> String {
         if mixture.len() <= COLUMNS {
             return mixture.iter().map(|w| format!("{w:>width$.4}  ")).collect();
@@ -147,9 +148,12 @@ impl fmt::Display for Methods {
         writeln!(f, "\nBorda winner    {}", self.borda.join(", "))?;
         writeln!(
             f,
-            "{} iterations each, from weights (1, 2, …, n) / sum. Exploitability: the margin that a best reply gains.",
+            "{} iterations each, from weights (1, 2, …, n) / sum. Exploitability: the margin of a best response.",
             self.iterations
         )?;
-        writeln!(f, "RLHF fits Bradley-Terry to all pairs. REBEL's exact fit is a step of Hedge.")
+        writeln!(
+            f,
+            "RLHF fits Bradley-Terry to all pairs. With an exact fit, a step of REBEL is a step of Hedge."
+        )
     }
 }

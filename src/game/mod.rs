@@ -1,15 +1,14 @@
 //! Preference games, solved exactly.
 //!
-//! A game is a matrix of P(i ≻ j) over options; its margins are A = 2P − 1. What self-play approaches is the
-//! **minimax winner** (von Neumann winner, maximal lottery): argmax_p min_q Σ p_i q_j P(i ≻ j), the symmetric Nash
-//! equilibrium.
+//! A game is a matrix of P(i ≻ j) over options; its margins are A = 2P − 1. Self-play approaches the **minimax winner**
+//! (von Neumann winner, maximal lottery): argmax_p min_q Σ p_i q_j P(i ≻ j), the symmetric Nash equilibrium.
 //!
-//! - [`PreferenceMatrix`]: read from CSV ([`read`](mod@read)) or counted from rankings.
+//! - [`PreferenceMatrix`]: a game, read from CSV ([`read`](mod@read)) or counted from rankings.
 //! - [`solve`](mod@solve): minimax winner (linear program), Condorcet, Copeland, Borda, Bradley–Terry,
 //!   exploitability.
 //! - [`dynamics`]: Hedge against itself, its optimistic form, extragradient.
-//! - [`nash_md`]: self-play against an anchored opponent; [`regression`]: SPPO and REBEL.
-//! - [`report`](mod@report): the solutions as one table; [`methods`]: where each method ends, as another.
+//! - [`nash_md`]: self-play against a mixture with a reference policy; [`regression`]: SPPO and REBEL.
+//! - [`report`](mod@report): a table of all solutions; [`methods`]: a table of the result of every method.
 
 use std::path::PathBuf;
 
@@ -29,7 +28,7 @@ pub struct PreferenceMatrix {
     p: Vec<f64>,
 }
 
-/// What can be wrong with a game.
+/// An error of a game.
 #[derive(Debug, thiserror::Error)]
 pub enum GameError {
     /// The file cannot be read.
@@ -40,22 +39,22 @@ pub enum GameError {
         /// Why.
         source: std::io::Error,
     },
-    /// A line of the file.
+    /// A line of the file is wrong.
     #[error("{origin}, line {line}: {why}")]
     Line {
         /// The file.
         origin: String,
-        /// From 1.
+        /// The line, counted from 1.
         line: u64,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to fix it.
         why: String,
     },
-    /// The matrix as a whole.
+    /// The whole matrix is wrong.
     #[error("{origin}: {why}")]
     Matrix {
-        /// The file, or "matrix".
+        /// The file's name, or "matrix".
         origin: String,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to fix it.
         why: String,
     },
     /// The linear program failed.
@@ -63,14 +62,14 @@ pub enum GameError {
     Solver(String),
 }
 
-/// How far P(i, j) + P(j, i) may be from 1: decimals of a file are rounded.
+/// Largest difference of P(i, j) + P(j, i) from 1. Files contain rounded decimals.
 const TOLERANCE: f64 = 1e-6;
 
 /// Names of the built-in games.
 pub const BUILTIN: [&str; 3] = ["cycle", "condorcet_is_not_borda", "rock_paper_scissors"];
 
-/// A built-in game: a voting cycle (2 abc, 2 bca, 1 cab), a Condorcet winner that is not the Borda winner (3 abc,
-/// 2 bca), rock-paper-scissors.
+/// A built-in game: a voting cycle (2 voters abc, 2 bca, 1 cab), a Condorcet winner that is not the Borda winner (3 abc,
+/// 2 bca), or rock-paper-scissors. `None` for any other name.
 pub fn builtin(name: &str) -> Option<PreferenceMatrix> {
     let voters: &[(f64, &[&str])] = match name {
         "cycle" => &[(2.0, &["a", "b", "c"]), (2.0, &["b", "c", "a"]), (1.0, &["c", "a", "b"])],
@@ -91,17 +90,17 @@ impl PreferenceMatrix {
     /// A matrix `[n, n]` of P(i ≻ j), row-major; `origin` names it in errors.
     ///
     /// # Errors
-    /// [`GameError::Matrix`]: fewer than two options, a repeated name, a probability out of range, a pair that does
-    /// not add up to 1.
+    /// [`GameError::Matrix`]: there are fewer than two options, a name is repeated, a probability is out of range, or a
+    /// pair does not add up to 1.
     pub fn new(names: Vec<String>, mut p: Vec<f64>, origin: &str) -> Result<Self, GameError> {
         let n = names.len();
         let fail = |why: String| Err(GameError::Matrix { origin: origin.into(), why });
         if n < 2 {
             let header = "name them in a header such as `a,b,c`, or begin with `count,ranking`";
-            return fail(format!("it has {n} options; a game needs at least 2: {header}"));
+            return fail(format!("it has {n} options, but a game needs at least 2; {header}"));
         }
         if names.iter().any(String::is_empty) {
-            return fail("an option has no name; name every column in the header".into());
+            return fail("an option has no name; give every column a name in the header".into());
         }
         if p.len() != n * n {
             return fail(format!("it has {} entries for {n} options; expected {}", p.len(), n * n));
@@ -118,13 +117,13 @@ impl PreferenceMatrix {
                 }
                 if (ij + ji - 1.0).abs() > TOLERANCE {
                     let why = if i == j {
-                        format!("P({a}, {a}) is {ij}; an option ties with itself, write 0.5")
+                        format!("P({a}, {a}) is {ij}; write 0.5, because an option ties with itself")
                     } else {
                         format!("P({a}, {b}) + P({b}, {a}) = {ij} + {ji}; they must add up to 1")
                     };
                     return fail(why);
                 }
-                // Exactly antisymmetric from here on.
+                // Make the margins exactly antisymmetric.
                 p[j * n + i] = 1.0 - ij;
                 if i == j {
                     p[i * n + j] = 0.5;
@@ -134,11 +133,11 @@ impl PreferenceMatrix {
         Ok(Self { names, p })
     }
 
-    /// Counts rankings, best first, each with the number of voters who hold it: P(i ≻ j) is the share of voters who
-    /// rank i above j. Options that a voter leaves out share that voter's last place, as ties.
+    /// Counts rankings, each with its number of voters; the best option comes first. P(i ≻ j) is the share of voters who
+    /// rank i above j. Options that a ranking omits tie for its last place.
     ///
     /// # Errors
-    /// [`GameError::Matrix`]: no voters, a count that is not positive, an option ranked twice by one voter.
+    /// [`GameError::Matrix`]: there are no voters, a count is not positive, or a ranking names an option twice.
     pub fn from_rankings(rankings: &[(f64, Vec<String>)]) -> Result<Self, GameError> {
         let fail = |why: String| Err(GameError::Matrix { origin: "rankings".into(), why });
         let mut names: Vec<String> = rankings.iter().flat_map(|(_, r)| r.clone()).collect();
@@ -178,8 +177,8 @@ impl PreferenceMatrix {
         Self::new(names, p, "rankings")
     }
 
-    /// Σ_m w_m P_m(i ≻ j) over games of the same options, the weights normalised to 1; none where the options differ,
-    /// or there is no game of positive weight.
+    /// The weighted mean Σ_m w_m P_m(i ≻ j) of games with the same options; the weights are normalised to sum 1. `None`
+    /// if the options differ or no weight is positive.
     pub fn mixed(games: &[(f64, Self)]) -> Option<Self> {
         let (_, first) = games.first()?;
         let total: f64 = games.iter().map(|(weight, _)| weight).sum();
@@ -192,7 +191,7 @@ impl PreferenceMatrix {
         Some(Self { names: first.names.clone(), p })
     }
 
-    /// The game of who loses: P(j ≻ i) for P(i ≻ j).
+    /// The reversed game, with P(j ≻ i) in place of P(i ≻ j).
     pub fn flipped(mut self) -> Self {
         self.p.iter_mut().for_each(|p| *p = 1.0 - *p);
         self
@@ -212,7 +211,7 @@ impl PreferenceMatrix {
         self.names.len()
     }
 
-    /// Never: a game has at least two options.
+    /// Always false: a game has at least two options.
     pub fn is_empty(&self) -> bool {
         false
     }
@@ -244,7 +243,7 @@ impl PreferenceMatrix {
         self.margins_against(mixture).into_iter().map(|margin| 0.5 + 0.5 * margin).collect()
     }
 
-    /// max_i (A p)_i: what the best reply gains against p; 0 at a minimax winner and nowhere below.
+    /// max_i (A p)_i: the margin of a best response against p. It is 0 at a minimax winner, and never below.
     pub fn exploitability(&self, mixture: &[f64]) -> f64 {
         self.margins_against(mixture).into_iter().fold(f64::NEG_INFINITY, f64::max)
     }

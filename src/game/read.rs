@@ -1,4 +1,4 @@
-//! Games from and to CSV: a matrix of P(row beats column), or rankings with their voters.
+//! Reads and writes games as CSV: a matrix of P(row beats column), or rankings with their numbers of voters.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +11,7 @@ impl PreferenceMatrix {
     /// Reads a CSV file.
     ///
     /// # Errors
-    /// [`GameError`] naming the file, the line and the mend.
+    /// [`GameError`] with the file, the line and how to fix it.
     pub fn from_csv_path(path: &Path) -> Result<Self, GameError> {
         let bytes = std::fs::read(path).map_err(|source| GameError::Read { path: path.into(), source })?;
         Self::from_csv(&bytes[..], &path.display().to_string())
@@ -19,11 +19,12 @@ impl PreferenceMatrix {
 
     /// Reads CSV; `origin` names it in errors.
     ///
-    /// A header `count,ranking` means rankings such as `2,a>b>c`. Any other header holds the options' names, above
-    /// one row each of P(row beats column), with or without the row's name in front; a diagonal cell may be empty.
+    /// After a header `count,ranking` the rows are rankings such as `2,a>b>c`. Any other header holds the options' names,
+    /// followed by one row of P(row beats column) per option, with or without the row's name in front. A diagonal cell
+    /// may be empty.
     ///
     /// # Errors
-    /// [`GameError`].
+    /// [`GameError`] with the line and how to fix it.
     pub fn from_csv(reader: impl Read, origin: &str) -> Result<Self, GameError> {
         let mut csv = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(reader);
         let bad_csv = |e: csv::Error| GameError::Matrix { origin: origin.into(), why: e.to_string() };
@@ -33,7 +34,7 @@ impl PreferenceMatrix {
         if is_rankings { rankings(&rows, origin) } else { matrix(&header, &rows, origin) }
     }
 
-    /// The matrix as CSV, as [`from_csv`](Self::from_csv) reads it.
+    /// The matrix as CSV that [`from_csv`](Self::from_csv) can read.
     pub fn to_csv(&self) -> String {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let names = self.names().iter().map(String::as_str);
@@ -59,8 +60,12 @@ fn rankings(rows: &[StringRecord], origin: &str) -> Result<PreferenceMatrix, Gam
             if row.len() != 2 {
                 return Err(fail("expected COUNT,RANKING such as 2,a>b>c"));
             }
-            let count: f64 =
-                row[0].parse().map_err(|_| fail(&format!("`{}` is no number of voters", &row[0])))?;
+            let count: f64 = row[0].parse().map_err(|_| {
+                fail(&format!(
+                    "`{}` is not a number of voters; expected COUNT,RANKING such as 2,a>b>c",
+                    &row[0]
+                ))
+            })?;
             let ranking: Vec<String> = row[1].split('>').map(|name| name.trim().to_string()).collect();
             if ranking.iter().any(String::is_empty) {
                 return Err(fail("an option's name is empty; expected a ranking such as a>b>c"));
@@ -75,19 +80,21 @@ fn rankings(rows: &[StringRecord], origin: &str) -> Result<PreferenceMatrix, Gam
 }
 
 fn matrix(header: &StringRecord, rows: &[StringRecord], origin: &str) -> Result<PreferenceMatrix, GameError> {
-    // An empty first cell of the header stands above the rows' names.
+    // An empty first cell of the header means that each row begins with its name.
     let named = header.get(0).is_some_and(str::is_empty);
     let names: Vec<String> = header.iter().skip(usize::from(named)).map(String::from).collect();
     let n = names.len();
     if rows.len() != n {
-        let why =
-            format!("the header names {n} options and there are {} rows; expected one row each", rows.len());
+        let why = format!(
+            "the header names {n} options, but there are {} rows; write one row per option",
+            rows.len()
+        );
         return Err(GameError::Matrix { origin: origin.into(), why });
     }
     let mut p = Vec::with_capacity(n * n);
     for (i, row) in rows.iter().enumerate() {
         if row.len() != n + usize::from(named) {
-            let why = format!("{} cells; expected {}", row.len(), n + usize::from(named));
+            let why = format!("the row has {} cells; expected {}", row.len(), n + usize::from(named));
             return Err(at(origin, row, why));
         }
         if named && row[0] != names[i] {
@@ -101,7 +108,10 @@ fn matrix(header: &StringRecord, rows: &[StringRecord], origin: &str) -> Result<
                 at(
                     origin,
                     row,
-                    format!("`{cell}` under {} is no number; expected P({} beats {0})", names[j], names[i]),
+                    format!(
+                        "`{cell}` under {} is not a number; expected P({} beats {0})",
+                        names[j], names[i]
+                    ),
                 )
             })?);
         }

@@ -1,20 +1,19 @@
-//! Self-play by regression: SPPO and REBEL, whose update is a least-squares fit instead of a step of Hedge.
+//! Self-play by regression: SPPO and REBEL. Their update is a least-squares fit instead of a step of Hedge.
 //!
-//! Both fit the change of log-probabilities x = log π/π_t to win rates r = P π_t against the present policy. In the exact
-//! game the fit itself is exact, so that what is left is the method.
+//! Both fit the change of log-probabilities x = log π/π_t to the win rates r = P π_t against the current policy. In a
+//! matrix game the fit is exact, so the result shows the method alone.
 
 use super::PreferenceMatrix;
 use super::dynamics::{SelfPlayRun, exponentiated, normalized};
 
-/// SPPO's loss of a next policy, E_{y~π_t} (log π(y)/π_t(y) − η (P(y ≻ π_t) − ½))² (Wu et al. 2024,
-/// Algorithm 1).
+/// SPPO's loss of the next policy, E_{y~π_t} (log π(y)/π_t(y) − η (P(y ≻ π_t) − ½))² (Wu et al. 2024, Algorithm 1).
 pub fn sppo_loss(game: &PreferenceMatrix, policy: &[f64], next: &[f64], step: f64) -> f64 {
     let rates = game.win_rates_against(policy);
     let terms = policy.iter().zip(next).zip(rates);
     terms.map(|((p, q), rate)| p * ((q / p).ln() - step * (rate - 0.5)).powi(2)).sum()
 }
 
-/// REBEL's loss of a next policy, E_{y,y'~π_t} ((x(y) − x(y')) / η − (r(y) − r(y')))² with x = log π/π_t and r the win
+/// REBEL's loss of the next policy, E_{y,y'~π_t} ((x(y) − x(y')) / η − (r(y) − r(y')))² with x = log π/π_t and r the win
 /// rate against π_t (Gao et al. 2024, Algorithm 1).
 pub fn rebel_loss(game: &PreferenceMatrix, policy: &[f64], next: &[f64], step: f64) -> f64 {
     let rates = game.win_rates_against(policy);
@@ -26,16 +25,16 @@ pub fn rebel_loss(game: &PreferenceMatrix, policy: &[f64], next: &[f64], step: f
 impl PreferenceMatrix {
     /// SPPO: π_{t+1} minimises [`sppo_loss`] over all distributions. `step` η is in win rates.
     pub fn sppo(&self, iterations: usize, step: f64, start: Vec<f64>) -> SelfPlayRun {
-        SelfPlayRun::of(iterations, start, |p| self.sppo_step(p, step))
+        SelfPlayRun::iterate(iterations, start, |p| self.sppo_step(p, step))
     }
 
-    /// With targets g = η (r − ½) and E_{π_t} g = 0, the minimum under Σ π_t e^x = 1 has x + λ e^x = g for some λ ≥ 0
-    /// (Lagrange); λ is 0 but for terms of second order, and the step Hedge's.
+    /// With targets g = η (r − ½) and E_{π_t} g = 0, the minimum under Σ π_t e^x = 1 satisfies x + λ e^x = g for some λ ≥ 0
+    /// (Lagrange multiplier). To first order λ = 0, and the step equals Hedge's.
     fn sppo_step(&self, policy: &[f64], step: f64) -> Vec<f64> {
         let targets: Vec<f64> = self.win_rates_against(policy).iter().map(|r| step * (r - 0.5)).collect();
         let mut lambda = 0.0;
         let mut growth: Vec<f64> = targets.iter().map(|g| g.exp()).collect();
-        // Newton from the left of a falling convex function: it approaches its root without passing it.
+        // Newton's method from the left of the root of a falling convex function: it never passes the root.
         for _ in 0..100 {
             let excess = policy.iter().zip(&growth).map(|(p, e)| p * e).sum::<f64>() - 1.0;
             if excess.abs() < 1e-15 {
@@ -48,10 +47,10 @@ impl PreferenceMatrix {
         normalized(policy.iter().zip(growth).map(|(p, e)| p * e).collect())
     }
 
-    /// REBEL: π_{t+1} minimises [`rebel_loss`], whose minimum is 0 and Hedge's step: π_{t+1} ∝ π_t exp(η P π_t)
-    /// (their section 4: mirror descent). `step` η is in win rates.
+    /// REBEL: π_{t+1} minimises [`rebel_loss`]. The minimum is 0, reached by Hedge's step π_{t+1} ∝ π_t exp(η P π_t) (their
+    /// section 4: mirror descent). `step` η is in win rates.
     pub fn rebel(&self, iterations: usize, step: f64, start: Vec<f64>) -> SelfPlayRun {
-        SelfPlayRun::of(iterations, start, |p| exponentiated(p, &self.win_rates_against(p), step))
+        SelfPlayRun::iterate(iterations, start, |p| exponentiated(p, &self.win_rates_against(p), step))
     }
 }
 
@@ -93,7 +92,7 @@ mod tests {
                 assert!(slope(sppo_of, &sppo, direction).abs() < 1e-6, "step {step}");
                 assert!(slope(rebel_of, &rebel, direction).abs() < 1e-6, "step {step}");
             }
-            assert!(rebel_of(&rebel) < 1e-24, "a win rate a policy can follow to the letter");
+            assert!(rebel_of(&rebel) < 1e-24, "REBEL's fit is exact");
             for other in [&start, &rebel, &vec![1.0 / 3.0; 3]] {
                 assert!(sppo_of(&sppo) <= sppo_of(other), "step {step}");
             }
@@ -110,7 +109,7 @@ mod tests {
         let (up, down) = (1.5f64.ln(), 0.5f64.ln());
         let sppo = 0.5 * (up - 2.0 * 0.2).powi(2) + 0.5 * (down + 2.0 * 0.2).powi(2);
         assert!((sppo_loss(&game, &p, &q, 2.0) - sppo).abs() < 1e-12);
-        // Of four ordered pairs two are of different options, each with the gap (x_a − x_b) / 2 − 0.4.
+        // Two of the four ordered pairs have different options, each with the gap (x_a − x_b) / 2 − 0.4.
         let rebel = 2.0 * 0.25 * ((up - down) / 2.0 - 0.4f64).powi(2);
         assert!((rebel_loss(&game, &p, &q, 2.0) - rebel).abs() < 1e-12);
     }
@@ -119,7 +118,7 @@ mod tests {
     fn rebel_is_hedge_and_sppo_nearly_so() {
         let game = builtin("cycle").unwrap();
         let start = vec![0.5, 0.2, 0.3];
-        // One of margins is two of win rates.
+        // η in margins equals 2η in win rates.
         let hedge = game.hedge(500, 0.05, start.clone());
         let rebel = game.rebel(500, 0.1, start.clone());
         let sppo = game.sppo(500, 0.1, start);

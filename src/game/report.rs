@@ -1,4 +1,4 @@
-//! All that is known of a game, as one table.
+//! All solutions of a game in one table.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::dynamics::hedge_step;
 use super::{GameError, PreferenceMatrix, solve::winners};
 
-/// Iterations of the dynamics in a report: 100,000 for small games, fewer where each costs more than a second's share.
+/// Iterations of the dynamics in a report: 100,000 for small games, fewer for large ones, so that the run stays short.
 fn iterations(options: usize) -> usize {
     (300_000_000 / (options * options)).clamp(1_000, 100_000)
 }
@@ -16,9 +16,9 @@ fn iterations(options: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Winner {
-    /// The only one.
+    /// The only winner.
     One(String),
-    /// Those that tie.
+    /// All winners of a tie.
     Tied(Vec<String>),
 }
 
@@ -31,10 +31,10 @@ impl fmt::Display for Winner {
     }
 }
 
-/// What `spo game` prints. Lists are in the order of `options`.
+/// The output of `spo game`. Lists are in the order of `options`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GameReport {
-    /// Names.
+    /// Names of the options.
     pub options: Vec<String>,
     /// The minimax winner's weights.
     pub minimax_winner: Vec<f64>,
@@ -48,17 +48,17 @@ pub struct GameReport {
     pub borda: Winner,
     /// Mean win rates.
     pub borda_scores: Vec<f64>,
-    /// Bradley–Terry scores; none where they are infinite.
+    /// Bradley–Terry scores; `None` if they are infinite.
     pub bradley_terry: Option<Vec<f64>>,
-    /// What a best reply gains against the Borda winner, the choice of a Bradley–Terry reward model.
+    /// The margin of a best response against the Borda winner, which a Bradley–Terry reward model chooses.
     pub exploitability_of_borda: f64,
-    /// What a best reply gains against the minimax winner: 0 but for rounding.
+    /// The margin of a best response against the minimax winner: 0 up to rounding.
     pub exploitability_of_minimax_winner: f64,
     /// Iterations of the two dynamics below.
     pub iterations: usize,
-    /// What a best reply gains against the average of Hedge's iterates.
+    /// The margin of a best response against the average of Hedge's iterates.
     pub exploitability_of_hedge_average: f64,
-    /// What a best reply gains against the last optimistic iterate.
+    /// The margin of a best response against the last iterate of optimistic Hedge.
     pub exploitability_of_optimistic_last: f64,
 }
 
@@ -66,7 +66,7 @@ impl PreferenceMatrix {
     /// Solves the game.
     ///
     /// # Errors
-    /// [`GameError::Solver`].
+    /// [`GameError::Solver`] if the linear program fails.
     pub fn report(&self) -> Result<GameReport, GameError> {
         let n = self.len();
         let (copeland_scores, borda_scores) = (self.copeland(), self.borda());
@@ -115,9 +115,9 @@ impl fmt::Display for GameReport {
         writeln!(f, "Copeland winner   {}", self.copeland)?;
         writeln!(f, "Borda winner      {}", self.borda)?;
         if self.bradley_terry.is_none() {
-            writeln!(f, "Bradley-Terry     infinite: some options never lose to the rest")?;
+            writeln!(f, "Bradley-Terry     infinite: some options never lose to any other")?;
         }
-        writeln!(f, "\nexploitability (margin that a best reply gains)")?;
+        writeln!(f, "\nexploitability (margin of a best response)")?;
         writeln!(f, "  minimax winner              {:.6}", self.exploitability_of_minimax_winner.abs())?;
         writeln!(f, "  Borda winner                {:.6}", self.exploitability_of_borda)?;
         writeln!(

@@ -1,22 +1,22 @@
-//! Winners of a game, by the rules of social choice.
+//! Winners of a game by the rules of social choice.
 
 use microlp::{ComparisonOp, OptimizationDirection, Problem};
 
 use super::{GameError, PreferenceMatrix};
 
-/// Scores this close tie.
+/// Scores with a smaller difference tie.
 const TIE: f64 = 1e-9;
 
 impl PreferenceMatrix {
     /// The minimax winner p `[n]`: max v subject to Σ_i p_i A_ij ≥ v for every j, Σ p = 1, p ≥ 0. Its value v is 0.
     ///
-    /// Where there are several, one of them.
+    /// If there are several, it is one of them.
     ///
     /// # Errors
-    /// [`GameError::Solver`].
+    /// [`GameError::Solver`] if the linear program fails.
     pub fn minimax_winner(&self) -> Result<Vec<f64>, GameError> {
         let n = self.len();
-        // Narrow margins are within the solver's tolerance, but a Condorcet winner is exact.
+        // Very small margins are below the solver's tolerance, but a Condorcet winner is exact.
         if let Some(winner) = self.condorcet() {
             return Ok((0..n).map(|i| if i == winner { 1.0 } else { 0.0 }).collect());
         }
@@ -33,20 +33,20 @@ impl PreferenceMatrix {
         let solution = (problem.solve())
             .map_err(|e| GameError::Solver(e.to_string()))?
             .into_solution()
-            .map_err(|_| GameError::Solver("no solution was reached".into()))?;
-        // Within the solver's tolerance a weight may be just below 0.
+            .map_err(|_| GameError::Solver("the solver found no solution".into()))?;
+        // Within the solver's tolerance a weight may be slightly negative.
         let weights: Vec<f64> = p.iter().map(|&var| solution.var_value(var).max(0.0)).collect();
         let sum: f64 = weights.iter().sum();
         Ok(weights.into_iter().map(|w| w / sum).collect())
     }
 
-    /// The option that beats every other one, if there is one.
+    /// The Condorcet winner: the option that beats every other one, if there is one.
     pub fn condorcet(&self) -> Option<usize> {
         let beats_all = |i: usize| (0..self.len()).all(|j| i == j || self.margin(i, j) > TIE);
         (0..self.len()).find(|&i| beats_all(i))
     }
 
-    /// Copeland scores `[n]`: pairwise wins, and half for a tie.
+    /// Copeland scores `[n]`: the number of pairwise wins, where a tie counts half.
     pub fn copeland(&self) -> Vec<f64> {
         let result = |a: f64| {
             if a > TIE {
@@ -73,7 +73,7 @@ impl PreferenceMatrix {
     /// Bradley–Terry scores `[n]` fitted to all pairs equally, mean 0: the maximum of
     /// Σ_{i≠j} P(i ≻ j) log σ(s_i − s_j), by Newton's method.
     ///
-    /// `None` where the maximum is at infinity: some options never lose to the rest (Ford 1957).
+    /// `None` if the maximum is at infinity, because some options never lose to any other (Ford 1957).
     pub fn bradley_terry(&self) -> Option<Vec<f64>> {
         let n = self.len();
         if !self.strongly_connected() {
@@ -91,7 +91,7 @@ impl PreferenceMatrix {
             if gradient.iter().all(|g: &f64| g.abs() < 1e-12) {
                 break;
             }
-            // The curvature, a graph Laplacian; the constant added makes it regular and keeps the mean at 0.
+            // The Hessian is a graph Laplacian. The added constant makes it regular and keeps the mean at 0.
             let mut hessian = vec![1.0; n * n];
             for i in 0..n {
                 for j in (0..n).filter(|&j| j != i) {
@@ -102,7 +102,7 @@ impl PreferenceMatrix {
             }
             let direction = solve_linear(hessian, gradient);
             let here = likelihood(&s);
-            // Halve a step that overshoots: the likelihood is concave. Rounding is no overshoot.
+            // Halve a step that overshoots, since the likelihood is concave. The tolerance allows for rounding.
             let next = (0..60).map(|k| 0.5f64.powi(k)).find_map(|h| {
                 let next: Vec<f64> = s.iter().zip(&direction).map(|(x, d)| x + h * d).collect();
                 (likelihood(&next) >= here - 1e-12 * here.abs()).then_some(next)
@@ -116,7 +116,7 @@ impl PreferenceMatrix {
         Some(s.into_iter().map(|x| x - mean).collect())
     }
 
-    /// Whether every option can be reached from every other along P > 0.
+    /// Whether every option can be reached from every other one along pairs with P > 0.
     fn strongly_connected(&self) -> bool {
         let reaches_all = |edge: &dyn Fn(usize, usize) -> bool| {
             let (mut seen, mut stack) = (vec![false; self.len()], vec![0]);
@@ -137,7 +137,7 @@ pub fn winners(scores: &[f64]) -> Vec<usize> {
     (0..scores.len()).filter(|&i| scores[i] > best - TIE).collect()
 }
 
-/// Solves M x = b, M `[n, n]` row-major and positive definite, by elimination.
+/// Solves M x = b by elimination; M `[n, n]` is row-major and positive definite.
 fn solve_linear(mut m: Vec<f64>, mut b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
     for k in 0..n {

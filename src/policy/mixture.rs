@@ -1,43 +1,44 @@
-//! The geometric mixture of two policies, as one policy: the opponent of Nash-MD (Munos et al. 2024).
+//! The geometric mixture of two policies as one policy: the opponent of Nash-MD (Munos et al. 2024).
 //!
-//! π^{1−β} μ^{β}, normalised at every observation, mixes logits of options linearly, and of Gaussians means and precisions.
-//! So it is a network of both side by side, whose last layer adds them up.
+//! π^{1−β} μ^{β}, normalised at every observation, is a linear mixture of the logits of options, or of the precisions and
+//! precision-weighted means of Gaussians. So the mixture is a network with both networks side by side, whose last layer
+//! adds their outputs.
 
 use crate::policy::{Head, Mlp, Policy};
 
 impl Policy {
-    /// This policy with the share β of `anchor` in it; none where their heads or depths differ, or where the network gives
-    /// the spread, as SAC's does.
+    /// The mixture of this policy with a share β of `reference`. `None` if their heads, depths or activations differ, or
+    /// if the network gives the standard deviation, as in SAC.
     ///
-    /// Exact wherever no observation is cut, ten standard deviations from its mean.
-    pub fn mixed_with(&self, anchor: &Self, share: f32) -> Option<Self> {
+    /// It is exact unless an observation is clipped, at ten standard deviations from its mean.
+    pub fn mixed_with(&self, reference: &Self, share: f32) -> Option<Self> {
         let depth = self.mlp.layers().len();
-        if self.head != anchor.head
+        if self.head != reference.head
             || self.head == Head::SquashedGaussian
-            || self.mlp.activation() != anchor.mlp.activation()
-            || depth != anchor.mlp.layers().len()
+            || self.mlp.activation() != reference.mlp.activation()
+            || depth != reference.mlp.layers().len()
         {
             return None;
         }
-        let [own_spread, its_spread] = [self, anchor].map(|p| &p.params[p.mlp.params()..]);
+        let [own_spread, its_spread] = [self, reference].map(|p| &p.params[p.mlp.params()..]);
         let precision = |log_std: f32| (-2.0 * log_std).exp();
         let precisions: Vec<(f32, f32)> = (own_spread.iter().zip(its_spread))
             .map(|(own, its)| ((1.0 - share) * precision(*own), share * precision(*its)))
             .collect();
-        // The parts of output `o` that are its own and the anchor's.
+        // The weights of both networks in output `o`.
         let parts = |o: usize| match precisions.get(o) {
             Some((own, its)) => [own / (own + its), its / (own + its)],
             None => [1.0 - share, share],
         };
-        // What the anchor's statistics make of an observation, from what this policy's make of it: x ↦ scale x + shift.
-        let (own, its) = (self.normalizer.scale(), anchor.normalizer.scale());
+        // Converts an observation normalised for this policy into one normalised for `reference`: x ↦ scale x + shift.
+        let (own, its) = (self.normalizer.scale(), reference.normalizer.scale());
         let seen: Vec<(f32, f32)> = (0..self.mlp.inputs())
             .map(|i| (own.std[i] / its.std[i], (own.mean[i] - its.mean[i]) / its.std[i]))
             .collect();
 
         let (mut params, mut hidden) = (Vec::new(), Vec::new());
-        let mut rest = [&self.params[..], &anchor.params[..]];
-        for (layer, sides) in self.mlp.layers().zip(anchor.mlp.layers()).enumerate() {
+        let mut rest = [&self.params[..], &reference.params[..]];
+        for (layer, sides) in self.mlp.layers().zip(reference.mlp.layers()).enumerate() {
             let ((own_in, own_out), (its_in, its_out)) = sides;
             let (first, last) = (layer == 0, layer + 1 == depth);
             let rows = if first { own_in } else { own_in + its_in };
@@ -96,20 +97,20 @@ mod tests {
 
     const OBS: [f32; 2] = [0.7, -1.2];
 
-    /// log π^{1−β} μ^{β} but for a constant of the observation: differences between latents are exact.
+    /// log π^{1−β} μ^{β} up to a constant per observation: the differences between latents are exact.
     #[test]
-    fn log_probabilities_mix_linearly_but_for_a_constant() {
+    fn log_probabilities_mix_linearly_up_to_a_constant() {
         for head in [Head::Categorical, Head::ClippedGaussian] {
             for hidden in [&[5, 4][..], &[]] {
-                let (own, anchor) = (policy(head, hidden, 1), policy(head, hidden, 2));
+                let (own, reference) = (policy(head, hidden, 1), policy(head, hidden, 2));
                 let latents: Vec<Vec<f32>> = match head {
                     Head::Categorical => (0..3).map(|o| vec![o as f32]).collect(),
                     _ => vec![vec![0.0; 3], vec![0.5, -0.3, 0.2], vec![-1.0, 0.1, 2.0], vec![1.0, 1.0, -1.0]],
                 };
                 for share in [0.0, 0.25, 1.0] {
-                    let mixed = own.mixed_with(&anchor, share).unwrap();
+                    let mixed = own.mixed_with(&reference, share).unwrap();
                     let gap = |u: &Vec<f32>| {
-                        let [p, q, m] = [&own, &anchor, &mixed].map(|p| p.log_probs(&OBS, u)[0]);
+                        let [p, q, m] = [&own, &reference, &mixed].map(|p| p.log_probs(&OBS, u)[0]);
                         m - (1.0 - share) * p - share * q
                     };
                     let gaps: Vec<f32> = latents.iter().map(gap).collect();
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn gaussians_by_hand() {
-        // N(0, 1) and N(3, ½²) in equal parts: precisions ½ and 2, mean 3 · 2 / 2.5 = 2.4, variance 1 / 2.5.
+        // N(0, 1) and N(3, ½²) in equal shares: precisions ½ and 2, mean 3 · 2 / 2.5 = 2.4, variance 1 / 2.5.
         let of = |mean: f32, std: f32| Policy {
             mlp: Mlp::new(1, &[], 1, Activation::Tanh),
             params: vec![0.0, mean, std.ln()],
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_mixed_is_not() {
+    fn policies_of_different_form_are_not_mixed() {
         let deep = policy(Head::Categorical, &[5, 4], 1);
         assert!(deep.mixed_with(&policy(Head::Categorical, &[5], 2), 0.5).is_none());
         assert!(deep.mixed_with(&policy(Head::ClippedGaussian, &[5, 4], 2), 0.5).is_none());

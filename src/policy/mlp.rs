@@ -1,6 +1,6 @@
-//! A multilayer perceptron over one flat vector of weights: layer sizes, initial weights, batches forward and back.
+//! A multilayer perceptron on one flat vector of weights: layer sizes, initial weights, forward and backward passes.
 //!
-//! The layout is layer by layer `weight [in, out]` row-major, then `bias [out]`. The last layer is linear.
+//! The vector holds, layer by layer, `weight [in, out]` row-major and `bias [out]`. The last layer is linear.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::simd::{self, Matrix, multiply_add};
 
-/// What follows each hidden layer.
+/// The activation function of the hidden layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
@@ -19,19 +19,19 @@ pub enum Activation {
     Relu,
 }
 
-/// Layer sizes, inputs first, and what lies between them.
+/// The shape of a network: layer sizes and activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mlp {
     sizes: Vec<usize>,
     activation: Activation,
 }
 
-/// What a pass forward leaves for the pass back, and its buffers: nothing is allocated once they have grown.
+/// Outputs of the forward pass that the backward pass needs, and its buffers. They keep their memory between calls.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     /// The output of each layer, `[rows, out]`.
     layers: Vec<Vec<f32>>,
-    /// ∂L/∂ of the layer at hand, and of the one before it.
+    /// ∂L/∂output of the current layer and of the one before it.
     deltas: [Vec<f32>; 2],
     packed: Vec<f32>,
 }
@@ -55,7 +55,7 @@ impl Mlp {
         self.sizes[self.sizes.len() - 1]
     }
 
-    /// What follows each hidden layer.
+    /// The activation function of the hidden layers.
     pub fn activation(&self) -> Activation {
         self.activation
     }
@@ -70,7 +70,7 @@ impl Mlp {
         self.layers().map(|(i, o)| i * o + o).sum()
     }
 
-    /// Orthogonal weights and zero biases: gain √2 in hidden layers, `gain` in the last
+    /// Orthogonal weights and zero biases, with gain √2 in hidden layers and `gain` in the last one
     /// (Andrychowicz et al. 2021, "What matters in on-policy RL", section 3.2; CleanRL's `ppo_continuous_action`).
     pub fn init(&self, gain: f32, rng: &mut dyn Rng) -> Vec<f32> {
         let last = self.sizes.len() - 2;
@@ -83,7 +83,7 @@ impl Mlp {
         params
     }
 
-    /// Weights and biases uniform within ±1/√in: PyTorch's `Linear`, which CleanRL and SB3 leave as it is in SAC.
+    /// Weights and biases uniform within ±1/√in: the default of PyTorch's `Linear`, which CleanRL and SB3 use in SAC.
     pub fn init_uniform(&self, rng: &mut dyn Rng) -> Vec<f32> {
         let mut params = Vec::with_capacity(self.params());
         for (inputs, outputs) in self.layers() {
@@ -96,7 +96,7 @@ impl Mlp {
     /// The outputs `[rows, outputs]` for inputs `x` `[rows, inputs]`.
     ///
     /// # Panics
-    /// Where `params` is not as long as [`params`](Self::params).
+    /// If `params` is not as long as [`params`](Self::params) says.
     pub fn forward<'t>(&self, params: &[f32], x: &[f32], tape: &'t mut Tape) -> &'t [f32] {
         let rows = x.len() / self.inputs();
         let count = self.layers().len();
@@ -122,13 +122,13 @@ impl Mlp {
         &tape.layers[count - 1]
     }
 
-    /// Backpropagation after [`forward`](Self::forward) with the same `params`, `x` and `tape`.
+    /// Backpropagation. Call it after [`forward`](Self::forward) with the same `params`, `x` and `tape`.
     ///
-    /// `d_output` is ∂L/∂output `[rows, outputs]`. Adds ∂L/∂params to `gradient`, where there is one, and returns
-    /// ∂L/∂x `[rows, inputs]` if `to_input`, else nothing.
+    /// `d_output` is ∂L/∂output `[rows, outputs]`. Adds ∂L/∂params to `gradient` if one is given. Returns
+    /// ∂L/∂x `[rows, inputs]` if `to_input`, else an empty slice.
     ///
     /// # Panics
-    /// Where a length does not fit.
+    /// If a slice has the wrong length.
     pub fn backward<'t>(
         &self,
         params: &[f32],
@@ -175,13 +175,13 @@ impl Mlp {
     }
 }
 
-/// A matrix `[rows, cols]` with orthonormal rows or columns, whichever are fewer: Gram–Schmidt on Gaussians.
+/// A matrix `[rows, cols]` whose rows or columns, whichever are fewer, are orthonormal: Gram–Schmidt on Gaussian vectors.
 fn orthogonal(rows: usize, cols: usize, rng: &mut dyn Rng) -> Vec<f32> {
     let (count, length) = (rows.min(cols), rows.max(cols));
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(count);
     while basis.len() < count {
         let mut v: Vec<f64> = (0..length).map(|_| rng.sample(StandardNormal)).collect();
-        // Twice: one pass loses orthogonality to rounding in near-square matrices.
+        // Two passes, because with one pass rounding destroys orthogonality in nearly square matrices.
         for _ in 0..2 {
             for b in &basis {
                 let dot: f64 = v.iter().zip(b).map(|(x, y)| x * y).sum();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn back_is_the_derivative_of_forward() {
+    fn backward_is_the_derivative_of_forward() {
         for activation in [Activation::Tanh, Activation::Relu] {
             let mlp = Mlp::new(3, &[20, 7], 2, activation);
             let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(4);
@@ -245,7 +245,7 @@ mod tests {
                 };
                 (8.0 * (by(h) - by(-h)) - (by(2.0 * h) - by(-2.0 * h))) / (12.0 * f64::from(h))
             };
-            // A kink of max(·, 0) within the step bends a difference or two.
+            // A kink of max(·, 0) within the step changes one or two differences.
             let mut bent = 0;
             let mut compare = |difference: f64, exact: f32| {
                 bent += usize::from((difference - f64::from(exact)).abs() > 1e-3);

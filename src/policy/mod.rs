@@ -1,7 +1,7 @@
-//! The policy on the host: a small network over plain slices, for acting, evaluation and export.
+//! The policy on the host: a small network on plain slices, for acting, evaluation and export.
 //!
-//! Learners hold the same numbers as tensors; a policy is a snapshot of them. It acts the same on every
-//! device, and a mixture of policies is a `Vec`.
+//! A learner keeps the same numbers as tensors; a policy is a snapshot of them. It acts the same on every device. A
+//! mixture of policies is a `Vec`.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -27,21 +27,21 @@ pub enum Head {
     TanhGaussian,
     /// a = clip(mid + half · u, low, high), u ~ N(μ, σ²).
     ClippedGaussian,
-    /// As `TanhGaussian`, but the network gives log σ too: its second half of outputs, within
+    /// Like `TanhGaussian`, but the network also gives log σ: the second half of its outputs, clipped to
     /// [`LOG_STD_BOUNDS`].
     SquashedGaussian,
     /// a ~ softmax(logits), the index of an option.
     Categorical,
 }
 
-/// Sampled actions, or the most likely one.
+/// How a policy chooses actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acting {
-    /// Draw from the policy.
+    /// Sample from the policy.
     Sample,
-    /// The Gaussian's mean, the likeliest option.
+    /// Take the policy's mode: the Gaussian's mean, or the most likely option.
     Mode,
-    /// Draw uniformly from the whole action space, whatever the policy.
+    /// Sample uniformly from the whole action space and ignore the policy.
     Uniform,
 }
 
@@ -50,13 +50,13 @@ pub enum Acting {
 pub struct Policy {
     /// The network: obs_dim → hidden layers → logits, means, or means and log standard deviations.
     pub mlp: Mlp,
-    /// The network's weights, then, where the network does not give them, `log_std` `[action_dim]`.
+    /// The network's weights, followed by `log_std` `[action_dim]` for heads whose network does not give it.
     pub params: Vec<f32>,
-    /// Statistics that observations are normalised with.
+    /// Statistics that normalise observations.
     pub normalizer: Normalizer,
     /// The action head.
     pub head: Head,
-    /// Bounds of the action space; options of a categorical head.
+    /// The action space: bounds, or the options of a categorical head.
     pub action: ActionSpace,
 }
 
@@ -65,12 +65,12 @@ pub(crate) const LOG_SQRT_2PI: f32 = 0.918_938_5;
 /// log √(2πe), the entropy of a unit Gaussian in nats.
 pub(crate) const UNIT_ENTROPY: f32 = 1.418_938_5;
 
-/// Bounds of a log standard deviation that is a network's output (Haarnoja et al. 2018, in their code; SB3's
-/// `LOG_STD_MIN` and `LOG_STD_MAX`).
+/// Bounds of a log standard deviation that the network gives (the code of Haarnoja et al. 2018; SB3's `LOG_STD_MIN` and
+/// `LOG_STD_MAX`).
 pub const LOG_STD_BOUNDS: (f32, f32) = (-20.0, 2.0);
 
 impl Policy {
-    /// The network of a policy on a task: its layer sizes.
+    /// The network of a policy for a task: its layer sizes.
     pub fn network(spec: &Spec, head: Head, hidden: &[usize], activation: Activation) -> Mlp {
         let dim = match &spec.action {
             ActionSpace::Continuous { low, .. } => low.len(),
@@ -79,12 +79,12 @@ impl Policy {
         Mlp::new(spec.obs_dim, hidden, Self::outputs(head, dim), activation)
     }
 
-    /// Outputs of a network that acts with `dim` numbers (or options).
+    /// Number of outputs of a network for actions of `dim` numbers (or options).
     pub fn outputs(head: Head, dim: usize) -> usize {
         if head == Head::SquashedGaussian { 2 * dim } else { dim }
     }
 
-    /// Number of log standard deviations behind the network's weights.
+    /// Number of log standard deviations stored after the network's weights.
     pub fn log_stds(head: Head, outputs: usize) -> usize {
         match head {
             Head::Categorical | Head::SquashedGaussian => 0,
@@ -92,15 +92,15 @@ impl Policy {
         }
     }
 
-    /// Buffers for [`act`](Self::act), reused over an episode.
+    /// Buffers for [`act`](Self::act), to reuse during an episode.
     pub fn scratch(&self) -> Scratch {
         Scratch { scale: self.normalizer.scale(), obs: vec![0.0; self.mlp.inputs()], tape: Tape::default() }
     }
 
-    /// Draws an action (or takes the mode) for one observation `[obs_dim]`.
+    /// Chooses an action for one observation `[obs_dim]`.
     ///
-    /// Writes the latent and the action, `[action_dim]` each, and returns log π(latent). Squashing and
-    /// clipping do not enter it: in a ratio of two policies at the same latent they cancel.
+    /// Writes the latent and the action, `[action_dim]` each, and returns log π(latent). It ignores squashing and
+    /// clipping, because they cancel in a ratio of two policies at the same latent.
     pub fn act(
         &self,
         obs: &[f32],
@@ -149,7 +149,7 @@ impl Policy {
         }
     }
 
-    /// [`Acting::Uniform`]; the log-density is that of the uniform draw, at the latent.
+    /// [`act`](Self::act) with [`Acting::Uniform`]; returns the log-density of the uniform action at the latent.
     fn act_uniformly(&self, rng: &mut dyn Rng, latent: &mut [f32], action: &mut [f32]) -> f32 {
         match &self.action {
             ActionSpace::Discrete(options) => {
@@ -164,7 +164,7 @@ impl Policy {
                     log_prob -= std::f32::consts::LN_2;
                     latent[i] = unit;
                     if self.squashes() {
-                        // −1 itself has no latent; the nearest number to it has.
+                        // −1 itself has no latent, so take the nearest number above it.
                         let unit = unit.max(f32::EPSILON - 1.0);
                         latent[i] = unit.atanh();
                         log_prob += (1.0 - unit * unit).ln();
@@ -193,13 +193,13 @@ impl Policy {
     }
 }
 
-/// From [−1, 1] to the bounds.
+/// Maps [−1, 1] to the bounds.
 fn within(low: f32, high: f32, unit: f32) -> f32 {
     let (mid, half) = (0.5 * (low + high), 0.5 * (high - low));
     (mid + half * unit).clamp(low, high)
 }
 
-/// Buffers of one acting thread, for one policy.
+/// Buffers of one thread that acts with one policy.
 pub struct Scratch {
     scale: Scale,
     obs: Vec<f32>,
@@ -222,7 +222,7 @@ fn draw(probs: &[f32], u: f32) -> usize {
             cumulative += p;
             u < cumulative
         })
-        // Rounding can leave the sum just below u: the last option that has any probability.
+        // Rounding can leave the sum just below u: take the last option with a positive probability.
         .unwrap_or_else(|| probs.iter().rposition(|&p| p > 0.0).unwrap_or(0))
 }
 

@@ -1,11 +1,11 @@
-//! Running mean and spread of observations.
+//! Running mean and standard deviation of observations.
 
 use serde::{Deserialize, Serialize};
 
 /// Observation statistics, merged batch by batch (Chan et al. 1979, parallel variance).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalizer {
-    /// Rows seen; 0 normalises nothing.
+    /// Number of rows; with 0 rows, nothing is normalised.
     pub count: f64,
     /// Means, `[obs_dim]`.
     pub mean: Vec<f64>,
@@ -13,10 +13,10 @@ pub struct Normalizer {
     pub var: Vec<f64>,
 }
 
-/// Normalised observations are cut here, in standard deviations (OpenAI baselines' `VecNormalize`).
+/// Normalised observations are clipped at this many standard deviations (OpenAI baselines' `VecNormalize`).
 pub const CLIP: f32 = 10.0;
 
-/// Added to every variance, so that a constant observation divides by 1e-4 and not by 0.
+/// Added to every variance, so that a constant observation is divided by 1e-4 and not by 0.
 pub const MIN_VAR: f64 = 1e-8;
 
 impl Normalizer {
@@ -30,7 +30,7 @@ impl Normalizer {
         self.var.iter().map(|v| (v + MIN_VAR).sqrt() as f32)
     }
 
-    /// What normalises an observation, in single precision.
+    /// Mean and standard deviation in single precision, to normalise observations.
     pub fn scale(&self) -> Scale {
         Scale { mean: self.mean.iter().map(|&m| m as f32).collect(), std: self.std().collect() }
     }
@@ -53,7 +53,7 @@ impl Normalizer {
         self.merge(n, &mean, &var);
     }
 
-    /// Merges `n` rows of which mean and population variance are known, `[obs_dim]` each.
+    /// Merges `n` rows with a known mean and population variance, `[obs_dim]` each.
     pub fn merge(&mut self, n: f64, mean: &[f64], var: &[f64]) {
         let total = self.count + n;
         for d in 0..self.mean.len() {
@@ -69,14 +69,14 @@ impl Normalizer {
 /// Mean and standard deviation of each observation, `[obs_dim]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scale {
-    /// `[obs_dim]`
+    /// Means, `[obs_dim]`.
     pub mean: Vec<f32>,
-    /// `[obs_dim]`, above 0.
+    /// Standard deviations, `[obs_dim]`, above 0.
     pub std: Vec<f32>,
 }
 
 impl Scale {
-    /// Writes the normalised `obs` of one row or many into `out` (same length).
+    /// Writes the normalised `obs`, one or more rows, into `out` of the same length.
     pub fn apply(&self, obs: &[f32], out: &mut [f32]) {
         let dim = self.mean.len();
         for (row, to) in obs.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {

@@ -1,6 +1,6 @@
-//! Policies as safetensors, for other programs and for `spo eval`.
+//! Policy files: safetensors for other programs and for `spo eval`.
 //!
-//! A file holds a mixture of M policies (M = 1 but for an averaged result), one along the first axis:
+//! A file holds a mixture of M policies along the first axis (M = 1 unless the run's result is an average):
 //!
 //! | tensor | shape | |
 //! |---|---|---|
@@ -8,7 +8,7 @@
 //! | `actor.{l}.bias` | `[M, out]` | |
 //! | `actor.log_std` | `[M, action_dim]` | heads `tanh_gaussian` and `clipped_gaussian` |
 //! | `obs.mean`, `obs.std` | `[M, obs_dim]` | x = clip((obs − mean) / std, −10, 10) |
-//! | `obs.count` | `[M]` | observations that these are of, where training goes on with them |
+//! | `obs.count` | `[M]` | number of observations in these statistics, for further training |
 //! | `action.low`, `action.high` | `[action_dim]` | continuous actions only |
 //!
 //! All are float32. The metadata holds `format` = `spo-policy`, `version`, `env`, `activation` (`tanh` or `relu`) and
@@ -30,7 +30,7 @@ const KIND: FileKind = FileKind { format: "spo-policy", version: "2" };
 /// Writes a mixture of policies trained on `env`.
 ///
 /// # Errors
-/// [`FileError`] where it cannot be written.
+/// [`FileError::Write`] if it cannot be written.
 pub fn save(path: &Path, env: &str, policies: &[Policy]) -> Result<(), FileError> {
     let first = &policies[0];
     let mut file = TensorFile::new(&KIND);
@@ -70,20 +70,20 @@ pub fn save(path: &Path, env: &str, policies: &[Policy]) -> Result<(), FileError
 /// Reads a mixture of policies and the name of its environment.
 ///
 /// # Errors
-/// [`FileError`]: unreadable, damaged, not such a file.
+/// [`FileError`] if it cannot be read, is damaged or is not a policy file.
 pub fn load(path: &Path) -> Result<(String, Vec<Policy>), FileError> {
     let bytes = crate::base::tensors::read(path)?;
     let (tensors, meta) = crate::base::tensors::open(path, &bytes, &KIND)?;
     let damaged = |why: &str| FileError::Damaged { path: path.into(), why: why.to_string() };
-    let env = meta.get("env").cloned().ok_or_else(|| damaged("no `env` in its metadata"))?;
+    let env = meta.get("env").cloned().ok_or_else(|| damaged("its metadata has no `env`"))?;
     let head = meta
         .get("head")
-        .and_then(|h| of_name(&HEADS, h))
-        .ok_or_else(|| damaged("no known `head` in its metadata"))?;
+        .and_then(|h| parse_name(&HEADS, h))
+        .ok_or_else(|| damaged("its metadata has no known `head`"))?;
     let activation = meta
         .get("activation")
-        .and_then(|a| of_name(&ACTIVATIONS, a))
-        .ok_or_else(|| damaged("no known `activation` in its metadata"))?;
+        .and_then(|a| parse_name(&ACTIVATIONS, a))
+        .ok_or_else(|| damaged("its metadata has no known `activation`"))?;
     decode(&tensors, head, activation).map(|policies| (env, policies)).map_err(|why| damaged(&why))
 }
 
@@ -95,7 +95,7 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
         layers.push((get(&format!("actor.{layer}.weight"))?, get(&format!("actor.{layer}.bias"))?));
     }
     let (Some(first), Some(last)) = (layers.first(), layers.last()) else {
-        return Err("no tensor `actor.0.weight`".into());
+        return Err("it has no tensor `actor.0.weight`".into());
     };
     let ([count, inputs, _], [_, outputs]) = (&first.0.0[..], &last.1.0[..]) else {
         return Err("`actor.0.weight` is not [M, in, out]".into());
@@ -104,7 +104,7 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
         layers[..layers.len() - 1].iter().map(|l| l.1.0.last().copied().unwrap_or(0)).collect();
     let mlp = Mlp::new(*inputs, &hidden, *outputs, activation);
     let (mean, std) = (get("obs.mean")?.1, get("obs.std")?.1);
-    // Older files do not say.
+    // Older files have no count.
     let seen = if tensors.names().contains(&"obs.count") { get("obs.count")?.1 } else { vec![1.0; *count] };
     let action = match head {
         Head::Categorical => ActionSpace::Discrete(*outputs),
@@ -121,7 +121,7 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
     let stored = layers.iter().map(|(w, b)| w.1.len() + b.1.len()).sum::<usize>() + log_std.len();
     let statistics = mean.len() == count * inputs && std.len() == count * inputs && seen.len() == *count;
     if stored != expected || !statistics || heads != *outputs {
-        return Err("its tensors do not fit together".into());
+        return Err("the shapes of its tensors do not match each other".into());
     }
     let part = |values: &[f32], m: usize| {
         let n = values.len() / count;
@@ -150,7 +150,7 @@ fn rounded(count: f32, mean: Vec<f32>, std: Vec<f32>) -> Normalizer {
     }
 }
 
-/// Statistics as a file would give them back.
+/// The statistics after rounding to the file's precision.
 pub(crate) fn stored(statistics: &Normalizer) -> Normalizer {
     let mean = statistics.mean.iter().map(|&m| m as f32).collect();
     rounded(statistics.count as f32, mean, statistics.std().collect())
@@ -169,14 +169,14 @@ fn name_in<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str 
     names.iter().find(|(_, v)| *v == value).map_or("", |(name, _)| name)
 }
 
-fn of_name<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
+fn parse_name<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
     names.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
 }
 
-/// A description of a policy file's tensors, one line each, for `spo export`.
+/// Describes a policy file's tensors, one line each, for `spo export`.
 ///
 /// # Errors
-/// As [`load`].
+/// The same as [`load`].
 pub fn describe(path: &Path) -> Result<Vec<String>, FileError> {
     let bytes = crate::base::tensors::read(path)?;
     let (tensors, meta): (SafeTensors<'_>, HashMap<String, String>) =

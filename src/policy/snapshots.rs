@@ -1,4 +1,4 @@
-//! Snapshots of the policy over a run: what `best` picks from and `average` mixes.
+//! Snapshots of the policy during a run. `result = "best"` chooses among them, `"average"` mixes them.
 
 use crate::policy::Policy;
 
@@ -6,19 +6,19 @@ use crate::policy::Policy;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshots {
     capacity: usize,
-    /// Iterations between two snapshots; doubles when the store is full.
+    /// Iterations between two snapshots. It doubles when the store is full.
     pub stride: u64,
     /// The policies, oldest first.
     pub policies: Vec<Policy>,
 }
 
 impl Snapshots {
-    /// An empty store for at least two policies.
+    /// An empty store; the capacity is at least two.
     pub fn new(capacity: usize) -> Self {
         Self { capacity: capacity.max(2), stride: 1, policies: Vec::new() }
     }
 
-    /// Offers the policy of an iteration; it is kept where its turn has come.
+    /// Offers the policy of an iteration. The store keeps it if a snapshot is due.
     pub fn offer(&mut self, iteration: u64, policy: impl FnOnce() -> Policy) {
         if !iteration.is_multiple_of(self.stride) {
             return;
@@ -57,7 +57,7 @@ mod tests {
             });
         }
         let kept: Vec<f32> = store.policies.iter().map(|p| p.params[0]).collect();
-        // Full at 0 1 2 3; at 4 every other goes: 0 2 4 6; at 8: 0 4 8 12; at 16: 0 8 16.
+        // Full with 0 1 2 3. At 4 every other one is dropped: 0 2 4 6; at 8: 0 4 8 12; at 16: 0 8 16.
         assert_eq!(kept, [0.0, 8.0, 16.0]);
         assert_eq!(store.stride, 8);
     }

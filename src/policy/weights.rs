@@ -1,9 +1,9 @@
-//! The weights of a network that Adam moves, on the host.
+//! A network's weights and their Adam state, on the host.
 
 use crate::base::simd::{AdamStep, adam};
 use crate::policy::state::LearnerState;
 
-/// Adam's ε (Kingma & Ba 2015; the default of PyTorch, and so of CleanRL's and SB3's SAC, of B-Pref and of imitation).
+/// Adam's ε (Kingma & Ba 2015; the default of PyTorch, which CleanRL's and SB3's SAC, B-Pref and imitation use).
 const ADAM_EPSILON: f64 = 1e-8;
 
 /// Weights, their gradient and Adam's moments.
@@ -20,7 +20,7 @@ impl Weights {
         Self { gradient: zeros.clone(), first: zeros.clone(), second: zeros, params }
     }
 
-    /// The `time`-th step of Adam, from 1.
+    /// Makes the `time`-th step of Adam, counted from 1.
     pub fn step(&mut self, time: u64, rate: f64) {
         let step = AdamStep::new(time, rate, ADAM_EPSILON, 1.0);
         adam(step, &self.gradient, &mut self.first, &mut self.second, &mut self.params);
@@ -30,14 +30,14 @@ impl Weights {
         [("params", &self.params), ("adam.moment_1", &self.first), ("adam.moment_2", &self.second)]
     }
 
-    /// Puts all but the gradient into `state`, under `name`.
+    /// Saves everything except the gradient in `state`, under `name`.
     pub fn save(&self, name: &str, state: &mut LearnerState) {
         for (part, values) in self.parts() {
             state.tensors.insert(format!("{name}.{part}"), values.clone());
         }
     }
 
-    /// Goes on from what [`save`](Self::save) put there.
+    /// Loads what [`save`](Self::save) wrote.
     pub fn load(&mut self, name: &str, state: &LearnerState) -> Result<(), String> {
         let length = self.params.len();
         let get = |part: &str| state.tensor(&format!("{name}.{part}"), length).map(<[f32]>::to_vec);

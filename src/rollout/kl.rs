@@ -1,7 +1,7 @@
-//! How far a policy is from a reference: log ratios and Kullback–Leibler divergences on visited states.
+//! The Kullback–Leibler divergence between a policy and a reference policy on visited states, and log ratios.
 //!
-//! Both are of the latent action, before squashing or clipping. Squashing changes neither; a clipped action tells the two
-//! apart at most as well as its latent.
+//! Both are computed for the latent action, before squashing or clipping. Squashing changes neither of them; clipping
+//! can only make the KL smaller.
 
 use rayon::prelude::*;
 
@@ -17,7 +17,7 @@ enum Latents {
 }
 
 impl Latents {
-    /// At `obs` `[rows, obs_dim]`, as the task gave them.
+    /// The distributions at `obs` `[rows, obs_dim]`, as the task gave them (not normalised).
     fn new(policy: &Policy, obs: &[f32]) -> Self {
         let mut normalized = vec![0.0; obs.len()];
         policy.normalizer.scale().apply(obs, &mut normalized);
@@ -70,9 +70,10 @@ impl Policy {
         }
     }
 
-    /// KL(self ‖ reference) in nats, the mean over the rows of `obs` `[rows, obs_dim]`; none between options and numbers.
+    /// KL(self ‖ reference) in nats, the mean over the rows of `obs` `[rows, obs_dim]`; `None` between a discrete and a
+    /// continuous policy.
     ///
-    /// Of options Σ p log p/q; of Gaussians Σ log σ_q/σ_p + (σ_p² + (μ_p − μ_q)²) / 2σ_q² − ½ over dimensions.
+    /// For options Σ p log p/q; for Gaussians Σ log σ_q/σ_p + (σ_p² + (μ_p − μ_q)²) / 2σ_q² − ½ over dimensions.
     pub fn kl(&self, reference: &Self, obs: &[f32]) -> Option<f64> {
         let rows = (obs.len() / self.mlp.inputs()).max(1) as f64;
         let sum: f64 = match (Latents::new(self, obs), Latents::new(reference, obs)) {
@@ -89,32 +90,33 @@ impl Policy {
             }
             _ => return None,
         };
-        // Rounding may put it just below 0 between equals.
+        // Rounding can make it slightly negative between equal policies.
         Some((sum / rows).max(0.0))
     }
 }
 
-/// s_t − λ (log π(a_t|x_t) − log π₀(a_t|x_t)) of every step `[Σ T]`, whose expectation is s_t − λ KL(π ‖ π₀) (Bai et al.
-/// 2022, section 4.1).
+/// s_t − λ (log π(a_t|x_t) − log π₀(a_t|x_t)) of every step `[Σ T]`, for the reference policy π₀. Its expectation is
+/// s_t − λ KL(π ‖ π₀) (Bai et al. 2022, section 4.1).
 ///
-/// Of the actions taken and not in closed form: a price that no action changes would teach nothing about this step.
-pub(crate) fn penalised(scores: &[f32], rollout: &Rollout, initial: &Policy, lambda: f32) -> Vec<f32> {
-    let reference: Vec<Vec<f32>> =
-        rollout.episodes.par_iter().map(|e| initial.log_probs(&e.obs, &e.latents)).collect();
-    let taken = rollout.episodes.iter().flat_map(|e| &e.log_probs);
-    let ratios = taken.zip(reference.iter().flatten()).map(|(own, reference)| own - reference);
+/// The penalty uses the sampled actions. The KL in closed form would not depend on the action, so it would give no policy
+/// gradient for this step.
+pub(crate) fn penalised(scores: &[f32], rollout: &Rollout, reference: &Policy, lambda: f32) -> Vec<f32> {
+    let log_probs: Vec<Vec<f32>> =
+        rollout.episodes.par_iter().map(|e| reference.log_probs(&e.obs, &e.latents)).collect();
+    let own = rollout.episodes.iter().flat_map(|e| &e.log_probs);
+    let ratios = own.zip(log_probs.iter().flatten()).map(|(own, reference)| own - reference);
     scores.iter().zip(ratios).map(|(score, ratio)| score - lambda * ratio).collect()
 }
 
-/// States of an estimate at most: a small part of an iteration's cost.
+/// Largest number of states in an estimate, so that it takes a small part of an iteration's time.
 const VISITED: usize = 512;
 
-/// KL(policy ‖ initial) in nats a step, over states of a rollout that are evenly spaced.
-pub(crate) fn on_visited(policy: &Policy, initial: &Policy, rollout: &Rollout) -> f64 {
+/// KL(policy ‖ reference) in nats per step, the mean over evenly spaced states of a rollout.
+pub(crate) fn on_visited(policy: &Policy, reference: &Policy, rollout: &Rollout) -> f64 {
     let stride = rollout.steps().div_ceil(VISITED).max(1);
     let rows = rollout.episodes.iter().flat_map(|e| e.obs.chunks_exact(e.final_obs.len()));
     let obs: Vec<f32> = rows.step_by(stride).flatten().copied().collect();
-    policy.kl(initial, &obs).unwrap_or(0.0)
+    policy.kl(reference, &obs).unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -124,7 +126,8 @@ mod tests {
     use crate::rollout::Episode;
     use spo_envs::ActionSpace;
 
-    /// A linear policy on one observation that is 1: its outputs are `weights` (the biases are 0), then what is behind.
+    /// A linear policy on one observation that is always 1: its outputs are `outputs` (the biases are 0), followed by its
+    /// `own` log standard deviations.
     fn policy(head: Head, outputs: &[f32], own: &[f32]) -> Policy {
         let params = [outputs, &vec![0.0; outputs.len()], own].concat();
         let action = match head {
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_penalty_and_the_divergence_of_a_rollout_by_hand() {
+    fn the_penalty_and_the_kl_of_a_rollout_by_hand() {
         // π = (¾, ¼), π₀ = (½, ½); options 0, then 1: log ratios log 1.5 and log 0.5.
         let p = policy(Head::Categorical, &[3f32.ln(), 0.0], &[]);
         let initial = policy(Head::Categorical, &[0.0, 0.0], &[]);
@@ -183,10 +186,10 @@ mod tests {
         assert!((on_visited(&p, &initial, &rollout) - kl).abs() < 1e-6);
     }
 
-    /// The policy gradient of the penalty, E_π[∇ log π · log π/π₀], is the slope of the divergence itself. A
-    /// penalty of the divergence in closed form, which no action changes, would give nothing.
+    /// The policy gradient of the penalty, E_π[∇ log π · log π/π₀], is the gradient of the KL itself. A penalty of the KL
+    /// in closed form would not depend on the action and would give no gradient.
     #[test]
-    fn the_penalty_on_sampled_log_ratios_descends_the_divergence() {
+    fn the_penalty_on_sampled_log_ratios_reduces_the_kl() {
         let (logits, reference) = ([0.3f32, -0.4, 0.8], policy(Head::Categorical, &[0.5, 0.1, -0.6], &[]));
         let at = |logits: &[f32]| policy(Head::Categorical, logits, &[]);
         let here = at(&logits);

@@ -20,14 +20,14 @@ use crate::policy::{Acting, Policy};
 pub use stats::RolloutStats;
 pub use windows::Windows;
 
-/// How much an iteration rolls out.
+/// The size of a rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RolloutConfig {
-    /// S, initial states in an iteration.
+    /// S, the number of initial states per iteration.
     #[schemars(range(min = 1))]
     pub num_states: usize,
-    /// K, trajectories from each initial state; for ARS an even number.
+    /// K, the number of trajectories from each initial state; for ARS an even number.
     #[schemars(range(min = 1))]
     pub trajectories_per_state: usize,
 }
@@ -39,13 +39,13 @@ impl Default for RolloutConfig {
 }
 
 impl RolloutConfig {
-    /// S · K, trajectories in an iteration.
+    /// S · K, the number of trajectories per iteration.
     pub fn trajectories(&self) -> usize {
         self.num_states * self.trajectories_per_state
     }
 }
 
-/// Makes a fresh task; shared by the worker threads.
+/// Makes a new task. The worker threads share it.
 pub type EnvFactory = Arc<dyn Fn() -> Result<Box<dyn Env>, EnvError> + Send + Sync>;
 
 /// One finished trajectory of T steps.
@@ -59,15 +59,15 @@ pub struct Episode {
     pub actions: Vec<f32>,
     /// Actions before squashing or clipping, `[T, action_dim]`.
     pub latents: Vec<f32>,
-    /// Log-density of each latent under the policy that drew it, `[T]`.
+    /// Log-density of each latent under the policy that acted, `[T]`.
     pub log_probs: Vec<f32>,
     /// Task rewards, `[T]`.
     pub rewards: Vec<f32>,
     /// Safety costs, `[T]`.
     pub costs: Vec<f32>,
-    /// The episode ended for a reason of the task and not by the clock.
+    /// Whether the task itself ended the episode, and not the time limit.
     pub terminated: bool,
-    /// What it began from, where it is known.
+    /// The start, if it is known.
     pub start: Option<Start>,
 }
 
@@ -90,7 +90,7 @@ impl Episode {
     /// Steps `from..to` as an oracle sees them.
     ///
     /// # Panics
-    /// Where the range does not lie within the episode.
+    /// If the range is not within the episode.
     pub fn window(&self, from: usize, to: usize) -> Trajectory<'_> {
         let (obs_dim, action_dim) = (self.final_obs.len(), self.actions.len() / self.len().max(1));
         let end =
@@ -106,12 +106,12 @@ impl Episode {
     }
 }
 
-/// The random stream that an initial state was drawn from: enough to draw it again.
+/// The random stream from which an initial state was drawn. It is enough to draw the state again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Start {
     /// The run's seed.
     pub seed: u64,
-    /// Training or evaluation.
+    /// The purpose of the rollout.
     pub phase: Phase,
     /// The iteration.
     pub iteration: u64,
@@ -120,24 +120,24 @@ pub struct Start {
 }
 
 impl Start {
-    /// The generator that the task is reset with.
+    /// The random generator that resets the task.
     pub fn resets(&self) -> ChaCha8Rng {
         let [resets, ..] = self.phase.streams();
         stream(self.seed, resets, self.iteration, self.state)
     }
 }
 
-/// Where a trajectory comes from. With its own actions, it can be seen again: reset, step through what came before,
-/// then step through the trajectory.
+/// Where a trajectory comes from. Together with the trajectory's own actions it allows a replay: reset, step through the
+/// actions before the trajectory, then through the trajectory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Origin<'a> {
-    /// What the episode began from.
+    /// The start of the episode.
     pub start: Start,
-    /// The episode's actions before the trajectory, `[steps before, action_dim]`; none of a whole episode.
+    /// The episode's actions before the trajectory, `[steps before, action_dim]`; empty for a whole episode.
     pub before: &'a [f32],
 }
 
-/// A trajectory, or a window of one, borrowed from a rollout: what an oracle compares.
+/// A trajectory, or a window of one, borrowed from a rollout. Oracles compare these.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trajectory<'a> {
     /// Observations before each step, `[T, obs_dim]`.
@@ -150,7 +150,7 @@ pub struct Trajectory<'a> {
     pub rewards: &'a [f32],
     /// Safety costs, `[T]`.
     pub costs: &'a [f32],
-    /// Where it comes from, for those who must see it; `None` of what no rollout made.
+    /// Where it comes from, for oracles that replay it; `None` if it is not from a rollout.
     pub origin: Option<Origin<'a>>,
 }
 
@@ -176,17 +176,17 @@ impl Trajectory<'_> {
     }
 }
 
-/// The episodes of one iteration: `episodes[s * per_state + k]` is the k-th from state s.
+/// The episodes of one iteration: `episodes[s * per_state + k]` is the k-th episode from state s.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
-    /// S · K episodes, those of one state side by side.
+    /// S · K episodes, ordered by state.
     pub episodes: Vec<Episode>,
     /// K.
     pub per_state: usize,
 }
 
 impl Rollout {
-    /// Environment steps in all.
+    /// Total number of environment steps.
     pub fn steps(&self) -> usize {
         self.episodes.iter().map(Episode::len).sum()
     }
@@ -202,54 +202,54 @@ impl Rollout {
     }
 }
 
-/// What to roll out, and which random streams to draw from.
+/// What to roll out, and which random streams to use.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// The run's seed.
     pub seed: u64,
-    /// Training or evaluation: their streams never meet.
+    /// The purpose; every purpose has its own random streams.
     pub phase: Phase,
-    /// Which iteration's streams.
+    /// The iteration of the random streams.
     pub iteration: u64,
     /// S, the number of initial states.
     pub states: usize,
     /// K, the number of trajectories from each.
     pub per_state: usize,
-    /// Sampled actions or the policy's mode.
+    /// How the policy chooses actions.
     pub acting: Acting,
 }
 
 impl Request {
-    /// The stream that the episode `index` is reset with, the same for all from one state.
+    /// The random generator that resets the episode `index`; it is the same for all episodes from one state.
     pub fn resets(&self, index: usize) -> ChaCha8Rng {
         self.start(index).resets()
     }
 
-    /// What the episode `index` begins from.
+    /// The start of the episode `index`.
     pub fn start(&self, index: usize) -> Start {
         let state = (index / self.per_state) as u64;
         Start { seed: self.seed, phase: self.phase, iteration: self.iteration, state }
     }
 }
 
-/// What a rollout is for.
+/// The purpose of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Learning.
     Train,
-    /// Whom learning's trajectories are compared with, from the same initial states.
+    /// Opponents of the training trajectories, from the same initial states.
     Oppose,
-    /// What the comparisons of a round of RLHF are about.
+    /// Trajectories that a round of RLHF compares.
     Deploy,
-    /// Picking among snapshots.
+    /// The choice among snapshots.
     Validate,
-    /// The figures that are reported.
+    /// The reported results.
     Evaluate,
 }
 
 impl Phase {
-    /// Streams of initial states, of actions, and of the choice among a mixture's policies.
+    /// The streams of initial states, of actions, and of the choice among a mixture's policies.
     fn streams(self) -> [Stream; 3] {
         match self {
             Self::Train => [Stream("reset"), Stream("action"), Stream("mixture")],
@@ -261,25 +261,25 @@ impl Phase {
     }
 }
 
-/// Rolls out a mixture of policies: one is drawn uniformly for each trajectory (one policy is a mixture too).
+/// Rolls out a mixture of policies: each trajectory uses one of them, drawn uniformly. One policy is a mixture too.
 ///
-/// A pure function of policies, request and streams: the same episodes on any number of threads.
+/// The result depends only on the policies, the request and the random streams: it is the same on any number of threads.
 ///
 /// # Errors
-/// What the task reports: a wrong shape, a number that is not finite.
+/// The task's error, such as a wrong shape or a number that is not finite.
 pub fn collect(policies: &[Policy], make: &EnvFactory, request: &Request) -> Result<Rollout, EnvError> {
     gather(make, request, |index| drawn(policies, request, index))
 }
 
-/// Rolls out a policy a trajectory, `policies[i]` in the i-th; otherwise as [`collect`].
+/// Like [`collect`], but the i-th trajectory uses `policies[i]`.
 ///
 /// # Errors
-/// As [`collect`].
+/// The same as [`collect`].
 pub fn collect_each(policies: &[Policy], make: &EnvFactory, request: &Request) -> Result<Rollout, EnvError> {
     gather(make, request, |index| &policies[index])
 }
 
-/// All episodes of a request, each by the policy that `actor` names.
+/// All episodes of a request; `actor` chooses the policy of each.
 fn gather<'p>(
     make: &EnvFactory,
     request: &Request,
@@ -291,7 +291,7 @@ fn gather<'p>(
             || make().map(Checked::new),
             |env, index| match env {
                 Ok(env) => act_out(actor(index), env, request, index),
-                // The error cannot be moved out of the worker's slot: make the same one again.
+                // The error cannot be moved out of the worker's state, so make the same error again.
                 Err(_) => Err(make().err().expect("a factory that failed once fails again")),
             },
         )
@@ -299,7 +299,7 @@ fn gather<'p>(
     Ok(Rollout { episodes, per_state: request.per_state })
 }
 
-/// The policy of a mixture that acts in the episode `index`.
+/// The policy of a mixture that acts in episode `index`.
 fn drawn<'p>(policies: &'p [Policy], request: &Request, index: usize) -> &'p Policy {
     use rand::RngExt;
 
@@ -313,10 +313,10 @@ fn drawn<'p>(policies: &'p [Policy], request: &Request, index: usize) -> &'p Pol
     }
 }
 
-/// The episode `index` of a request, as [`collect`] makes it.
+/// The episode `index` of a request, the same as from [`collect`].
 ///
 /// # Errors
-/// As [`collect`].
+/// The same as [`collect`].
 pub fn episode(
     policies: &[Policy],
     env: &mut Checked,

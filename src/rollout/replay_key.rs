@@ -1,46 +1,46 @@
-//! What makes a trajectory again: its start and its actions.
+//! The data from which a trajectory can be replayed: its start and its actions.
 
 use crate::oracle::{OracleError, Pair};
 use crate::rollout::{Start, Trajectory};
 
-/// What makes a trajectory again: reset with the start's stream, step through the actions.
+/// The data to replay a trajectory: reset with the start's random stream, then step through the actions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplayKey {
-    /// What its episode began from.
+    /// The start of its episode.
     pub start: Start,
-    /// Steps of the episode before it.
+    /// Steps of the episode before the trajectory.
     pub first: usize,
     /// Actions from the episode's first step to the trajectory's last, `[first + T, action_dim]`.
     pub actions: Vec<f32>,
 }
 
 impl ReplayKey {
-    /// Of a trajectory that a rollout made.
+    /// The key of a trajectory from a rollout.
     ///
     /// # Errors
-    /// Where it does not know its origin.
-    pub fn of(trajectory: Trajectory<'_>) -> Result<Self, OracleError> {
+    /// [`OracleError::Failed`] if the trajectory has no origin.
+    pub fn from_trajectory(trajectory: Trajectory<'_>) -> Result<Self, OracleError> {
         let origin = trajectory.origin.ok_or_else(|| {
-            OracleError::Failed("a trajectory without an origin cannot be shown to people".into())
+            OracleError::Failed("cannot show a trajectory without an origin to people".into())
         })?;
         let dim = match trajectory.len() {
             0 => origin.before.len().max(1),
             steps => trajectory.actions.len() / steps,
         };
-        // What comes after the end of an episode is empty, and begins where that ends.
+        // A window after the end of an episode is empty; it begins where the episode ends.
         let first = if trajectory.is_empty() { usize::MAX } else { origin.before.len() / dim };
         Ok(Self { start: origin.start, first, actions: [origin.before, trajectory.actions].concat() })
     }
 
-    /// Both sides of a pair.
+    /// The keys of both trajectories of a pair.
     ///
     /// # Errors
-    /// As [`of`](Self::of).
-    pub fn of_pair(pair: &Pair<'_>) -> Result<[Self; 2], OracleError> {
-        Ok([Self::of(pair.a)?, Self::of(pair.b)?])
+    /// The same as [`from_trajectory`](Self::from_trajectory).
+    pub fn from_pair(pair: &Pair<'_>) -> Result<[Self; 2], OracleError> {
+        Ok([Self::from_trajectory(pair.a)?, Self::from_trajectory(pair.b)?])
     }
 
-    /// A checksum of the whole, by which the trajectory is known: FNV-1a of 64 bits (Fowler, Noll & Vo).
+    /// A checksum that identifies the trajectory: 64-bit FNV-1a (Fowler, Noll & Vo).
     pub fn id(&self) -> i64 {
         let start = self.start_json();
         let first = (self.first as u64).to_le_bytes();

@@ -74,7 +74,7 @@ fn random_search_learns_from_comparisons_of_whole_trajectories() {
 fn soft_actor_critic_learns_by_the_task_reward() {
     let keys = [
         "scorer=task_reward",
-        "hidden_sizes=[32,32]",
+        "sac.hidden_sizes=32,32",
         "learning_rate=0.001",
         "minibatch_size=64",
         "learning_starts=200",

@@ -14,7 +14,7 @@ fn by_return(a: Trajectory, b: Trajectory) -> f32 {
 fn training(seed: u64, oracle: impl Oracle + 'static, keys: &[&str]) -> Outcome {
     let mut training = Spo::on("lqr").oracle(oracle).seed(seed);
     let own =
-        ["scorer=reward_model", "window=5", "baseline=group", "eval_episodes=200", "minibatch_size=128"];
+        ["scorer=reward_model", "window=5", "baseline=group", "eval_episodes=200", "ppo.minibatch_size=128"];
     for key in own.iter().chain(keys) {
         training = training.config(key).unwrap();
     }
@@ -85,7 +85,7 @@ fn a_teacher_that_says_nothing_and_a_model_that_diverges_are_counted() {
 
 #[test]
 fn on_a_voting_cycle_the_reward_model_ends_in_a_corner() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/game.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/game.toml");
     let mut config = Config::from_file(&path).unwrap();
     config.scorer = ScorerKind::RewardModel;
     config.result = TrainedResult::Last;
@@ -102,7 +102,7 @@ fn on_a_voting_cycle_the_reward_model_ends_in_a_corner() {
 #[test]
 fn the_presets_of_the_field_are_configurations() {
     for name in ["plain", "pebble", "imitation"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("experiments/reward_{name}.toml"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/reward_{name}.toml"));
         let config = Config::from_file(&path).unwrap();
         config.validate().unwrap();
         assert_eq!(config.scorer, ScorerKind::RewardModel);

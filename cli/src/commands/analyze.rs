@@ -7,8 +7,8 @@ use crate::evaluate::analysis::{self, Question};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The analyses of Bai et al. 2022 (RLHF), of what runs left in their directories. Runs that differ in nothing but their \
-seed are one, with means over them and 95 % intervals. DIR gets those that there is anything for:
+The analyses of Bai et al. 2022 (RLHF) of finished runs. Runs that differ only in their seed are one, with means over \
+them and 95 % intervals. DIR gets the files for which there is data:
 
   calibration.csv        held-out comparisons by the difference of their scores: how often the side
                          that the model predicts wins, and how often it should
@@ -20,21 +20,25 @@ seed are one, with means over them and 95 % intervals. DIR gets those that there
                          comparisons, and from where on only the first still rises
   analysis.svg, .png     all of it
 
-The first two need log_reward_model=true, the score rlhf_rounds above 0, the last reward_split=true; what a run lacks \
-is said. docs/rlhf.md has the rules.
+The first two need log_reward_model=true, the score rlhf_rounds above 0, the last reward_split=true; the command says what \
+a run lacks. docs/rlhf.md has the rules.
 
 Examples:
   spo train pendulum --scorer reward_model --set rlhf_rounds=5 --set budget=5000 \\
       --set log_reward_model=true --set reward_split=true
   spo analyze runs/pendulum-s*
-  spo analyze results/rlhf/pendulum-* --out results/rlhf/pendulum-analysis")]
+  spo analyze results/rlhf/pendulum-* --out results/rlhf/pendulum-analysis
+  spo analyze --redraw results/rlhf-quick/analysis/point-split")]
 pub struct Args {
     /// Run directories
-    #[arg(required = true, value_name = "RUN")]
+    #[arg(required_unless_present = "redraw", value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Where the tables and pictures go
     #[arg(long, value_name = "DIR", default_value = "analysis")]
     out: PathBuf,
+    /// Draw the picture again from the tables of an earlier analysis, without the runs
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["runs", "out"])]
+    redraw: Option<PathBuf>,
     /// Bins of held-out comparisons
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     bins: u32,
@@ -44,10 +48,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let paths = |written: Vec<PathBuf>| {
+        written.iter().map(|path| format!("{}\n", path.display())).collect::<String>()
+    };
+    if let Some(dir) = &args.redraw {
+        return super::print(&paths(analysis::redraw(dir)?));
+    }
     let question = Question { bins: args.bins as usize, round: args.round };
     let all = analysis::of(&args.runs, question)?;
     let written = analysis::write(&all, &args.out)?;
     let told: String = all.iter().map(ToString::to_string).collect();
-    let files: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
-    super::print(&format!("{told}{files}"))
+    super::print(&format!("{told}{}", paths(written)))
 }

@@ -13,20 +13,22 @@ use super::progress;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Writes one page, as audit.md, audit.html and audit.json, of what Casper et al. 2023 ask a run to disclose:
+Writes one page, as audit.md, audit.html and audit.json, with everything that Casper et al. 2023 ask a run to disclose:
 
-  the feedback   who answered, how pairs were chosen, what was asked; asked again: agreement, both orders, circles, noise
+  the feedback   who answered, how pairs were chosen, what was asked; a second query: agreement, both orders, cycles, noise
   the signal     scores of the run's policies against their task returns; over-optimisation; exploitability
   the policy     returns, worst episodes, other starts, noisy observations, other dynamics, costs
   the system     seeds, commit, device, configuration
 
-and raises flags by the rules that it states: reward hacking suspected, oracle inconsistent, intransitive answers with one
-last policy, too few seeds and more (docs/audit.md). A part that cannot be had says why, and the others go on.
+The page raises flags by stated rules: reward hacking suspected, oracle inconsistent, intransitive answers with one last
+policy, too few seeds and more (docs/audit.md). If a part is not available, the page says why.
 
-What only a person knows is read from audit-about.toml: the first call writes one to fill in, and never over one.
+Facts that only a person knows are read from audit-about.toml. The first call writes this file for you to fill in; it never
+overwrites one.
 
-An oracle that is built in is asked again for nothing. A program or a language model is asked at most --ask N comparisons,
-people never. A closure of a Rust program is not in a run's directory: name what it does with --oracle.
+Querying a built-in oracle is free, so the audit always queries it again. A program or a language model answers at most
+--ask N comparisons. People are never asked again. A closure of a Rust program is not part of a run's directory: name an
+equivalent oracle with --oracle.
 
 Examples:
   spo audit runs/pendulum-s0
@@ -35,45 +37,49 @@ Examples:
   spo audit runs/point-s0 --about point.toml --episodes 200
   spo audit runs/judged-s0 --ask 20000                     the oracle is a program")]
 pub struct Args {
-    /// A run's directory; of several, the page holds them side by side
+    /// A run's directory; several runs are shown side by side
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
-    /// What only a person knows, one file a run in order [default: audit-about.toml in the run's directory]
+    /// Facts that only a person knows, one file per run in order [default: audit-about.toml in the run's directory]
     #[arg(long, value_name = "FILE.toml")]
     about: Vec<PathBuf>,
-    /// Where the page goes [default: the first run's directory]
+    /// Folder for the page [default: the first run's directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Other runs of the task, or policy files, that the result is let play against
+    /// Another run of the task, or a policy file, as an opponent of the result; may be repeated
     #[arg(long, value_name = "RUN")]
     against: Vec<PathBuf>,
-    /// Evaluation episodes, undisturbed and under each disturbance
+    /// Evaluation episodes, without and with each disturbance
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     episodes: u32,
-    /// Seed of the audit's states and draws
+    /// Seed of the audit's initial states and random draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Most comparisons that an oracle may be asked which costs something; 0 asks it nothing
+    /// Most comparisons that the audit may ask a program or a language model; with 0 it asks none
     #[arg(long, value_name = "N", default_value_t = 0)]
     ask: u64,
-    /// Who is asked again, where it is not the run's own: a judge and decorators, as for `spo train --oracle`
+    /// The oracle to query, if it is not the run's own: a judge and decorators, as for `spo train --oracle`
     #[arg(long)]
     oracle: Option<String>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.about.len() > args.runs.len() {
-        bail!("--about is given {} times for {} runs; one file a run", args.about.len(), args.runs.len());
+        bail!(
+            "--about is given {} times for {} runs; give at most one file per run",
+            args.about.len(),
+            args.runs.len()
+        );
     }
     if let Some(text) = &args.oracle {
-        // What cannot be read is said before anything is rolled out.
+        // Check the oracle's text before rolling out anything.
         oracle::parse(text)?;
     }
     let mut audits = Vec::with_capacity(args.runs.len());
     for (at, dir) in args.runs.iter().enumerate() {
         let options = options(args, dir, args.about.get(at))?;
         let bar = progress::plain();
-        let audit = Audit::of(dir, &options, &mut |done, of| progress::show(&bar, done, of))?;
+        let audit = Audit::run(dir, &options, &mut |done, of| progress::show(&bar, done, of))?;
         bar.finish_and_clear();
         audits.push(audit);
     }
@@ -87,7 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     for audit in &audits {
         for why in &audit.unread {
-            eprintln!("not read: {}: {why}", audit.run);
+            eprintln!("cannot read {}: {why}", audit.run);
         }
         for flag in &audit.flags {
             let mark = if flag.verdict == Verdict::Raised { "RAISED" } else { flag.verdict.words() };

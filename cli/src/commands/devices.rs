@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use spo::device::{self, NAMES};
 
 const ABOUT: [&str; 4] = [
-    "the host, by loops made for small networks",
-    "the host, by Burn's burn-flex",
-    "the host, by Burn's burn-ndarray",
-    "GPUs, by Burn through wgpu",
+    "the host, with loops for small networks",
+    "the host, with Burn's burn-flex",
+    "the host, with Burn's burn-ndarray",
+    "GPUs, with Burn through wgpu",
 ];
 
-/// Lists what `--device` takes and the adapters of wgpu.
+/// Lists the values of `--device` and the adapters of wgpu.
 pub fn run() -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     for (name, about) in NAMES.iter().zip(ABOUT) {
@@ -24,7 +24,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     if device::is_built("wgpu") {
         let adapters = device::adapters();
         if adapters.is_empty() {
-            text += "\nwgpu finds no adapter: install a Vulkan driver (on Debian mesa-vulkan-drivers, a software one)\n";
+            text += "\nwgpu finds no adapter; install a Vulkan driver (on Debian: mesa-vulkan-drivers, a software driver)\n";
         }
         for (index, a) in adapters.iter().enumerate() {
             text += &format!(

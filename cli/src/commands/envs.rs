@@ -7,6 +7,10 @@ use anyhow::Context;
 use spo_envs::{ActionSpace, EnvError, Spec, registry, trace};
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  spo envs                             lists all environments
+  spo envs trace pendulum.json         steps one through a recorded trajectory")]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -14,11 +18,11 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Step a task through a recorded trajectory and print what it gave, in the same form
+    /// Step a task through a recorded trajectory and print the result in the same form
     ///
-    /// The file is JSON with `env`, `init` (such as {"state": [0.1, 0.2]}) and `actions`, one list a step. The output
-    /// has `obs`, `rewards` and `terminated` of this simulator, so that it can be held against another's. The state of
-    /// a MuJoCo task is {"qpos": [..], "qvel": [..]}, with {"target": [..]} where the task draws one beside its joints.
+    /// The file is JSON with `env`, `init` (such as {"state": [0.1, 0.2]}) and `actions`, one list per step. The output
+    /// has `obs`, `rewards` and `terminated` of this simulator, to compare with another one. The state of a MuJoCo task is
+    /// {"qpos": [..], "qvel": [..]}, and also {"target": [..]} if the task draws a target.
     Trace {
         /// The trajectory
         #[arg(value_name = "FILE.json")]
@@ -50,7 +54,7 @@ fn list() -> anyhow::Result<String> {
                 id += if env.has_equations() { " *" } else { "" };
                 row(env.spec())
             }
-            // A task without its simulator is listed all the same, and what to do is said once.
+            // List a task even if its simulator is missing, and print once how to install it.
             Err(e @ EnvError::Mujoco { .. }) => {
                 missing.get_or_insert(e);
                 format!("{:>5}  {:<10}{:>8}{:>7}", "-", "-", "-", "-")
@@ -59,9 +63,9 @@ fn list() -> anyhow::Result<String> {
         };
         text += &format!("{id:<26}{row}  {}\n", entry.about);
     }
-    text += "\n* given by equations, which a GPU steps too (docs/devices.md)\nid@N is a task with episodes of N steps, such as pendulum@100\n";
+    text += "\n* can also run on a GPU (docs/devices.md)\nid@N is a task with episodes of N steps, such as pendulum@100\n";
     if let Some(e) = missing {
-        text += &format!("without numbers: {e}\n");
+        text += &format!("missing numbers: {e}\n");
     }
     Ok(text)
 }

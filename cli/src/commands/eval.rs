@@ -14,6 +14,12 @@ use spo::train::config::ScorerKind;
 use spo::train::run::{Run, files};
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  spo eval runs/pendulum-s0
+  spo eval runs/pendulum-s0 --episodes 1000 --seed 7
+  spo eval runs/pendulum-s0 --sample --json
+  spo eval runs/pendulum-s0 --best-of 16           rejection sampling")]
 pub struct Args {
     /// The run's directory, or a policy file
     run: PathBuf,
@@ -23,11 +29,11 @@ pub struct Args {
     /// Seed of the initial states
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Draw actions from the policy instead of taking its mode
+    /// Sample actions from the policy instead of taking its mode
     #[arg(long)]
     sample: bool,
-    /// Rejection sampling: the best of N sampled trajectories from each state, by the run's reward model where it has one,
-    /// else by the true return
+    /// Rejection sampling: the best of N sampled trajectories from each state, by the run's reward model if it has one,
+    /// otherwise by the true return
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     best_of: Option<u32>,
     /// Print JSON
@@ -40,21 +46,21 @@ pub fn policies_of(run: &Path) -> anyhow::Result<(String, Vec<Policy>)> {
     let path = if run.is_dir() { run.join(files::POLICY) } else { run.to_path_buf() };
     if run.is_dir() && !path.exists() {
         if run.join(files::CONFIG).exists() {
-            bail!("{} has not ended; finish it with `spo train --resume {0}`", run.display());
+            bail!("{} has not finished; continue it with `spo train --resume {0}`", run.display());
         }
-        bail!("{} is no run: it has no {}", run.display(), files::CONFIG);
+        bail!("{} is not a run: it has no {}; `spo train` makes one", run.display(), files::CONFIG);
     }
     Ok(policy_file::load(&path)?)
 }
 
-/// As [`policies_of`], with the environment itself, which the policies fit.
+/// Like [`policies_of`], with the environment itself. Checks that the policies fit it.
 pub fn trained(run: &Path) -> anyhow::Result<(String, Vec<Policy>, EnvFactory)> {
     let (env, policies) = policies_of(run)?;
     let factory = train::registered(&env).with_context(|| run.display().to_string())?;
     let spec = factory()?.spec().clone();
     let fits = |p: &Policy| p.mlp.inputs() == spec.obs_dim && p.action == spec.action;
     if !policies.iter().all(fits) {
-        bail!("{}: the policy's shapes are not those of `{env}`", run.display());
+        bail!("{}: the policy's shapes do not match `{env}`", run.display());
     }
     Ok((env, policies, factory))
 }
@@ -64,7 +70,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let acting = if args.sample { Acting::Sample } else { Acting::Mode };
     let returns = train::evaluate(&policies, &factory, args.seed, args.episodes as usize, acting)?;
     let (mean, ci95) = (stats::mean(&returns), stats::ci95(&returns));
-    let picked = args.best_of.map(|count| rejected(args, count, &policies, &factory)).transpose()?;
+    let picked =
+        args.best_of.map(|count| rejection_sampling(args, count, &policies, &factory)).transpose()?;
     if args.json {
         let mut json = serde_json::json!({
             "env": env, "eval_return_mean": mean, "eval_return_ci95": ci95,
@@ -89,15 +96,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         text += &format!(
             "best of {best_of} {by}: return {best_return_mean:.1} ± {best_return_ci95:.1} (95 % interval over {} states); \
-             all that were sampled {sampled_return_mean:.1}\n",
+             mean of all samples {sampled_return_mean:.1}\n",
             args.episodes
         );
     }
     super::print(&text)
 }
 
-/// The best of `count`, by the reward model of a run that has one.
-fn rejected(args: &Args, count: u32, policies: &[Policy], factory: &EnvFactory) -> anyhow::Result<BestOf> {
+/// Rejection sampling: the best of `count`, by the run's reward model if it has one.
+fn rejection_sampling(
+    args: &Args,
+    count: u32,
+    policies: &[Policy],
+    factory: &EnvFactory,
+) -> anyhow::Result<BestOf> {
     let has_model = args.run.is_dir() && Run::config_of(&args.run)?.scorer == ScorerKind::RewardModel;
     let mut judge = has_model.then(|| Run::look_into(&args.run)).transpose()?;
     let size = (args.seed, args.episodes as usize, count as usize);

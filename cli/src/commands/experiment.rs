@@ -18,7 +18,7 @@ use runner::Ending;
 #[derive(clap::Args)]
 #[command(after_help = "\
 The file names tasks, methods and which go together; each cell is run once a seed, in a process and a directory of its \
-own, DIR/CELL-SEED. What is done is skipped, what was cut short goes on from its checkpoint. A run that fails does not \
+own, DIR/CELL-SEED. Finished runs are skipped; a run that was cut short continues from its checkpoint. A run that fails does not \
 stop the others: it is named at the end, and the exit code is 1; call again to try it again. Ctrl-C stops every run at \
 a checkpoint.
 
@@ -27,10 +27,11 @@ a checkpoint.
   seeds = 5                     0 to 4; or a list
   metric = \"eval_return\"        what a run is measured by; also = [...] for more columns of the report
   skyline = \"skyline\"           the method that the report counts as 1
-  reference = [\"group\"]         the method that it holds against the others
+  reference = [\"group\"]         the method that it compares with the others
+  pictured = [\"group\"]          the methods whose curves it draws, at most six; left out: the first six
   [base]                        keys of every run (`spo config` lists them)
   total_steps = 500_000
-  [tasks.pendulum]              each part's keys go over those before it
+  [tasks.pendulum]              keys here override those above
   env = \"pendulum\"
   [methods.group]
   [methods.skyline]
@@ -38,6 +39,8 @@ a checkpoint.
   [[cells]]                     each task by each method; may be repeated, with `seeds` and `set` of its own
   tasks = [\"pendulum\"]
   methods = [\"group\", \"skyline\"]
+  [headline]                    lines of a picture of scores against the number of comparisons
+  self-play = [\"group\"]         methods that differ in how many comparisons they ask
   [quick]                       what --quick changes: seeds, set, [[quick.cells]] instead of [[cells]]
   set = { total_steps = 100_000 }
 

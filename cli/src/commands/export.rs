@@ -8,7 +8,8 @@ use spo::train::run::files;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Tensors, all float32; M policies along the first axis (1 unless the run's result is an average):
+Writes a run's policy as safetensors. The tensors are float32, with M policies along the first axis (M = 1 unless the run's
+result is an average):
 
   actor.{l}.weight  [M, in, out]   y = x . weight + bias, the activation (tanh or relu) between layers
   actor.{l}.bias    [M, out]
@@ -17,7 +18,12 @@ Tensors, all float32; M policies along the first axis (1 unless the run's result
   action.low, .high [action]       action = mid + half * tanh(y), or clip(mid + half * y);
                                    squashed_gaussian: mid + half * tanh(first half of y)
 
-The file's metadata names head and activation.")]
+The file's metadata names head and activation.
+
+Examples:
+  spo export runs/pendulum-s0
+  spo export runs/pendulum-s0 --out swing.safetensors
+  spo play swing.safetensors                       policy files work where runs do")]
 pub struct Args {
     /// The run's directory
     run: PathBuf,

@@ -10,24 +10,30 @@ use spo::game::PreferenceMatrix;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file is a matrix of P(row beats column), with the options' names in its header:
+Solves a preference matrix exactly. The file is a matrix of P(row beats column), with the options' names in its header:
 
   ,rock,paper,scissors
   rock,0.5,0,1
   paper,1,0.5,0
   scissors,0,1,0.5
 
-or rankings with the number of voters who hold each:
+or a list of rankings, each with its number of voters:
 
   count,ranking
   3,a>b>c
-  2,b>c>a")]
+  2,b>c>a
+
+Examples:
+  spo game votes.csv
+  spo game votes.csv --json
+  spo game cycle                  a built-in game: cycle, condorcet_is_not_borda or rock_paper_scissors
+  spo game cycle --dynamics       the results of RLHF, self-play and its successors")]
 pub struct Args {
     /// A preference matrix or rankings, as CSV; or the name of a built-in game
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
-    /// Where RLHF, self-play and its successors end: each method's mixture, what a best reply gains against it, and how far
-    /// it is from the minimax winner
+    /// Print the results of RLHF, self-play and its successors: each method's mixture, the margin of a best response
+    /// against it, and its distance to the minimax winner
     #[arg(long)]
     dynamics: bool,
     /// Print JSON instead of the table

@@ -1,4 +1,4 @@
-//! `spo label`, and what `spo train --oracle human` shares with it.
+//! `spo label`, and the code that `spo train --oracle human` shares with it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,43 +19,43 @@ use spo::train::run::{Run, files};
 
 use super::site;
 
-/// The variable that may hold the token of a server beyond loopback.
+/// The environment variable for the token of a server on an address other than localhost.
 const TOKEN: &str = "SPO_LABEL_TOKEN";
 
-/// Where the page is served and what it asks.
+/// Options of the page: its address and its question.
 #[derive(clap::Args, Default, PartialEq, Eq)]
 #[command(next_help_heading = "People (--oracle human)")]
 pub struct Page {
-    /// Where the page is served: HOST:PORT, or `off` to leave it to `spo label` [default: loopback, port 7878 or the
-    /// next free one]. Beyond loopback a token is demanded, SPO_LABEL_TOKEN or one drawn at random
+    /// Address of the page: HOST:PORT, or `off` to serve it with `spo label` instead [default: localhost, port 7878 or the
+    /// next free one]. Any address other than localhost needs a token: SPO_LABEL_TOKEN, or else a random one
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// What people are asked [default: which one does better at the environment's task]
+    /// The question for people [default: which one does better at the environment's task]
     #[arg(long, value_name = "TEXT")]
     question: Option<String>,
 }
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-`spo train ENV --oracle human` serves the same page by itself; this is for labelling while no trainer runs, from a \
-process that outlives it, or for carrying labels elsewhere. Labels are in RUN/labels.sqlite.
+`spo train ENV --oracle human` serves the same page. Use this command to label while no trainer runs, to serve the page from \
+a separate process, or to export and import labels. Labels are in RUN/labels.sqlite.
 
 Examples:
   spo label runs/point-s0
-  spo label runs/point-s0 --listen 192.0.2.7:7878      for others, by the address with the token that it prints
-  spo label runs/point-s0 --export labels.csv          a row a label; `-` prints them
-  spo label runs/point-s0 --import labels.csv          where the same pairs come up, they are answered
-  spo train point --oracle human --labels labels.csv   the same, for a new run of the same seed
+  spo label runs/point-s0 --listen 192.0.2.7:7878      for other people: give them the printed address with its token
+  spo label runs/point-s0 --export labels.csv          one row per label; `-` prints them
+  spo label runs/point-s0 --import labels.csv          these labels answer the same pairs
+  spo train point --oracle human --labels labels.csv   the same, for a new run with the same seed
 
-Keys: left and right arrow (or 1 and 2), t for a tie, c for can't tell, space to play, z to take an answer back.")]
+Keys: left and right arrow (or 1 and 2), t for a tie, c for can't tell, space to play, z to undo an answer.")]
 pub struct Args {
     /// The run's directory
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Write every label to a CSV file, and serve nothing
+    /// Write all labels to a CSV file instead of serving the page
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
-    /// Take the labels of a CSV file, and serve nothing
+    /// Import the labels of a CSV file instead of serving the page
     #[arg(long, value_name = "FILE", conflicts_with = "export")]
     import: Option<PathBuf>,
     #[command(flatten)]
@@ -73,26 +73,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     if let Some(path) = &args.export {
         let labels = store.export(path)?;
-        eprintln!("{labels} labels in {}", path.display());
+        eprintln!("wrote {labels} labels to {}", path.display());
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &args.import {
         let done = store.import(&table::read(path)?)?;
-        return super::print(&format!("{} labels taken, {} were here already\n", done.new, done.known));
+        return super::print(&format!("imported {} labels; {} were already there\n", done.new, done.known));
     }
     let Some(server) = serve(&args.run, &config.env, Ready::new(&args.page, None)?.socket)? else {
-        bail!("--listen off leaves nothing to do; leave it out");
+        bail!("with --listen off there is nothing to do; omit it");
     };
-    // The first one ends it: every label is in the database already.
+    // The first Ctrl-C stops the server: every label is already in the database.
     site::until_ctrl_c()?;
     drop(server);
     eprintln!("\nall labels are in {}", args.run.join(spo::oracle::human::store::FILE).display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// What may be missing or taken, in hand before anything is made.
+/// Resources that may be missing or in use. They are acquired before anything is written.
 pub struct Ready {
-    /// The page's, and its name if it has one; `None` where it is off.
+    /// The page's socket, and its host name if it has one; `None` if the page is off.
     socket: Option<(TcpListener, Option<String>)>,
     labels: Vec<Label>,
 }
@@ -107,7 +107,7 @@ impl Ready {
     }
 }
 
-/// Serves the page of a run and says where; `None` where it is off.
+/// Serves the page of a run and prints its address; `None` if the page is off.
 fn serve(
     dir: &Path,
     env: &str,
@@ -124,7 +124,7 @@ fn serve(
     Ok(Some(server))
 }
 
-/// What is said of a run in its database.
+/// The description of a run in its database.
 fn about(dir: &Path, config: &Config, human: Human, page: &Page) -> anyhow::Result<About> {
     let run = dir.canonicalize().unwrap_or_else(|_| dir.into());
     let before = if dir.join(spo::oracle::human::store::FILE).exists() {
@@ -142,13 +142,13 @@ fn about(dir: &Path, config: &Config, human: Human, page: &Page) -> anyhow::Resu
     })
 }
 
-/// A run's people, and the page that they answer at.
+/// A run's human oracle and its page.
 pub struct People {
     pub oracle: HumanOracle,
     pub server: Option<Server>,
 }
 
-/// Brings people to the run in `dir`.
+/// Makes the human oracle of the run in `dir` and serves its page.
 pub fn people(
     dir: &Path,
     config: &Config,
@@ -160,13 +160,13 @@ pub fn people(
     let mut store = Store::create(dir, &about(dir, config, human, page)?)?;
     if !ready.labels.is_empty() {
         let done = store.import(&ready.labels)?;
-        eprintln!("{} labels taken, {} were here already", done.new, done.known);
+        eprintln!("imported {} labels; {} were already there", done.new, done.known);
     }
     let server = serve(dir, &config.env, ready.socket)?;
     Ok(People { oracle: HumanOracle::new(store, human, tell, stop), server })
 }
 
-/// Says on the page that the run is at its end.
+/// Tells the page that the run has finished.
 pub fn finish(dir: &Path) -> anyhow::Result<()> {
     if dir.join(spo::oracle::human::store::FILE).exists() && dir.join(files::SUMMARY).exists() {
         Store::open(dir)?.set_trainer(spo::oracle::human::store::Trainer::Finished)?;

@@ -1,28 +1,27 @@
-//! What `spo train` and `spo oracle check` share of a language model as oracle.
+//! Options for a language model as oracle, shared by `spo train` and `spo oracle check`.
 
 use spo::oracle::llm;
 
-/// Where it is, and what it is called there.
+/// The model's address and name.
 #[derive(clap::Args, Default)]
 #[command(next_help_heading = "Language model (--oracle llm)")]
 pub struct Model {
-    /// Address of its OpenAI-compatible interface, such as http://127.0.0.1:8000/v1. The key is read from the variable
-    /// OPENAI_API_KEY, if the server wants one; key_env=NAME in --oracle 'llm(key_env=NAME)' names another
+    /// Address of an OpenAI-compatible API, such as http://127.0.0.1:8000/v1. If the server needs a key, it is read from the
+    /// environment variable OPENAI_API_KEY; --oracle 'llm(key_env=NAME)' names another variable
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// The model, as the server names it. More options stand in --oracle 'llm(…)'; docs/llm.md lists them
+    /// The model's name on the server. There are more options in --oracle 'llm(…)'; docs/llm.md lists them
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 }
 
 impl Model {
-    /// The oracle with these in its text; as it is, where none is given.
+    /// Adds these options to the oracle's text; without options it stays unchanged.
     pub fn join(&self, oracle: String) -> anyhow::Result<String> {
         if self.base_url.is_none() && self.model.is_none() {
             return Ok(oracle);
         }
-        llm::with(&oracle, self.base_url.as_deref(), self.model.as_deref()).map_err(|why| {
-            anyhow::anyhow!("--base-url and --model are for a language model, --oracle llm: {why}")
-        })
+        llm::with(&oracle, self.base_url.as_deref(), self.model.as_deref())
+            .map_err(|why| anyhow::anyhow!("--base-url and --model need --oracle llm: {why}"))
     }
 }

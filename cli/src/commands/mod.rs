@@ -1,4 +1,4 @@
-//! The command line: one file a verb.
+//! The command line: one file per verb.
 
 use std::process::ExitCode;
 
@@ -28,7 +28,7 @@ mod watch;
 
 /// Self-play preference optimization: learns policies from pairwise comparisons, without a reward model.
 ///
-/// Without a command, trains the default experiment: Pendulum, from comparisons of returns.
+/// Without a command it trains the default experiment: Pendulum, from comparisons of returns.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
@@ -42,16 +42,16 @@ Examples:
   spo train pendulum --seed 3               another seed
   spo train point --oracle cyclic --set result=average
   spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1' --opponents sampled=2
-  spo train --resume runs/pendulum-s0       go on after a kill or Ctrl-C
+  spo train --resume runs/pendulum-s0       continue after a kill or Ctrl-C
   spo plot runs/pendulum-s*                 curves over seeds
-  spo watch runs/pendulum-s*                the same live, with replays, at a page in the browser
+  spo watch runs/pendulum-s*                live curves and replays in the browser
   spo experiment experiments/pendulum.toml && spo report results/pendulum
   spo mujoco install && spo train HalfCheetah-v5@200
   spo tournament runs/point-*               trained policies play each other
-  spo analyze runs/pendulum-s*              is the reward model calibrated, and where is it overdone?
-  spo play runs/pendulum-s0                 watch an episode
-  spo audit runs/pendulum-s0                what it should disclose, on one page
-  spo train point --oracle human            you compare, at a page in the browser
+  spo analyze runs/pendulum-s*              is the reward model calibrated, and is it over-optimised?
+  spo play runs/pendulum-s0                 draw an episode
+  spo audit runs/pendulum-s0                one page with everything that a run should disclose
+  spo train point --oracle human            you compare, on a page in the browser
   spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
   spo game votes.csv                        solve a preference matrix exactly";
 
@@ -65,7 +65,7 @@ enum Verb {
     Report(report::Args),
     /// Evaluate a run's trained policy
     Eval(eval::Args),
-    /// Write a page of what a run should disclose, with flags by stated rules
+    /// Write a page with everything that a run should disclose, and raise flags by stated rules
     Audit(audit::Args),
     /// Let trained runs play each other: win rates, exploitability, Elo
     Tournament(tournament::Args),
@@ -75,7 +75,7 @@ enum Verb {
     Analyze(analyze::Args),
     /// Draw an episode of a run or an environment: animated SVG or GIF, or a folder of PNGs
     Play(play::Args),
-    /// Serve the page where people compare a run's trajectories; carry labels out and in
+    /// Serve the page where people compare a run's trajectories; export and import labels
     Label(label::Args),
     /// Serve a page of live curves and replays of runs
     Watch(watch::Args),
@@ -83,11 +83,21 @@ enum Verb {
     Config(config::Args),
     /// List the environments, or step one through a recorded trajectory
     Envs(envs::Args),
-    /// List where a learner can compute: backends, adapters, their drivers and limits
+    /// List the devices on which a learner can compute: backends, adapters, drivers, limits
+    #[command(after_help = "\
+Examples:
+  spo devices
+  spo train pendulum --device flex
+  spo train pendulum --device wgpu --device-index 1")]
     Devices,
     /// Install MuJoCo's library for the tasks of Gymnasium and DM Control, or check it
     Mujoco(mujoco::Args),
-    /// List the judges and decorators that --oracle takes
+    /// List the judges and decorators for --oracle
+    #[command(after_help = "\
+Examples:
+  spo oracles
+  spo train lqr --oracle effort
+  spo train pendulum --oracle 'bradley_terry=50 | mistake=0.1'")]
     Oracles,
     /// Test whether an oracle keeps its contract: antisymmetry, range, repeatability, transitivity, speed
     Oracle(oracle::Args),
@@ -96,13 +106,17 @@ enum Verb {
     /// Write a run's policy as safetensors
     Export(export::Args),
     /// Print a shell completion script
+    #[command(after_help = "\
+Examples:
+  spo completions bash > ~/.local/share/bash-completion/completions/spo
+  spo completions fish > ~/.config/fish/completions/spo.fish")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
 }
 
-/// Runs the command; an error goes to stderr, and the exit code is 1.
+/// Runs the command. An error is printed to stderr, and the exit code is 1.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
@@ -130,17 +144,17 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(code) => code,
-        // The reader of a pipe left: nothing to say, and nobody to say it to.
+        // The reader closed the pipe, for example `head`. This is not an error.
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {}", explained(&e));
+            eprintln!("error: {}", error_chain(&e));
             ExitCode::FAILURE
         }
     }
 }
 
-/// An error and its causes, but for those that it quotes itself.
-fn explained(error: &anyhow::Error) -> String {
+/// An error and its causes, without causes that its text already contains.
+fn error_chain(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
         "" => cause,
         _ if told.contains(&cause) => told,
@@ -158,7 +172,7 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     print(&String::from_utf8_lossy(&script))
 }
 
-/// Writes to stdout; a closed pipe is an error rather than a panic.
+/// Writes to stdout. A closed pipe is an error and not a panic.
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();

@@ -18,7 +18,7 @@ pub struct Args {
 enum Verb {
     /// List the judges and decorators
     List,
-    /// Ask an oracle about trajectories of random actions, and say whether it keeps the contract
+    /// Ask an oracle about trajectories of random actions, and check whether it keeps the contract
     Check(Check),
 }
 
@@ -30,22 +30,22 @@ Examples:
   spo oracle check 'exec(data=file):./judge' HalfCheetah-v5@200 --window 20 --json
   spo oracle check llm point --trajectories 5 --base-url http://127.0.0.1:8000/v1 --model NAME
 
-Asked are all pairs of N trajectories of one state in both orders, one order twice more, and each trajectory against
-itself: 2 N (N - 1) + N comparisons. The exit code is 1 where the contract is broken: an answer outside [0, 1],
-P(a, b) + P(b, a) other than 1, P(a, a) other than 1/2; of random answers, a favoured place.")]
+The check asks about all pairs of N trajectories from one state in both orders, in one order twice more, and about each
+trajectory against itself: 2 N (N - 1) + N comparisons. The exit code is 1 if the contract is broken: an answer is outside
+[0, 1], P(a, b) + P(b, a) is not 1, P(a, a) is not 1/2, or random answers favour the first or second place.")]
 pub struct Check {
     /// A judge and decorators, as for `spo train --oracle`
     oracle: String,
     /// Environment (`spo envs` lists them)
     #[arg(default_value = "pendulum")]
     env: String,
-    /// Trajectories, from one initial state
+    /// Number of trajectories from one initial state
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(2..=1000))]
     trajectories: u64,
-    /// Steps of each that are shown, its first ones; 0 shows all
+    /// Show only the first STEPS steps of each trajectory; 0 shows all
     #[arg(long, value_name = "STEPS", default_value_t = 0)]
     window: usize,
-    /// Seed of the trajectories and of the oracle's draws
+    /// Seed of the trajectories and of the oracle's random draws
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Print JSON
@@ -62,14 +62,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Every judge and decorator; `spo oracles` prints it too.
+/// Lists all judges and decorators; `spo oracles` prints the same list.
 pub fn list() -> anyhow::Result<ExitCode> {
     let mut text = String::from("Judges:\n");
     let entries = oracle::registry();
     let line = |e: &oracle::parse::Entry| format!("  {:<30}{}\n", e.form, e.about);
     text.extend(entries.iter().filter(|e| !e.decorator).map(line));
     text +=
-        "\nDecorators of simulated teachers, each behind a `|`, from the inside out (B-Pref's defaults):\n";
+        "\nDecorators of simulated teachers, each after a `|`, from the inside out (defaults of B-Pref):\n";
     text.extend(entries.iter().filter(|e| e.decorator).map(line));
     text += "\nExamples:\n  \
              --oracle return\n  \
@@ -79,7 +79,7 @@ pub fn list() -> anyhow::Result<ExitCode> {
              --oracle 'exec:python3 examples/judges/return.py'\n  \
              --oracle 'llm(base_url=http://127.0.0.1:8000/v1,model=NAME,cot=true)'\n\n\
              A program in any language is an oracle: docs/oracle-protocol.md says what it reads and writes, and\n\
-             `spo oracle check` tests it. A language model is one: docs/llm.md. So is any Rust closure: see examples/custom_oracle.rs.\n";
+             `spo oracle check` tests it. A language model can be an oracle too: docs/llm.md. So can any Rust closure: see examples/custom_oracle.rs.\n";
     super::print(&text)
 }
 
@@ -88,10 +88,10 @@ fn run_check(args: &Check) -> anyhow::Result<ExitCode> {
     let factory = registered(&args.env)?;
     let notes = OracleEvents::default();
     oracle.prepare(factory()?.spec(), &notes)?;
-    // A trainer that never trains knows the policy of a task.
+    // Make a trainer, only to get an untrained policy for the task.
     let config = Config { env: args.env.clone(), ..Config::default() };
-    let nobody = |_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5;
-    let policy = Trainer::new(config, factory.clone(), Box::new(nobody), None)?.policy();
+    let constant = |_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5;
+    let policy = Trainer::new(config, factory.clone(), Box::new(constant), None)?.policy();
     let request = Request {
         seed: args.seed,
         phase: Phase::Train,

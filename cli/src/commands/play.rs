@@ -14,37 +14,37 @@ use spo_envs::{ActionSpace, Checked, EnvError};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-A run or a policy file shows the trained policy, in the very episodes that `spo eval` counts; an environment's name \
-shows random actions. The name of the output decides what is drawn:
+Draws an episode. A run or a policy file shows the trained policy, in the same episodes as `spo eval`. The name of an \
+environment shows random actions. The name of the output decides the format:
 
   FILE.svg   animated lines, sharp at any size, for a page or a README
-  FILE.gif   an animation in pixels, which every program shows
-  FOLDER     frame-0000.png and so on, for a film of your own
+  FILE.gif   an animation in pixels, which every program can show
+  FOLDER     frame-0000.png and so on, to make your own video
 
-The picture shows the whole motion, or follows a figure that runs far.
+The picture shows the whole motion, or follows a figure that moves far.
 
 Examples:
-  spo play runs/pendulum-s0                        into runs/pendulum-s0/episode.svg
+  spo play runs/pendulum-s0                        writes runs/pendulum-s0/episode.svg
   spo play runs/pendulum-s0 --out swing.gif
   spo play policy.safetensors --episode 3 --sample --out frames/
-  spo play acrobot --seed 7 --steps 100            random actions, into acrobot.svg")]
+  spo play acrobot --seed 7 --steps 100            random actions, writes acrobot.svg")]
 pub struct Args {
     /// A run's directory, a policy file, or the name of an environment
     #[arg(value_name = "RUN|ENV|POLICY")]
     what: PathBuf,
-    /// The picture, .svg or .gif by its ending, or a folder of PNGs [default: RUN/episode.svg, ENV.svg]
+    /// The output: a file .svg or .gif, or a folder of PNGs [default: RUN/episode.svg or ENV.svg]
     #[arg(long, value_name = "FILE|FOLDER")]
     out: Option<PathBuf>,
-    /// Seed of the initial state and of what is random in the actions
+    /// Seed of the initial state and of random actions
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Which of the seed's episodes, from 0
+    /// Number of the episode, from 0
     #[arg(long, default_value_t = 0)]
     episode: u32,
-    /// Draw actions from the policy instead of taking its mode
+    /// Sample actions from the policy instead of taking its mode
     #[arg(long)]
     sample: bool,
-    /// End after so many steps
+    /// End after this many steps
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     steps: Option<u32>,
     /// Steps between two pictures [default: real time at about 25 pictures a second]
@@ -56,9 +56,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    // A name that cannot be drawn into is said before anything is simulated.
-    args.out.as_deref().map(Format::of).transpose()?;
-    let film = match is_env(&args.what) {
+    // Check the output's name before simulating anything.
+    args.out.as_deref().map(Format::from_path).transpose()?;
+    let recording = match is_env(&args.what) {
         Some(id) => random(&id, args)?,
         None => trained(args)?,
     };
@@ -66,31 +66,31 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if args.what.is_dir() && is_env(&args.what).is_none() {
             return args.what.join("episode.svg");
         }
-        // Not every name is a file's.
-        PathBuf::from(format!("{}.svg", film.env.replace(['/', '\\'], "-")))
+        // Some characters of an environment's name are not allowed in file names.
+        PathBuf::from(format!("{}.svg", recording.env.replace(['/', '\\'], "-")))
     });
-    play::write(&Scene::new(&film, args.size), &out)?;
-    let (stills, period) = (film.stills.len(), film.period());
-    let task_return = film.stills.last().map_or(0.0, |s| s.task_return);
+    play::write(&Scene::new(&recording, args.size), &out)?;
+    let (frames, period) = (recording.frames.len(), recording.period());
+    let task_return = recording.frames.last().map_or(0.0, |s| s.task_return);
     super::print(&format!(
-        "{}: {}, {stills} pictures over {:.1} s, return {task_return:.1}\n",
+        "{}: {}, {frames} pictures over {:.1} s, return {task_return:.1}\n",
         out.display(),
-        film.env,
-        stills as f32 * period,
+        recording.env,
+        frames as f32 * period,
     ))
 }
 
-/// The environment that an argument names; a run or a file of that name goes before it.
+/// The environment that an argument names, unless there is a run or file with that name.
 fn is_env(what: &Path) -> Option<String> {
     let id = what.to_str()?;
     let taken = what.is_file() || what.join(files::CONFIG).exists();
     (!taken && spo_envs::make(id).is_ok()).then(|| id.to_string())
 }
 
-/// An episode of the trained policy: rolled out as for evaluation, then seen again.
+/// Records an episode of the trained policy: rolls it out as in an evaluation, then replays it.
 fn trained(args: &Args) -> anyhow::Result<Recording> {
     if !args.what.exists() {
-        bail!("{}", neither(&args.what));
+        bail!("{}", no_such_input(&args.what));
     }
     let (_, policies, factory) = super::eval::trained(&args.what)?;
     let acting = if args.sample { Acting::Sample } else { Acting::Mode };
@@ -99,10 +99,10 @@ fn trained(args: &Args) -> anyhow::Result<Recording> {
     let mut env = Checked::new(factory()?);
     let episode = rollout::episode(&policies, &mut env, &request, index)?;
     let actions = episode.actions.chunks(env.spec().action.dim()).map(<[f32]>::to_vec);
-    shoot(args, &mut env, &request, actions)
+    record(args, &mut env, &request, actions)
 }
 
-/// An episode of actions drawn uniformly within their bounds.
+/// Records an episode with actions drawn uniformly within their bounds.
 fn random(id: &str, args: &Args) -> anyhow::Result<Recording> {
     let mut env = Checked::new(spo_envs::make(id)?);
     let request = train::evaluation(&[], args.seed, args.episode as usize + 1, Acting::Sample);
@@ -114,27 +114,29 @@ fn random(id: &str, args: &Args) -> anyhow::Result<Recording> {
             low.iter().zip(high).map(|(&low, &high)| rng.random_range(low..=high)).collect()
         }
     });
-    shoot(args, &mut env, &request, actions)
+    record(args, &mut env, &request, actions)
 }
 
-fn shoot(
+fn record(
     args: &Args,
     env: &mut Checked,
     request: &rollout::Request,
     actions: impl Iterator<Item = Vec<f32>>,
 ) -> anyhow::Result<Recording> {
-    let every = args.every.map_or_else(|| play::every_for(env.spec().dt), |n| n as usize);
+    let every = args.every.map_or_else(|| play::frame_interval(env.spec().dt), |n| n as usize);
     let most = args.steps.map_or(usize::MAX, |n| n as usize);
     let mut resets = request.resets(args.episode as usize);
-    Ok(Recording::shoot(env, &mut resets, actions.take(most), every)?)
+    Ok(Recording::record(env, &mut resets, actions.take(most), every)?)
 }
 
-fn neither(what: &Path) -> String {
+fn no_such_input(what: &Path) -> String {
     let name = what.display();
     match spo_envs::make(&what.to_string_lossy()) {
         Err(EnvError::Unknown { nearest: Some(near), .. }) => {
-            format!("no run, policy file or environment `{name}`, did you mean `{near}`?")
+            format!("there is no run, policy file or environment `{name}`; did you mean `{near}`?")
         }
-        _ => format!("no run, policy file or environment `{name}`; `spo envs` lists the environments"),
+        _ => {
+            format!("there is no run, policy file or environment `{name}`; `spo envs` lists the environments")
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Progress: a bar on a terminal, plain lines in a pipe.
+//! Progress: a bar on a terminal, plain lines otherwise.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -8,42 +8,42 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spo::oracle::OracleEvents;
 use spo::train::{Record, Timing};
 
-/// How a line of progress begins.
+/// The beginning of a progress line.
 const LINE: &str = "step ";
 
-/// The environment step in a line of progress; none in any other line.
-pub fn read(line: &str) -> Option<u64> {
+/// The environment step of a progress line; `None` for any other line.
+pub fn parse(line: &str) -> Option<u64> {
     line.strip_prefix(LINE)?.split_once(" of ")?.0.parse().ok()
 }
 
-/// A bar of work that is counted; nothing is drawn but on a terminal.
+/// A bar for countable work. It is drawn only on a terminal.
 pub fn plain() -> ProgressBar {
     let template = "{bar:28} {percent:>3}%  {elapsed} / {eta} left";
     let style = ProgressStyle::with_template(template).expect("a template that indicatif knows");
     ProgressBar::no_length().with_style(style)
 }
 
-/// So much of a [`plain`] bar's work is done.
+/// Updates a [`plain`] bar: `done` of `of` units are done.
 pub fn show(bar: &ProgressBar, done: usize, of: usize) {
     bar.set_length(of as u64);
     bar.set_position(done as u64);
 }
 
-/// Shows how a training goes.
+/// Shows the progress of a training.
 pub struct Progress {
     bar: Option<ProgressBar>,
     total: u64,
     last_line: Option<Instant>,
     notes: OracleEvents,
-    /// How many of each kind have been shown.
+    /// Number of notes of each kind that have been shown.
     noted: BTreeMap<String, u64>,
 }
 
-/// Says what a training waits for.
+/// Shows a message.
 pub type Notice = Box<dyn FnMut(&str) + Send>;
 
 impl Progress {
-    /// Of a training of `total` environment steps; nothing is shown yet.
+    /// The progress of a training of `total` environment steps. Nothing is shown yet.
     pub fn new(total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "{bar:28} {percent:>3}%  {msg}  {elapsed} / {eta} left";
@@ -53,12 +53,12 @@ impl Progress {
         Self { bar, total, last_line: None, notes: OracleEvents::default(), noted: BTreeMap::new() }
     }
 
-    /// Shows these notes as they come.
+    /// Shows these notes when they arrive.
     pub fn watch(&mut self, notes: &OracleEvents) {
         self.notes = notes.clone();
     }
 
-    /// Shows the bar; `done` environment steps were made before.
+    /// Shows the bar; `done` environment steps are done already.
     pub fn start(&self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -67,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// For what keeps a training waiting: beside the bar, or a line each second at most.
+    /// Shows why a training waits: next to the bar, or as a line at most once a second.
     pub fn notice(&self) -> Notice {
         let (bar, mut last) = (self.bar.clone(), None::<Instant>);
         Box::new(move |text| match &bar {
@@ -80,7 +80,7 @@ impl Progress {
         })
     }
 
-    /// For what went wrong and ends nothing: above the bar, or a line.
+    /// Shows a warning: above the bar, or as a line.
     pub fn warning(&self) -> Notice {
         let bar = self.bar.clone();
         Box::new(move |text| match &bar {
@@ -89,7 +89,7 @@ impl Progress {
         })
     }
 
-    /// After an iteration.
+    /// Updates the bar or prints a line after an iteration.
     pub fn show(&mut self, r: &Record, t: &Timing) {
         self.show_notes();
         let speed = r.env_steps as f64 / t.seconds.max(1e-9);
@@ -106,7 +106,7 @@ impl Progress {
             bar.set_message(message);
             return;
         }
-        // A pipe gets a line a second at most, and always the last one.
+        // Without a terminal, print at most one line per second, and always the last one.
         let due = self.last_line.is_none_or(|last| last.elapsed() >= Duration::from_secs(1));
         if due || r.env_steps >= self.total {
             eprintln!("{LINE}{} of {}  {message}", r.env_steps, self.total);
@@ -114,10 +114,10 @@ impl Progress {
         }
     }
 
-    /// What has happened on the way to the oracle's answers since the last time.
+    /// Shows the oracle's new notes.
     fn show_notes(&mut self) {
         for (kind, note) in self.notes.all() {
-            // What has no words is a mere count, for the end.
+            // A note without a text is only counted, for the summary at the end.
             if note.latest.is_empty() || self.noted.insert(kind.into(), note.count) == Some(note.count) {
                 continue;
             }
@@ -129,7 +129,7 @@ impl Progress {
         }
     }
 
-    /// Leaves the terminal as it was.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

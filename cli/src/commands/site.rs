@@ -1,4 +1,4 @@
-//! What the verbs that serve a page share: where, to whom, and until when.
+//! Code that the verbs with a page share: the address, the token, the wait for Ctrl-C.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -7,17 +7,20 @@ use crate::web::access::Access;
 use crate::web::server;
 use anyhow::{Context, bail};
 
-/// Binds `--listen`; the name comes too, where it is a name.
+/// Binds the address of `--listen`. Also returns the host if it is a name.
 pub fn listen(address: Option<&str>) -> anyhow::Result<(TcpListener, Option<String>)> {
     server::listen(address).with_context(|| match address {
         Some(address) => {
             format!("cannot listen on `{address}`; expected a free HOST:PORT such as 127.0.0.1:7878")
         }
-        None => "ports 7878 to 7897 of loopback are taken; choose another by --listen".into(),
+        None => {
+            "ports 7878 to 7897 of localhost are in use; choose another one with --listen HOST:PORT".into()
+        }
     })
 }
 
-/// Who may come, and by which address; beyond loopback with a token, that of `variable` or one drawn.
+/// The access rules and the address to open. An address other than localhost gets a token, from the environment variable
+/// `variable` or a random one.
 pub fn access(address: SocketAddr, name: Option<String>, variable: &str) -> anyhow::Result<(Access, String)> {
     let token = if address.ip().is_loopback() { None } else { Some(token(variable)?) };
     let access = Access::new(address, name, token);
@@ -25,12 +28,12 @@ pub fn access(address: SocketAddr, name: Option<String>, variable: &str) -> anyh
     Ok((access, url))
 }
 
-/// From the environment, or drawn.
+/// The token from the environment variable, or a random one.
 fn token(variable: &str) -> anyhow::Result<String> {
     if let Ok(token) = std::env::var(variable) {
         if token.len() < 16 || !token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) {
             bail!(
-                "{variable} is too weak or cannot stand in an address; expected 16 or more letters, digits, - . _ ~"
+                "{variable} is too short or contains other characters; expected 16 or more letters, digits, - . _ ~"
             );
         }
         return Ok(token);
@@ -38,7 +41,7 @@ fn token(variable: &str) -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|e| io::Error::other(e.to_string()))
-        .context("cannot draw a token")?;
+        .context("cannot make a random token")?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 

@@ -16,14 +16,14 @@ use super::progress;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every run's trained result plays every other one's: trajectories from the same initial states, actions sampled, are \
-compared by the oracle. Printed are, for each,
+The trained result of every run plays against every other one: the oracle compares their trajectories from the same initial \
+states, with sampled actions. The table shows for each run:
 
-  win rate        the mean against the others
-  exploitability  the largest margin 2P - 1 by which another beats it; below 0 where none does
-  minimax         its weight in the mixture of them that none beats
-  Elo             of mean 1000; a dash where some never lose to the rest
-  concentration   1 where the episodes end in one direction from the origin, 0 where all around (first two observations)
+  win rate        the mean win rate against the others
+  exploitability  the largest margin 2P - 1 by which another run beats it; negative if none does
+  minimax         its weight in the minimax winner, the mixture of runs that no run beats
+  Elo             Elo rating with mean 1000; a dash if some runs never lose to the others
+  concentration   1 if all episodes end in the same direction from the origin, 0 if in all directions (first two observations)
 
 Examples:
   spo tournament runs/point-*
@@ -33,13 +33,13 @@ pub struct Args {
     /// Run directories, or policy files together with --oracle
     #[arg(value_name = "RUN", required = true, num_args = 2..)]
     runs: Vec<PathBuf>,
-    /// Who compares [default: the runs' own oracle]
+    /// The oracle that compares [default: the runs' own oracle]
     #[arg(long)]
     oracle: Option<String>,
     /// Initial states
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     states: u32,
-    /// Trajectories of each from each state; a pair is compared states x k (k - 1) times
+    /// Trajectories of each run from each state; a pair of runs is compared STATES x K (K - 1) times
     #[arg(long, value_name = "K", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     per_state: u32,
     /// Seed of states, actions and answers
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The runs' results, and the one task that they are of.
+/// The runs' results and their common task.
 fn players(runs: &[PathBuf]) -> anyhow::Result<(String, EnvFactory, Vec<Player>)> {
     let mut players: Vec<Player> = Vec::new();
     let mut task: Option<(String, EnvFactory)> = None;
@@ -84,7 +84,10 @@ fn players(runs: &[PathBuf]) -> anyhow::Result<(String, EnvFactory, Vec<Player>)
         let (env, policies, factory) = trained(path)?;
         let (first, _) = task.get_or_insert((env.clone(), factory));
         if *first != env {
-            bail!("{} is of `{first}`, {name} of `{env}`; only runs of one task can meet", players[0].name);
+            bail!(
+                "{} was trained on `{first}`, {name} on `{env}`; a tournament needs runs of one task",
+                players[0].name
+            );
         }
         players.push(Player { name, policies });
     }
@@ -92,13 +95,13 @@ fn players(runs: &[PathBuf]) -> anyhow::Result<(String, EnvFactory, Vec<Player>)
     Ok((env, factory, players))
 }
 
-/// The oracle that all of the runs were trained by.
+/// The oracle with which all runs were trained.
 fn own_oracle(runs: &[PathBuf]) -> anyhow::Result<String> {
     let mut own: Option<String> = None;
     for run in runs {
         if !run.is_dir() {
             bail!(
-                "{} names no oracle, since it is no run's directory; choose one with --oracle",
+                "{} is not a run's directory, so it names no oracle; choose one with --oracle",
                 run.display()
             );
         }
@@ -106,7 +109,10 @@ fn own_oracle(runs: &[PathBuf]) -> anyhow::Result<String> {
         let first = own.get_or_insert(text.clone());
         if *first != text {
             let one = runs[0].display();
-            bail!("{one} was trained by `{first}`, {} by `{text}`; choose one with --oracle", run.display());
+            bail!(
+                "{one} was trained with `{first}`, {} with `{text}`; choose one with --oracle",
+                run.display()
+            );
         }
     }
     own.context("no run is named")

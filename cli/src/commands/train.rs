@@ -32,40 +32,42 @@ Examples:
   spo train point_goal --safety-oracle cost=2      safe self-play
   spo train --config mine.toml --seed 2 --out runs/queue-2
   spo train --resume runs/queue-2
-  spo train pendulum --device wgpu --set num_states=1024 --set minibatch_size=65536      on a GPU, environments included
+  spo train pendulum --device wgpu --set num_states=1024 --set minibatch_size=65536      on a GPU, including environments
   spo train point --oracle human --question 'Which one gets further away?'
   spo train point --oracle llm --base-url http://127.0.0.1:8000/v1 --model NAME
   spo train pendulum --tensorboard                then: tensorboard --logdir runs
 
-`spo watch RUN` shows a run as it goes on.
-`spo config` explains every key; --set takes its full name, or the short one (--set clip=0.1) where that is unique.
+`spo watch RUN` shows a run live.
+`spo config` explains every key. --set takes its full name, or its short name (--set clip=0.1) if that is unique.
 `spo train --show-config` prints the configuration of a run.")]
 pub struct Args {
     /// Environment (`spo envs` lists them)
     env: Option<String>,
-    /// Who compares: a judge and decorators (`spo oracles` lists them)
+    /// The oracle that compares: a judge and decorators (`spo oracles` lists them)
     #[arg(long)]
     oracle: Option<String>,
-    /// Who says which trajectory is the safer, and whether one is safe, such as cost=25: trains safely (docs/safety.md)
+    /// The oracle for safety, such as cost=25: it says which trajectory is safer and whether one is safe (docs/safety.md)
     #[arg(long, value_name = "ORACLE")]
     safety_oracle: Option<String>,
-    /// ppo; sac: off-policy, for continuous actions; or ars: random search of weights, for comparisons of long trajectories
+    /// ppo; sac: off-policy, for continuous actions; or ars: random search in the weights, for comparisons of long
+    /// trajectories
     #[arg(long)]
     learner: Option<String>,
-    /// self_play; reward_model, fitted to the same answers, as baseline; llm_direct, a language model's ratings; or
-    /// task_reward as skyline
+    /// self_play; reward_model: a baseline fitted to the same answers; llm_direct: a language model's ratings; or
+    /// task_reward: the skyline
     #[arg(long)]
     scorer: Option<String>,
-    /// Whom a trajectory is compared with: group, sampled=M or queue=B
+    /// The opponents of a trajectory: group, sampled=M or queue=B
     #[arg(long)]
     opponents: Option<String>,
-    /// Begin from the newest policy of a run, or from a policy file, instead of fresh weights
+    /// Begin from the latest policy of a run, or from a policy file, instead of random weights
     #[arg(long, value_name = "RUN")]
     init: Option<String>,
-    /// Where the learner computes: cpu, or a Burn backend: flex, ndarray, wgpu (`spo devices`); a run can go on elsewhere
+    /// Where the learner computes: cpu, or a Burn backend: flex, ndarray, wgpu (`spo devices`); with --resume, a run may
+    /// change its device
     #[arg(long)]
     device: Option<String>,
-    /// Which adapter wgpu takes, by its number in `spo devices`
+    /// The adapter for wgpu, by its number in `spo devices`
     #[arg(long, value_name = "N")]
     device_index: Option<usize>,
     /// Seed of every random stream
@@ -74,29 +76,29 @@ pub struct Args {
     /// A TOML file of configuration keys
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Set one configuration key; may be repeated, and wins over the file
+    /// Set one configuration key; may be repeated, and has priority over the file
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The run's directory [default: runs/ENV-sSEED]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with a run that was killed or stopped
+    /// Continue a run that was killed or stopped
     #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "oracle", "safety_oracle", "learner", "scorer", "opponents", "init", "seed", "config", "set", "out", "base_url", "model"])]
     resume: Option<PathBuf>,
-    /// Write TensorBoard's event files into the run's directory too; a run that has them goes on with them when resumed
+    /// Also write TensorBoard's event files into the run's directory; a resumed run that has them continues them
     #[arg(long)]
     tensorboard: bool,
-    /// Print the configuration and train nothing
+    /// Print the configuration and do not train
     #[arg(long)]
     show_config: bool,
-    /// Stop at a checkpoint once standard input ends: for a program that runs this one, and may die
+    /// Stop at a checkpoint when standard input ends: for a parent process that may crash
     #[arg(long, hide = true)]
     stop_at_eof: bool,
     #[command(flatten)]
     model: llm::Model,
     #[command(flatten)]
     page: label::Page,
-    /// Labels of an earlier run (`spo label RUN --export FILE`): where the same pairs come up, they are answered
+    /// Labels of an earlier run (`spo label RUN --export FILE`): they answer the same pairs
     #[arg(long, value_name = "FILE", help_heading = "People (--oracle human)")]
     labels: Option<PathBuf>,
 }
@@ -114,7 +116,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.show_config {
         return super::print(&config.to_toml());
     }
-    // Whatever is wrong with the configuration is said before a directory is made.
+    // Report errors of the configuration before making a directory.
     config.validate()?;
     let factory = registered(&config.env)?;
     let human = people_of(&config, &args)?;
@@ -124,7 +126,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         (Some(dir), _) | (None, Some(dir)) => dir.clone(),
         (None, None) => free_directory(&config),
     };
-    // A person's pairs have a database in the run's directory, which must be there before it.
+    // A human oracle needs a database in the run's directory, so make the directory first.
     let (oracle, server): (Box<dyn Oracle>, _) = match human {
         None => (oracle::parse(&config.oracle)?, None),
         Some(human) => {
@@ -145,17 +147,17 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     spo::device::open(&config.device)?;
     let mut run = if resumed {
         if args.device.is_some() {
-            // From here on it is a run of that device.
+            // The run now belongs to this device.
             Run::prepare(&dir, &config)?;
         }
         Run::resume(&dir, factory, oracle)?
     } else {
         Run::create(&dir, config.clone(), factory, oracle)?
     };
-    let verb = if resumed { "going on with" } else { "training in" };
-    eprintln!("{verb} {}: {} from {}", dir.display(), config.env, teacher(&config));
+    let verb = if resumed { "resuming" } else { "training in" };
+    eprintln!("{verb} {}: {} from {}", dir.display(), config.env, describe_teacher(&config));
     if let Some(why) = run.trainer().on_host() {
-        eprintln!("environments step on the host and not on {}: {why}", config.device);
+        eprintln!("environments run on the host and not on {}: {why}", config.device);
     }
 
     if args.stop_at_eof {
@@ -185,26 +187,26 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     drop(server);
     let kept = || match dir.join(files::CHECKPOINT).exists() {
-        true => format!("{} keeps its newest checkpoint", dir.display()),
+        true => format!("the latest checkpoint is in {}", dir.display()),
         false => format!("{} has no checkpoint yet", dir.display()),
     };
     match trained.with_context(kept)? {
         None => {
-            eprintln!("stopped at a checkpoint; go on with\n  spo train --resume {}", dir.display());
-            // 128 + SIGINT, as shells have it.
+            eprintln!("stopped at a checkpoint; continue with\n  spo train --resume {}", dir.display());
+            // 128 + SIGINT, as shells do.
             Ok(ExitCode::from(130))
         }
         Some(summary) => finish(&dir, &summary),
     }
 }
 
-/// How people are asked, where they are the oracle.
+/// The settings of a human oracle; `None` if the oracle is not human.
 fn people_of(config: &Config, args: &Args) -> anyhow::Result<Option<Human>> {
     let asked = config.scorer != ScorerKind::TaskReward;
     match Human::of(&config.oracle).filter(|_| asked) {
         Some(human) => human.map(Some).map_err(|why| anyhow::anyhow!("oracle `{}`: {why}", config.oracle)),
         None if args.labels.is_some() || args.page != label::Page::default() => {
-            bail!("--listen, --question and --labels are for people: --oracle human")
+            bail!("--listen, --question and --labels need --oracle human")
         }
         None => Ok(None),
     }
@@ -231,7 +233,7 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Says which keys have a new name.
+/// Warns about keys that have a new name.
 fn warn_of_old_names(warnings: &[String]) {
     const SHOWN: usize = 4;
     if warnings.is_empty() {
@@ -244,25 +246,25 @@ fn warn_of_old_names(warnings: &[String]) {
     eprintln!("  `spo train --show-config` with the same arguments prints the new form");
 }
 
-/// `--device` and `--device-index`, as the key takes them.
+/// The value of the key `device` for `--device` and `--device-index`.
 fn device_of(args: &Args) -> anyhow::Result<Option<String>> {
     match (args.device.as_deref(), args.device_index) {
         (Some("wgpu"), Some(index)) => Ok(Some(format!("wgpu:{index}"))),
-        (_, Some(_)) => bail!("--device-index is for --device wgpu"),
+        (_, Some(_)) => bail!("--device-index needs --device wgpu"),
         (device, None) => Ok(device.map(String::from)),
     }
 }
 
-fn teacher(config: &Config) -> String {
+fn describe_teacher(config: &Config) -> String {
     let safely = match config.safety.trains() {
         true => format!(", safe by `{}`", config.safety.oracle),
         false => String::new(),
     };
-    better(config) + &safely
+    signal(config) + &safely
 }
 
-/// Who says what is better.
-fn better(config: &Config) -> String {
+/// A description of the training signal.
+fn signal(config: &Config) -> String {
     match config.scorer {
         ScorerKind::TaskReward => "the task reward (skyline)".into(),
         ScorerKind::LlmDirect => format!("ratings by `{}`", config.oracle),
@@ -275,7 +277,7 @@ fn better(config: &Config) -> String {
     }
 }
 
-/// `runs/ENV-sSEED`, or the first of `-2`, `-3`, … that holds no run.
+/// `runs/ENV-sSEED`, or the first one with a suffix `-2`, `-3`, … that holds no run.
 fn free_directory(config: &Config) -> PathBuf {
     let name = format!("{}-s{}", config.env, config.seed);
     let taken = |dir: &Path| dir.join(files::CONFIG).exists();
@@ -286,7 +288,7 @@ fn free_directory(config: &Config) -> PathBuf {
     (2..).map(|n| Path::new("runs").join(format!("{name}-{n}"))).find(|dir| !taken(dir)).unwrap_or(first)
 }
 
-/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once.
+/// A flag that the first Ctrl-C or SIGTERM sets. A second one ends the process immediately.
 fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
@@ -294,7 +296,7 @@ fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this iteration; once more to stop at once");
+        eprintln!("\nstopping after this iteration; press Ctrl-C again to stop immediately");
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(stop)
@@ -305,19 +307,19 @@ fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
     plot::runs(&[dir.to_path_buf()], &curve)?;
     if s.queries == 0 && s.budget_spent {
         bail!(
-            "the budget does not cover the first iteration's comparisons: nothing was learned; raise `budget`"
+            "the budget does not cover the first iteration's comparisons, so nothing was learned; increase `budget`"
         );
     }
     let mut text = String::new();
     if s.budget_spent {
         text += &format!(
-            "the budget of comparisons ended the training after {} environment steps\n",
+            "training ended after {} environment steps because the budget of comparisons was spent\n",
             s.env_steps
         );
     }
     if let Some(model) = s.reward_model {
         text += &format!(
-            "reward model: {} rounds, {} of them unanswered; {} diverged networks given fresh weights\n",
+            "reward model: {} rounds, {} of them without answers; {} diverged networks reset\n",
             model.rounds, model.unanswered, model.restarts
         );
     }

@@ -23,10 +23,11 @@ pub mod bins;
 pub mod climb;
 mod panels;
 pub mod parting;
+mod table;
 mod tell;
 mod write;
 
-pub use write::write;
+pub use write::{redraw, write};
 
 /// Runs that differ in their seed alone.
 #[derive(Clone, Debug)]

@@ -1,15 +1,16 @@
-//! What a run should disclose, after Casper et al. 2023 ("Open Problems and Fundamental Limitations of Reinforcement
-//! Learning from Human Feedback", section 5): its feedback, its reward or self-play signal, its policy, its system.
+//! Audits: what a run should disclose, after Casper et al. 2023 ("Open Problems and Fundamental Limitations of
+//! Reinforcement Learning from Human Feedback", section 5): its feedback, its reward or self-play signal, its policy, its
+//! system.
 //!
-//! - [`Audit::of`]: the figures of one run, from what it [`recorded`] and from asking and rolling out anew; nothing is
-//!   typed in but what only a person knows, [`about`].
-//! - [`players`]: the policies of the run, early and late; [`feedback`]: the oracle asked again; [`signal`]: what they
-//!   are worth to the run's scorer against what the task pays them; [`policy`]: the result, at rest and under every
+//! - [`Audit::run`]: the figures of one run, from its [`recorded`] files, new queries and new rollouts. A person only adds
+//!   facts that the program cannot know, [`about`].
+//! - [`players`]: the policies of the run, from early to late; [`feedback`]: the oracle's answers and a second query;
+//!   [`signal`]: the scores of the policies compared with their task returns; [`policy`]: the result, without and with each
 //!   [`disturbance`]; [`system`]: seeds, commit, configuration.
 //! - [`flags`]: stated rules over these figures.
-//! - [`document`]: audits as one page, side by side where there are several; [`markdown`] and [`html`] print it.
+//! - [`document`]: one page for one or more audits; [`markdown`] and [`html`] print it.
 //!
-//! A part that cannot be had says why, and the others go on.
+//! If a part is not available, the page says why.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,29 +44,29 @@ pub use about::About;
 use players::Players;
 use recorded::Recorded;
 
-/// Makes the oracle that is asked again.
+/// Makes the oracle for the second query.
 pub type OracleFactory = Arc<dyn Fn() -> Result<Box<dyn Oracle>, OracleError> + Send + Sync>;
 
-/// A figure, or why there is none.
+/// A figure, or the reason why there is none.
 pub type Found<T> = Result<T, String>;
 
-/// How an audit goes about it.
+/// Options of an audit.
 #[derive(Clone)]
 pub struct Options {
-    /// Evaluation episodes of the result, and of it under each disturbance.
+    /// Number of evaluation episodes of the result, without and with each disturbance.
     pub episodes: usize,
-    /// Of the audit's own initial states and draws.
+    /// Seed of the audit's initial states and random draws.
     pub seed: u64,
-    /// Comparisons that an oracle may be asked which costs something: a program or a language model. One that is built
-    /// in is asked as often as it takes.
+    /// Largest number of comparisons for a program or a language model. Querying a built-in oracle is free and has no
+    /// limit.
     pub ask: u64,
-    /// Who is asked again, where the configuration does not name it: a closure is no part of a run's directory.
+    /// The oracle for the second query, if the configuration does not name it: a closure is not part of a run's directory.
     pub oracle: Option<OracleFactory>,
-    /// The task, where it is none of the registry's.
+    /// The task, if it is not in the registry.
     pub factory: Option<EnvFactory>,
-    /// Other runs of the task, which the result never met.
+    /// Other runs of the task, as opponents that the result did not meet in training.
     pub against: Vec<PathBuf>,
-    /// What only a person knows.
+    /// Facts that only a person knows.
     pub about: About,
 }
 
@@ -83,28 +84,28 @@ impl Default for Options {
     }
 }
 
-/// What can end an audit: everything else is a line on its page.
+/// An error that ends an audit. Any other problem is a line on the page.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// No run.
-    #[error("{0} is no run: it has no {config}; `spo train` makes one", config = files::CONFIG)]
+    /// The directory is not a run.
+    #[error("{0} is not a run: it has no {config}; `spo train` makes one", config = files::CONFIG)]
     NoRun(PathBuf),
-    /// A configuration, or what a person wrote, that cannot be read.
+    /// The configuration, or the file with a person's facts, cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Values that a file of what only a person knows cannot have.
+    /// A value in the file with a person's facts is not valid.
     #[error("{path}: `{field}` is {value}; expected {expected}")]
     About {
         /// The file.
         path: PathBuf,
         /// The field.
         field: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
-        /// What it may be.
+        /// Valid values.
         expected: &'static str,
     },
-    /// A file of the page.
+    /// A file of the page cannot be written.
     #[error("cannot write {path}: {why}; choose another folder with --out")]
     Write {
         /// The file.
@@ -119,13 +120,13 @@ pub enum AuditError {
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
-    /// Half the width of its interval, Student's t.
+    /// Half the width of its interval, by Student's t.
     pub half_width: f64,
 }
 
 impl Estimate {
-    /// Of independent values.
-    pub fn of(values: &[f64]) -> Self {
+    /// The estimate from independent values.
+    pub fn from_values(values: &[f64]) -> Self {
         Self { mean: stats::mean(values), half_width: stats::ci95(values) }
     }
 
@@ -143,32 +144,32 @@ impl Estimate {
 /// All figures of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Audit {
-    /// The run's directory, as it was named.
+    /// The run's directory, as given.
     pub run: String,
     /// Its task.
     pub env: String,
-    /// Files that could not be read, or not to their end, and why.
+    /// Files that could not be read completely, and why.
     pub unread: Vec<String>,
-    /// The rules, and what they say.
+    /// The rules and their verdicts.
     pub flags: Vec<flags::Flag>,
-    /// What only a person knows.
+    /// Facts that only a person knows.
     pub about: About,
-    /// Who was asked, and how well they answer.
+    /// The oracle, and the quality of its answers.
     pub feedback: feedback::Feedback,
-    /// What the policy was trained on.
+    /// The training signal.
     pub signal: signal::Signal,
-    /// What it does.
+    /// The policy.
     pub policy: policy::PolicyFigures,
-    /// What made it.
+    /// The system that trained it.
     pub system: system::System,
 }
 
 impl Audit {
-    /// Audits the run in `dir`; `progress` hears how many of how many parts are done.
+    /// Audits the run in `dir`. `progress` receives the number of finished parts and of all parts.
     ///
     /// # Errors
-    /// [`AuditError`]: no run, a configuration that cannot be read.
-    pub fn of(
+    /// [`AuditError`] if the directory is not a run or its configuration cannot be read.
+    pub fn run(
         dir: &Path,
         options: &Options,
         progress: &mut dyn FnMut(usize, usize),
@@ -180,15 +181,15 @@ impl Audit {
             done += 1;
             progress(done.min(parts), parts);
         };
-        let players = Players::of(&mut recorded, options);
+        let players = Players::load(&mut recorded, options);
         step();
-        let judge = Judge::of(&recorded, options);
-        let feedback = feedback::Feedback::of(&mut recorded, &players, &judge, options.seed);
+        let judge = Judge::new(&recorded, options);
+        let feedback = feedback::Feedback::collect(&mut recorded, &players, &judge, options.seed);
         step();
-        let signal = signal::Signal::of(&mut recorded, &players, &judge, options);
+        let signal = signal::Signal::collect(&mut recorded, &players, &judge, options);
         step();
-        let policy = policy::PolicyFigures::of(&recorded, &players, options, &mut step);
-        let system = system::System::of(&mut recorded);
+        let policy = policy::PolicyFigures::collect(&recorded, &players, options, &mut step);
+        let system = system::System::collect(&mut recorded);
         let evidence =
             flags::Evidence { feedback: &feedback, signal: &signal, policy: &policy, system: &system };
         let flags = flags::judge(&evidence);
@@ -207,20 +208,20 @@ impl Audit {
     }
 }
 
-/// Who can be asked again, and how often.
+/// The oracle for the second query, and its limit.
 pub struct Judge {
     make: Found<OracleFactory>,
-    /// Comparisons that each of an audit's questions may cost; `None` where they are free.
+    /// Largest number of comparisons for each question of the audit; `None` if they are free.
     limit: Option<u64>,
 }
 
-/// What an oracle is asked for: its consistency, scores of sampled and of likeliest actions, a tournament.
+/// Number of questions: consistency, scores of sampled actions, scores of most likely actions, a tournament.
 const QUESTIONS: u64 = 4;
-/// Comparisons of an oracle that costs nothing: more than any question takes.
+/// The limit for a free oracle: more comparisons than any question needs.
 const FREE: u64 = 1 << 40;
 
 impl Judge {
-    fn of(recorded: &Recorded, options: &Options) -> Self {
+    fn new(recorded: &Recorded, options: &Options) -> Self {
         let text = recorded.config.oracle.clone();
         if let Some(make) = &options.oracle {
             return Self { make: Ok(make.clone()), limit: None };
@@ -230,14 +231,14 @@ impl Judge {
         }
         let costs = llm::is_asked_by(&text) || oracle::exec::is_asked_by(&text);
         if costs && options.ask == 0 {
-            let why = "the oracle costs something to ask: --ask N lets the audit ask it N comparisons";
+            let why = "querying this oracle is not free; --ask N lets the audit ask it N comparisons";
             return Self { make: Err(why.into()), limit: None };
         }
         let make: OracleFactory = Arc::new(move || oracle::parse(&text));
         Self { make: Ok(make), limit: costs.then_some(options.ask / QUESTIONS) }
     }
 
-    /// The oracle, ready for the task.
+    /// Makes the oracle and prepares it for the task.
     fn oracle(&self, factory: &EnvFactory, notes: &OracleEvents) -> Found<Box<dyn Oracle>> {
         let mut oracle = self.make.as_ref().map_err(Clone::clone)?().map_err(|e| e.to_string())?;
         let env = factory().map_err(|e| e.to_string())?;
@@ -245,26 +246,26 @@ impl Judge {
         Ok(oracle)
     }
 
-    /// Comparisons that one question may cost.
+    /// Largest number of comparisons for one question.
     fn most(&self) -> u64 {
         self.limit.unwrap_or(FREE)
     }
 
-    /// Says that a question would cost more.
-    fn too_dear(&self, least: u64) -> String {
+    /// The message for a question that needs more comparisons than allowed.
+    fn too_expensive(&self, least: u64) -> String {
         format!(
-            "the smallest form of it takes {least} comparisons, its share of --ask is {}: raise it",
+            "this needs at least {least} comparisons, but its share of --ask is {}; increase --ask",
             self.most()
         )
     }
 }
 
-/// Writes `audit.md`, `audit.html` and `audit.json` into a folder, which is made, and returns their paths.
+/// Writes `audit.md`, `audit.html` and `audit.json` into the folder `out`, which is made if needed. Returns their paths.
 ///
 /// # Errors
-/// [`AuditError::Write`].
+/// [`AuditError::Write`] if a file cannot be written.
 pub fn write(audits: &[Audit], out: &Path) -> Result<Vec<PathBuf>, AuditError> {
-    let document = document::Document::of(audits);
+    let document = document::Document::new(audits);
     let json = serde_json::to_string_pretty(
         &serde_json::json!({ "spo": env!("CARGO_PKG_VERSION"), "runs": audits }),
     );
@@ -292,7 +293,7 @@ pub fn write(audits: &[Audit], out: &Path) -> Result<Vec<PathBuf>, AuditError> {
         .collect()
 }
 
-/// A figure as itself, or `{"unknown": why}`.
+/// Serialises a figure as itself, or its absence as `{"unknown": why}`.
 fn found<T: Serialize, S: Serializer>(figure: &Found<T>, to: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     #[serde(untagged)]

@@ -1,6 +1,6 @@
-//! Rejection sampling: the best of several trajectories from each state, by a reward (as Bai et al. 2022 compare with).
+//! Rejection sampling: the best of several trajectories from each state, by a reward (a baseline of Bai et al. 2022).
 //!
-//! It needs no training, and is what a policy trained on the same reward must beat.
+//! It needs no training. A policy trained on the same reward should beat it.
 
 use serde::Serialize;
 
@@ -9,36 +9,36 @@ use spo::policy::{Acting, Policy};
 use spo::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use spo::train::{TrainError, Trainer};
 
-/// What ranks the trajectories.
+/// The ranking of the trajectories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RankedBy {
-    /// The run's reward model, as its newest checkpoint has it.
+    /// The run's reward model, from its latest checkpoint.
     RewardModel,
-    /// The task's own reward: the most that ranking can give.
+    /// The task's own reward: the upper limit of any ranking.
     TrueReturn,
 }
 
-/// The returns of those that were picked, and of all.
+/// The returns of the best trajectories, and of all.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BestOf {
-    /// N, trajectories from each state.
+    /// N, the number of trajectories from each state.
     pub best_of: usize,
-    /// By what.
+    /// The ranking.
     pub ranked_by: RankedBy,
     /// Mean task return of the best of N, over the states.
     pub best_return_mean: f64,
     /// Half width of its 95 % interval (Student's t over states).
     pub best_return_ci95: f64,
-    /// Mean task return of all that were sampled.
+    /// Mean task return of all samples.
     pub sampled_return_mean: f64,
 }
 
-/// Samples `count` trajectories from each of `states` states, and picks the best of each by the reward model of `judge`,
-/// or by the true return without one.
+/// Samples `count` trajectories from each of `states` states, and takes the best of each by the reward model of `judge`,
+/// or by the true return if there is none.
 ///
 /// # Errors
-/// What the task reports.
+/// The task's error.
 pub fn best_of(
     policies: &[Policy],
     factory: &EnvFactory,
@@ -69,7 +69,7 @@ pub fn best_of(
     })
 }
 
-/// The return of each state's trajectory of most worth, the first of equals.
+/// The return of each state's trajectory with the highest score; the first one if several are equal.
 fn picked(rollout: &Rollout, worth: &[f64], returns: &[f64]) -> Vec<f64> {
     let first_best = |group: &[f64]| (1..group.len()).fold(0, |b, i| if group[i] > group[b] { i } else { b });
     let groups = worth.chunks(rollout.per_state).zip(returns.chunks(rollout.per_state));
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_gives_the_return_of_what_the_judge_likes_best() {
+    fn each_state_gives_the_return_of_the_trajectory_with_the_highest_score() {
         let rollout = Rollout { episodes: Vec::new(), per_state: 3 };
         let (worth, returns) = ([0.1, 0.9, 0.9, 5.0, -1.0, 2.0], [10.0, 20.0, 30.0, 1.0, 2.0, 3.0]);
         assert_eq!(picked(&rollout, &worth, &returns), [20.0, 1.0]);

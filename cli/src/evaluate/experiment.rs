@@ -5,11 +5,11 @@
 //! question = "How close do comparisons alone come to the task's own reward?"
 //! seeds = 5                          # 0 to 4; or a list
 //! skyline = "skyline"                # the method that the report counts as 1
-//! reference = ["group"]              # the method that it holds against the others
+//! reference = ["group"]              # the method that it compares with the others
 //!
 //! [base]                             # keys of every run, as in `spo train --config`
 //! total_steps = 500_000
-//! [tasks.pendulum]                   # each part's keys go over those before it
+//! [tasks.pendulum]                   # keys here override those above
 //! env = "pendulum"
 //! [methods.group]
 //! [methods.skyline]
@@ -42,6 +42,9 @@ pub use plan::runs;
 /// The name of the file in an experiment's directory that says what its runs are.
 pub const RECORD: &str = "experiment.toml";
 
+/// Most curves in a panel of a report.
+pub const MOST_PICTURED: usize = 6;
+
 /// An experiment, its quick form applied or left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +56,7 @@ pub struct Experiment {
     pub title: String,
     /// What it asks.
     pub question: String,
-    /// What was found, as the report says it.
+    /// What was found; the report begins with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub finding: String,
     /// How it is run; the runner writes it into the record of an experiment's directory.
@@ -70,9 +73,16 @@ pub struct Experiment {
     /// The method whose score is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skyline: Option<String>,
-    /// The methods that are held against the others.
+    /// The methods that are compared with the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<String>,
+    /// The methods whose curves the report draws, at most six; the skyline, `reference` and the first others if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictured: Vec<String>,
+    /// Families of methods that differ in how many comparisons they ask: the report draws a family's scores against its
+    /// comparisons as one line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headline: BTreeMap<String, Vec<String>>,
     /// Keys of every run.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub base: Table,

@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use plotters::coord::Shift;
-use plotters::prelude::*;
 use serde::de::DeserializeOwned;
 
-use spo::base::stats;
 use spo::train::Record;
 use spo::train::config::{Config, ConfigError, ScorerKind};
 use spo::train::run::{Run, files};
 
+pub(crate) mod axis;
+pub(crate) mod curves;
+pub(crate) mod dots;
+pub mod palette;
 pub(crate) mod panel;
-pub(crate) mod points;
+pub(crate) mod sheet;
 
-use panel::{Drawn, axes, color, legend, png, register_font};
+use curves::{Curve, Sample};
+use sheet::Sheet;
 
 /// What can go wrong with a plot.
 #[derive(Debug, thiserror::Error)]
@@ -45,40 +47,6 @@ pub enum PlotError {
         why: String,
     },
 }
-
-/// Runs alike but for their seed: one curve, their mean with its interval.
-#[derive(Clone, Debug)]
-pub struct Curve {
-    /// Which entry of the legend it is, and so its colour.
-    pub entry: usize,
-    /// Which has win proportions or not.
-    pub scorer: ScorerKind,
-    /// The rows of each run.
-    pub runs: Vec<Vec<Record>>,
-}
-
-/// A row of panels: one column of the metrics, against steps and against queries.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Above its panels.
-    pub title: String,
-    /// What is drawn.
-    pub figure: Figure,
-    /// The curves.
-    pub curves: Vec<Curve>,
-}
-
-/// A picture: a legend above rows of panels.
-#[derive(Clone, Debug)]
-pub struct Sheet {
-    /// One entry a colour.
-    pub legend: Vec<String>,
-    /// From the top.
-    pub rows: Vec<Row>,
-}
-
-/// A point of a curve: x, mean and half width of the interval over runs.
-type Point = (f64, f64, f64);
 
 /// A column of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,78 +91,57 @@ impl Figure {
         }
     }
 
-    /// Whether the curve has such a column: a learner that has no such figure writes zeros.
-    fn is_in(self, curve: &Curve) -> bool {
-        (self != Self::Spread || curve.scorer == ScorerKind::SelfPlay)
-            && curve.runs.iter().flatten().any(|r| self.of(r) != 0.0)
+    fn samples(self, records: &[Record]) -> Vec<Sample> {
+        let sample = |r: &Record| Sample {
+            iteration: r.iteration,
+            env_steps: r.env_steps,
+            queries: r.queries,
+            value: self.of(r),
+        };
+        records.iter().map(sample).collect()
+    }
+
+    /// Whether runs of the scorer have such a column: a learner that has no such figure writes zeros.
+    fn is_in(self, scorer: ScorerKind, runs: &[Vec<Record>]) -> bool {
+        (self != Self::Spread || scorer == ScorerKind::SelfPlay)
+            && runs.iter().flatten().any(|r| self.of(r) != 0.0)
     }
 }
 
-/// What a panel is drawn along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Axis {
-    Steps,
-    Queries,
-}
-
-impl Axis {
-    fn title(self) -> &'static str {
-        match self {
-            Self::Steps => "environment steps",
-            Self::Queries => "queries",
-        }
-    }
-
-    fn of(self, r: &Record) -> f64 {
-        match self {
-            Self::Steps => r.env_steps as f64,
-            Self::Queries => r.queries as f64,
-        }
-    }
-
-    /// Whether the curve goes along it: who asks nobody does not go along queries.
-    fn is_in(self, curve: &Curve) -> bool {
-        curve.runs.iter().flatten().any(|r| self.of(r) > 0.0)
-    }
-}
-
-/// Pixels of a row's height.
-const ROW: u32 = 320;
-
-/// Draws the runs in `dirs` into `out`, runs that differ in their seed alone as one curve with the 95 %
-/// interval of its mean. A figure that none of them has is left out.
+/// Draws the runs in `dirs` into `out`, SVG or PNG by its ending; runs that differ in their seed alone are one curve with the
+/// 95 % interval of its mean. A figure that none of them has is left out.
 ///
 /// # Errors
 /// [`PlotError`].
 pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
-    let (legend, curves) = curves(dirs)?;
-    let rows = Figure::ALL.into_iter().map(|figure| Row {
-        title: figure.title().into(),
-        figure,
-        curves: curves.iter().filter(|c| figure.is_in(c)).cloned().collect(),
+    let all = alike(dirs)?;
+    let scorers: Vec<&str> = all.iter().map(|those| method_of(those.config.scorer)).collect();
+    let colors = palette::of_methods(&scorers);
+    let records = |those: &Alike| those.dirs.iter().map(|dir| records(dir)).collect::<Result<Vec<_>, _>>();
+    let runs: Vec<Vec<Vec<Record>>> = all.iter().map(records).collect::<Result<_, _>>()?;
+    // A single curve needs no name beside every panel.
+    let heading = if let [only] = &all[..] { only.name.clone() } else { String::new() };
+    let curve = |figure: Figure, place: usize| Curve {
+        name: if heading.is_empty() { all[place].name.clone() } else { String::new() },
+        color: colors[place],
+        dashed: all[place].config.scorer == ScorerKind::TaskReward && all.len() > 1,
+        runs: runs[place].iter().map(|records| figure.samples(records)).collect(),
+    };
+    let rows = Figure::ALL.into_iter().filter_map(|figure| {
+        let has = |place: &usize| figure.is_in(all[*place].config.scorer, &runs[*place]);
+        let curves: Vec<Curve> = (0..all.len()).filter(has).map(|place| curve(figure, place)).collect();
+        (!curves.is_empty()).then(|| curves::row(figure.title(), &curves, figure == Figure::TaskReturn))
     });
-    sheet(&Sheet { legend, rows: rows.filter(|row| !row.curves.is_empty()).collect() }, out)
+    Sheet { rows: rows.collect(), heading }.write(out)
 }
 
-/// Draws a sheet into `out`, SVG or PNG by its ending.
-///
-/// # Errors
-/// [`PlotError::Ending`], [`PlotError::Write`].
-pub fn sheet(sheet: &Sheet, out: &Path) -> Result<(), PlotError> {
-    register_font();
-    let size = panel::size(sheet.legend.len(), sheet.rows.len(), ROW);
-    let write = |why: String| PlotError::Write { path: out.into(), why };
-    match out.extension().and_then(|e| e.to_str()) {
-        Some("svg") => {
-            let mut text = String::new();
-            draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), sheet).map_err(write)?;
-            std::fs::write(out, text).map_err(|e| write(e.to_string()))
-        }
-        Some("png") => {
-            let picture = png(size, |area| draw(area, sheet)).map_err(write)?;
-            std::fs::write(out, picture).map_err(|e| write(e.to_string()))
-        }
-        _ => Err(PlotError::Ending(out.into())),
+/// The method that has the scorer's colour.
+fn method_of(scorer: ScorerKind) -> &'static str {
+    match scorer {
+        ScorerKind::SelfPlay => "self_play",
+        ScorerKind::RewardModel => "reward_model",
+        ScorerKind::TaskReward => "skyline",
+        ScorerKind::LlmDirect => "d_rlaif",
     }
 }
 
@@ -240,17 +187,6 @@ pub(crate) fn alike(dirs: &[PathBuf]) -> Result<Vec<Alike>, PlotError> {
     Ok(all)
 }
 
-/// One curve for each configuration, and the legend.
-fn curves(dirs: &[PathBuf]) -> Result<(Vec<String>, Vec<Curve>), PlotError> {
-    let alike = alike(dirs)?;
-    let curve = |(entry, those): (usize, &Alike)| {
-        let runs = those.dirs.iter().map(|dir| records(dir)).collect::<Result<_, _>>()?;
-        Ok(Curve { entry, scorer: those.config.scorer, runs })
-    };
-    let curves = alike.iter().enumerate().map(curve).collect::<Result<_, PlotError>>()?;
-    Ok((alike.into_iter().map(|those| those.name).collect(), curves))
-}
-
 /// The environment, and the keys in which the curves differ.
 pub(crate) fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let own = config.values();
@@ -264,73 +200,4 @@ pub(crate) fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let seeds = if runs > 1 { format!(", {runs} seeds") } else { String::new() };
     let name: Vec<String> = std::iter::once(config.env.clone()).chain(keys).collect();
     format!("{}{seeds}", name.join(" "))
-}
-
-fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, sheet: &Sheet) -> Result<(), String> {
-    let axes: Vec<Axis> = [Axis::Steps, Axis::Queries]
-        .into_iter()
-        .filter(|axis| {
-            *axis == Axis::Steps || sheet.rows.iter().flat_map(|r| &r.curves).any(|c| axis.is_in(c))
-        })
-        .collect();
-    let drawn = || -> Drawn<B> {
-        let panels = legend(area, &sheet.legend)?;
-        for (area, row) in panels.split_evenly((sheet.rows.len().max(1), 1)).iter().zip(&sheet.rows) {
-            for (panel, axis) in area.split_evenly((1, axes.len())).iter().zip(&axes) {
-                draw_panel(panel, row, *axis)?;
-            }
-        }
-        area.present()
-    };
-    drawn().map_err(|e| e.to_string())
-}
-
-fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, row: &Row, axis: Axis) -> Drawn<B> {
-    let mut drawn: Vec<(&Curve, Vec<Point>)> = (row.curves.iter())
-        .filter(|c| axis.is_in(c))
-        .map(|c| (c, mean_and_interval(&c.runs, |r| axis.of(r), |r| row.figure.of(r))))
-        .collect();
-    let x_max = drawn.iter().flat_map(|(_, points)| points).map(|p| p.0).fold(1.0, f64::max);
-    // What asks nobody is a level to be reached: where it ended.
-    let levels = row.curves.iter().filter(|c| row.figure == Figure::TaskReturn && !axis.is_in(c));
-    drawn.extend(levels.filter_map(|c| {
-        let (_, mean, half) = mean_and_interval(&c.runs, |_| 0.0, |r| row.figure.of(r)).pop()?;
-        Some((c, vec![(0.0, mean, half), (x_max, mean, half)]))
-    }));
-    let ends =
-        drawn.iter().flat_map(|(_, points)| points).flat_map(|(_, mean, half)| [mean - half, mean + half]);
-    let ranges = (0.0..x_max, panel::range(ends));
-    let mut chart = axes(area, &row.title, axis.title(), ranges)?;
-    for (curve, points) in drawn {
-        let color = color(curve.entry);
-        let line = points.iter().map(|&(x, mean, _)| (x, mean));
-        if !axis.is_in(curve) {
-            chart.draw_series(DashedLineSeries::new(line, 8, 5, color.stroke_width(2)))?;
-            continue;
-        }
-        if curve.runs.len() > 1 {
-            let upper = points.iter().map(|&(x, mean, half)| (x, mean + half));
-            let lower = points.iter().rev().map(|&(x, mean, half)| (x, mean - half));
-            let band: Vec<(f64, f64)> = upper.chain(lower).collect();
-            chart.draw_series(std::iter::once(Polygon::new(band, color.mix(0.2))))?;
-        }
-        chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
-    }
-    Ok(())
-}
-
-/// Mean and interval over runs, iteration by iteration, as far as every run goes.
-fn mean_and_interval(
-    runs: &[Vec<Record>],
-    x: impl Fn(&Record) -> f64,
-    y: impl Fn(&Record) -> f64,
-) -> Vec<Point> {
-    let rows = runs.iter().map(Vec::len).min().unwrap_or(0);
-    (0..rows)
-        .map(|row| {
-            let xs: Vec<f64> = runs.iter().map(|run| x(&run[row])).collect();
-            let ys: Vec<f64> = runs.iter().map(|run| y(&run[row])).collect();
-            (stats::mean(&xs), stats::mean(&ys), stats::ci95(&ys))
-        })
-        .collect()
 }

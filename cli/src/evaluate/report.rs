@@ -1,26 +1,31 @@
-//! What an experiment's runs gave: figures with intervals, tables and curves.
+//! What an experiment's runs gave: figures with intervals, tables and pictures.
 //!
 //! - [`Report::of`]: the runs that are there, and which are missing or failed.
+//! - [`runs`]: the two tables that all the rest is made of, `runs.csv` and `curves.csv`.
 //! - [`figures`]: interquartile means, shares of the skyline, probabilities of improvement.
 //! - A [`tournament`] of each task's runs, where the experiment measures them against each other.
-//! - [`write`](mod@write): Markdown, CSV and SVG.
+//! - [`write`](mod@write): the files; `readme` is the text, `pictures`, `positions` and `headline` are drawn.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::evaluate::experiment::{Cell, Experiment, ExperimentError, Metric, RECORD};
-use crate::evaluate::plot::{self, PlotError};
+use crate::evaluate::plot::PlotError;
 use crate::evaluate::tournament::{self, Player, Setting, Standing, concentration};
-use spo::base::tensors::{self, FileError};
+use runs::CurvePoint;
+use spo::base::tensors::FileError;
 use spo::game::PreferenceMatrix;
 use spo::oracle;
 use spo::policy::policy_file;
-use spo::train::run::{Run, files};
-use spo::train::{self, Record, Summary, TrainError};
+use spo::train::run::files;
+use spo::train::{self, Summary, TrainError};
 
 pub mod figures;
-mod measures;
+mod headline;
+mod pictures;
 mod positions;
+mod readme;
+pub mod runs;
 pub mod write;
 
 /// What can go wrong with a report.
@@ -28,7 +33,7 @@ pub mod write;
 pub enum ReportError {
     /// No experiment's directory.
     #[error(
-        "{0} has no {RECORD}: it is no experiment's directory; `spo experiment FILE.toml --out {0}` makes it one"
+        "{0} has no {RECORD}, so it is not the directory of an experiment; `spo experiment FILE.toml --out {0}` makes one"
     )]
     NoExperiment(PathBuf),
     /// Its record.
@@ -40,7 +45,7 @@ pub enum ReportError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A run that is none of the experiment's.
+    /// A run with another configuration than the experiment's.
     #[error(
         "{dir}: its `{key}` is {there}, the experiment's {planned}; move the run away, or run the experiment again"
     )]
@@ -88,7 +93,7 @@ pub struct Report {
     pub missing: Vec<(String, Vec<u64>)>,
     /// Runs that failed, each with its last error.
     pub failed: Vec<(String, String)>,
-    /// The win rates of each task's runs against each other, where the experiment measures them so.
+    /// The win rates of each task's runs against each other, where the experiment measures them so and the runs are there.
     pub games: Vec<(String, PreferenceMatrix)>,
 }
 
@@ -101,26 +106,42 @@ pub struct CellReport {
     pub runs: Vec<RunReport>,
 }
 
-/// A run that ended.
-#[derive(Clone, Debug)]
+/// A run that ended: a row of `runs.csv` and its points in `curves.csv`.
+#[derive(Clone, Debug, Default)]
 pub struct RunReport {
     /// Its seed.
     pub seed: u64,
     /// What the experiment measures.
     pub score: f64,
-    /// Its figures at the end.
-    pub summary: Summary,
     /// What it measures besides, in the order of the experiment's `also`.
     pub also: Vec<f64>,
-    /// Its metrics.
-    pub records: Vec<Record>,
+    /// Mean task return of the result over the evaluation episodes.
+    pub eval_return_mean: f64,
+    /// Half width of its 95 % interval (Student's t over episodes).
+    pub eval_return_ci95: f64,
+    /// Training return at as many environment steps as every run of the task made whose curve is drawn.
+    pub at_steps: Option<f64>,
+    /// At as many queries as every one of them asked that asks any.
+    pub at_queries: Option<f64>,
+    /// Environment steps of training.
+    pub env_steps: u64,
+    /// Comparisons asked.
+    pub queries: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Where the learner computed.
+    pub device: String,
+    /// The program's commit, as far as it knew.
+    pub commit: Option<String>,
+    /// At most [`runs::POINTS`] points.
+    pub curve: Vec<CurvePoint>,
     /// Where its trajectories of the tournament ended, where there was one: (x, y), the first two observations.
     pub positions: Vec<[f32; 2]>,
 }
 
 impl Report {
-    /// Of the runs in an experiment's directory, those of seeds beyond the plan's among them; `progress` hears how far
-    /// their tournaments are.
+    /// Of the runs in an experiment's directory, those of seeds beyond the plan's among them; where no run is there, of the
+    /// tables that an earlier report left. `progress` hears how far the tournaments are.
     ///
     /// # Errors
     /// [`ReportError`]: no experiment, a damaged file, a run of another configuration, no run at all.
@@ -138,13 +159,16 @@ impl Report {
             games: Vec::new(),
             experiment,
         };
-        for cell in report.experiment.cells(&record)? {
-            let ended = report.ended(&cell)?;
-            report.cells.push(CellReport { cell, runs: ended });
+        let cells = report.experiment.cells(&record)?;
+        if !runs::any_ended(dir, &cells) {
+            if !dir.join(runs::RUNS).exists() {
+                return Err(ReportError::Empty(dir.into()));
+            }
+            report.read_tables(cells)?;
+            report.read_positions()?;
+            return Ok(report);
         }
-        if report.cells.iter().all(|c| c.runs.is_empty()) {
-            return Err(ReportError::Empty(dir.into()));
-        }
+        let summaries = report.read_directories(cells)?;
         let measures = report.measures();
         let mut played = BTreeMap::new();
         if measures.iter().any(|metric| metric.is_played()) {
@@ -152,54 +176,13 @@ impl Report {
                 report.play(&task, &mut played, progress)?;
             }
         }
-        report.measure(&measures, &played)?;
+        report.measure(&measures, &summaries, &played)?;
         Ok(report)
     }
 
     /// What the runs are measured by: the metric, then what is shown besides.
     fn measures(&self) -> Vec<Metric> {
         std::iter::once(self.experiment.metric).chain(self.experiment.also.clone()).collect()
-    }
-
-    /// The runs of a cell that ended, not measured yet; what is missing and what failed is noted.
-    fn ended(&mut self, cell: &Cell) -> Result<Vec<RunReport>, ReportError> {
-        let mut seeds = cell.seeds.clone();
-        seeds.extend(seeds_in(&self.dir, &cell.name));
-        seeds.sort_unstable();
-        seeds.dedup();
-        let (mut runs, mut missing) = (Vec::new(), Vec::new());
-        for seed in seeds {
-            let planned = cell.at(seed);
-            let dir = self.dir.join(&planned.name);
-            let error = std::fs::read_to_string(dir.join(files::ERROR)).ok();
-            if !dir.join(files::SUMMARY).exists() {
-                match error {
-                    Some(error) => self.failed.push((planned.name, last_line(&error))),
-                    None => missing.push(seed),
-                }
-                continue;
-            }
-            let there = Run::config_of(&dir).map_err(ExperimentError::from)?;
-            if let Some((key, planned, there)) = planned.config.difference(&there) {
-                return Err(ReportError::Foreign { dir, key, there, planned });
-            }
-            let path = dir.join(files::SUMMARY);
-            let summary: Summary = serde_json::from_slice(&tensors::read(&path)?)
-                .map_err(|e| FileError::Damaged { path, why: e.to_string() })?;
-            let (also, positions) = (Vec::new(), Vec::new());
-            runs.push(RunReport {
-                seed,
-                score: f64::NAN,
-                summary,
-                also,
-                records: plot::records(&dir)?,
-                positions,
-            });
-        }
-        if !missing.is_empty() {
-            self.missing.push((cell.name.clone(), missing));
-        }
-        Ok(runs)
     }
 
     /// Lets the runs of a task play each other by their oracle; `played` has each run's standing by its name.
@@ -245,13 +228,15 @@ impl Report {
     fn measure(
         &mut self,
         measures: &[Metric],
+        summaries: &[Summary],
         played: &BTreeMap<String, (Standing, f64)>,
     ) -> Result<(), ReportError> {
+        let mut summaries = summaries.iter();
         for cell in &mut self.cells {
             let names = cell.names();
-            for (run, name) in cell.runs.iter_mut().zip(names) {
+            for ((run, name), summary) in cell.runs.iter_mut().zip(names).zip(&mut summaries) {
                 let value = |metric: &Metric| {
-                    (metric.of(&run.summary, played.get(&name))).ok_or_else(|| ReportError::Metric {
+                    metric.of(summary, played.get(&name)).ok_or_else(|| ReportError::Metric {
                         dir: self.dir.join(&name),
                         metric: metric.title(),
                     })
@@ -261,6 +246,20 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    fn all_runs(&self) -> impl Iterator<Item = &RunReport> {
+        self.cells.iter().flat_map(|c| &c.runs)
+    }
+
+    /// Whether any run has a return: a game over options has preferences alone.
+    fn has_returns(&self) -> bool {
+        self.all_runs().any(|run| !run.curve.is_empty())
+    }
+
+    /// Whether costs are measured.
+    fn has_costs(&self) -> bool {
+        self.measures().contains(&Metric::EvalCost)
     }
 
     /// The missing runs, `CELL SEEDS` each.
@@ -304,18 +303,4 @@ fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         }
     }
     all
-}
-
-/// Seeds of the runs `CELL-SEED` that are there.
-fn seeds_in(dir: &Path, cell: &str) -> Vec<u64> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.path().join(files::CONFIG).exists())
-        .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(cell)?.strip_prefix('-')?.parse().ok())
-        .collect()
-}
-
-fn last_line(text: &str) -> String {
-    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    line.trim_start_matches("error: ").to_string()
 }

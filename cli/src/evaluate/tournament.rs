@@ -1,7 +1,8 @@
-//! Policies against each other: win rates by an oracle, and what each concedes to those that it never met in training.
+//! Tournaments of policies: win rates by an oracle, and the exploitability of each policy by opponents that it did not
+//! meet in training.
 //!
-//! The win rates are a game over the policies, to which all of [`game`](spo::game) applies: its minimax winner is the
-//! mixture of them that none of them beats.
+//! The win rates form a game over the policies, as in [`game`](spo::game). Its minimax winner is the mixture of policies
+//! that no policy beats.
 
 use spo_envs::EnvError;
 
@@ -11,24 +12,24 @@ use spo::oracle::{Answer, MeteredOracle, Oracle, OracleError, Pair, Queries};
 use spo::policy::{Acting, Policy};
 use spo::rollout::{self, EnvFactory, Phase, Request, Rollout};
 
-/// A trained result that plays.
+/// A trained result that takes part.
 #[derive(Clone, Debug)]
 pub struct Player {
-    /// What it is called; no two alike.
+    /// Its name, which must be unique.
     pub name: String,
-    /// Its policies, of which each trajectory is by one.
+    /// Its mixture of policies; each trajectory uses one of them.
     pub policies: Vec<Policy>,
 }
 
-/// From where, and how often.
+/// The size and seed of a tournament.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Initial states S, the same for all.
+    /// Number of initial states S, the same for all players.
     pub states: usize,
-    /// Trajectories K of each player from each state, of sampled actions: a pair of players is compared S · K (K − 1)
+    /// Number of trajectories K per player and state, with sampled actions. A pair of players is compared S · K (K − 1)
     /// times.
     pub per_state: usize,
-    /// Of states, actions and answers.
+    /// Seed of states, actions and answers.
     pub seed: u64,
 }
 
@@ -38,69 +39,69 @@ impl Default for Setting {
     }
 }
 
-/// What came of it.
+/// The result of a tournament.
 #[derive(Clone, Debug)]
 pub struct Tournament {
     /// Mean P(i ≻ j) over the comparisons of player i with player j.
     pub game: PreferenceMatrix,
-    /// Half width of the 95 % interval of each P(i ≻ j), `[n, n]`: Student's t over initial states, whose comparisons are
-    /// not independent; infinite where fewer than two states have answers.
+    /// Half width of the 95 % interval of each P(i ≻ j), `[n, n]`: Student's t over initial states, because comparisons
+    /// from one state are not independent. Infinite if fewer than two states have answers.
     pub half_widths: Vec<f64>,
     /// Each player's trajectories.
     pub rollouts: Vec<Rollout>,
-    /// What was asked.
+    /// Counts of comparisons.
     pub queries: Queries,
 }
 
-/// How one player stands.
+/// The standing of a player.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
     /// Its name.
     pub name: String,
     /// Its mean win rate against the others.
     pub win_rate: f64,
-    /// The largest margin 2P − 1 by which another beats it: what it concedes to policies that it never met. Below 0
-    /// where it beats all of them.
+    /// The largest margin 2P − 1 by which another player beats it; negative if it beats all of them.
     pub exploitability: f64,
-    /// Who beats it by that.
+    /// The player that beats it by this margin.
     pub by: String,
     /// Its weight in the minimax winner of the players.
     pub minimax_weight: f64,
-    /// Elo rating, of mean 1000: 400 / ln 10 a unit of the Bradley–Terry fit. None where the fit is infinite, since
-    /// some players never lose to the rest.
+    /// Elo rating with mean 1000: 400 / ln 10 per unit of the Bradley–Terry fit. `None` if the fit is infinite, because
+    /// some players never lose to the others.
     pub elo: Option<f64>,
 }
 
-/// What can end a tournament.
+/// An error of a tournament.
 #[derive(Debug, thiserror::Error)]
 pub enum TournamentError {
-    /// The environment.
+    /// The environment failed.
     #[error(transparent)]
     Env(#[from] EnvError),
-    /// The oracle.
+    /// The oracle failed.
     #[error(transparent)]
     Oracle(#[from] OracleError),
-    /// Too few players, or two of one name.
+    /// There are too few players, or two have the same name.
     #[error(transparent)]
     Game(#[from] GameError),
-    /// Not one answer on a pair of players.
+    /// The oracle gave no answer for a pair of players.
     #[error("the oracle abstained from all {asked} comparisons of {a} with {b}")]
     Unanswered {
-        /// The one.
+        /// The first player.
         a: String,
-        /// The other.
+        /// The second player.
         b: String,
-        /// Comparisons.
+        /// Number of comparisons.
         asked: usize,
     },
 }
 
-/// Lets every player play every other one; `progress` hears how many of how many rollouts and pairs are done.
+/// Lets every player play against every other one. `progress` receives the number of finished rollouts and pairs, and
+/// their total.
 ///
-/// Trajectories from one state are compared, no two of them drawn with the same noise.
+/// The oracle compares trajectories from the same state that were drawn with different random numbers.
 ///
 /// # Errors
-/// [`TournamentError`].
+/// [`TournamentError`] if the players are not valid, or the environment or the oracle fails.
 pub fn play(
     players: &[Player],
     factory: &EnvFactory,
@@ -110,7 +111,7 @@ pub fn play(
 ) -> Result<Tournament, TournamentError> {
     let n = players.len();
     let names: Vec<String> = players.iter().map(|p| p.name.clone()).collect();
-    // Names and their number are checked before hours of play.
+    // Check the names before a long computation.
     PreferenceMatrix::new(names.clone(), vec![0.5; n * n], "tournament")?;
     let request = Request {
         seed: setting.seed,
@@ -131,7 +132,7 @@ pub fn play(
     let (mut p, mut half_widths) = (vec![0.5; n * n], vec![0.0; n * n]);
     for i in 0..n {
         for j in i + 1..n {
-            let met = meet(&rollouts[i], &rollouts[j]);
+            let met = pairs(&rollouts[i], &rollouts[j]);
             let answers =
                 counted.ask(&met, &mut stream(setting.seed, Stream("tourney"), i as u64, j as u64))?;
             let won: Vec<f64> = (answers.iter())
@@ -156,7 +157,7 @@ pub fn play(
     Ok(Tournament { game, half_widths, rollouts, queries: counted.queries() })
 }
 
-/// Of the mean of answers, `per_state` of each state in turn.
+/// Half width of the interval of the mean answer; each state has `per_state` consecutive answers.
 fn half_width(answers: &[Answer], per_state: usize) -> f64 {
     let of_state = |answers: &[Answer]| {
         let (mut sum, mut given) = (0.0, 0);
@@ -171,8 +172,9 @@ fn half_width(answers: &[Answer], per_state: usize) -> f64 {
     if means.len() < 2 { f64::INFINITY } else { spo::base::stats::ci95(&means) }
 }
 
-/// The k-th of one against the l-th of the other, k ≠ l, state by state: the k-th of both draw the same numbers.
-fn meet<'a>(a: &'a Rollout, b: &'a Rollout) -> Vec<Pair<'a>> {
+/// Pairs the k-th trajectory of `a` with the l-th of `b` from the same state, k ≠ l, because the k-th trajectories of both
+/// use the same random numbers.
+fn pairs<'a>(a: &'a Rollout, b: &'a Rollout) -> Vec<Pair<'a>> {
     let groups = a.episodes.chunks(a.per_state).zip(b.episodes.chunks(b.per_state));
     let of_state = |(a, b): (&'a [rollout::Episode], &'a [rollout::Episode])| {
         let pairs =
@@ -183,10 +185,10 @@ fn meet<'a>(a: &'a Rollout, b: &'a Rollout) -> Vec<Pair<'a>> {
 }
 
 impl Tournament {
-    /// How each player stands, in the order in which they were given.
+    /// The standing of each player, in the given order.
     ///
     /// # Errors
-    /// [`GameError::Solver`].
+    /// [`GameError::Solver`] if the linear program fails.
     pub fn standings(&self) -> Result<Vec<Standing>, GameError> {
         let game = &self.game;
         let (win_rates, minimax, scores) = (game.borda(), game.minimax_winner()?, game.bradley_terry());
@@ -207,9 +209,9 @@ impl Tournament {
     }
 }
 
-/// How much the final positions of a rollout, the first two observations, lie in one direction from their origin: the
-/// mean resultant length |mean e^{iθ}|, 1 where all headings are equal, about 0 where they are spread around a ring
-/// (Mardia & Jupp 2000, eq. 2.3.4).
+/// How concentrated the directions of the final positions (the first two observations) are: the mean resultant length
+/// |mean e^{iθ}|. It is 1 if all directions are equal, and about 0 if they are spread around a ring (Mardia & Jupp 2000,
+/// eq. 2.3.4).
 pub fn concentration(rollout: &Rollout) -> f64 {
     let headings = rollout.episodes.iter().filter_map(|e| match e.final_obs[..] {
         [x, y, ..] => Some(f64::from(y).atan2(f64::from(x))),

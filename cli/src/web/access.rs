@@ -1,8 +1,8 @@
-//! Who may speak to the server.
+//! Checks whether a request may be answered.
 //!
-//! The page has no cookies, so there is nothing that another site could ride on. What is left to guard against: a
-//! page elsewhere that posts blindly (its origin is refused), a name elsewhere that is pointed at this machine (DNS
-//! rebinding: its host is refused), and, beyond loopback, anybody who does not have the token.
+//! The page has no cookies, so another site cannot use them. Three attacks remain: a page on another site that sends
+//! requests (refused by their origin), a foreign host name that points to this machine (DNS rebinding; refused by the
+//! host name), and, if the server listens on an address other than localhost, anyone without the token.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,27 +12,27 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 #[derive(Clone, Debug)]
 pub struct Access {
     address: SocketAddr,
-    /// The name that it was told to listen on, if it was a name.
+    /// The host name given to `--listen`, if it was a name.
     name: Option<String>,
     token: Option<String>,
 }
 
-/// Why a request is turned away.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// A host that this server does not go by.
-    #[error("this server does not go by that name; use the address that it printed")]
+    /// The request names a host that is not this server.
+    #[error("this server has another name; use the address that it printed")]
     Host,
-    /// A page of another site.
+    /// The request comes from a page of another site.
     #[error("requests from other sites are refused")]
     Origin,
-    /// No token, or a wrong one.
-    #[error("a token is needed: open the address that the server printed, all of it")]
+    /// The token is missing or wrong.
+    #[error("a token is needed: open the complete address that the server printed")]
     Token,
 }
 
 impl Denied {
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
@@ -43,17 +43,20 @@ impl Denied {
 }
 
 impl Access {
-    /// Rules for a server at `address`, known as `name` too; beyond loopback nothing but the page itself is to be had
-    /// without `token`.
+    /// Rules for a server at `address`, which may also have a `name`. On an address other than localhost the API needs
+    /// `token`.
     ///
     /// # Panics
-    /// Where an address beyond loopback comes without a token.
+    /// If the address is not localhost and there is no token.
     pub fn new(address: SocketAddr, name: Option<String>, token: Option<String>) -> Self {
-        assert!(address.ip().is_loopback() || token.is_some(), "an address beyond loopback demands a token");
+        assert!(
+            address.ip().is_loopback() || token.is_some(),
+            "an address other than localhost needs a token"
+        );
         Self { address, name: name.map(|n| n.to_ascii_lowercase()), token }
     }
 
-    /// The address for people to open. The token stands behind the `#`, which a browser sends to nobody.
+    /// The address for people to open. The token is after the `#`, which a browser does not send.
     pub fn url(&self) -> String {
         let port = self.address.port();
         let host = match (&self.name, self.address.ip()) {
@@ -65,14 +68,14 @@ impl Access {
         format!("http://{host}:{port}/{token}")
     }
 
-    /// Whether a request may be answered; `open` ones, for the page's own files, need no token.
+    /// Checks whether a request may be answered. `open` requests, for the page's own files, need no token.
     ///
     /// # Errors
-    /// [`Denied`].
+    /// [`Denied`] if the host, the origin or the token is wrong.
     pub fn check(&self, headers: &HeaderMap, open: bool) -> Result<(), Denied> {
         let text = |name| single(headers, name);
         let host = text(header::HOST).ok_or(Denied::Host)?;
-        if !self.goes_by(host) {
+        if !self.is_own_host(host) {
             return Err(Denied::Host);
         }
         if headers.contains_key(header::ORIGIN) {
@@ -82,7 +85,7 @@ impl Access {
                 return Err(Denied::Origin);
             }
         }
-        // A browser that says where a request comes from is believed.
+        // Browsers set this header to say where a request comes from.
         if !open
             && headers.contains_key("sec-fetch-site")
             && !["same-origin", "none"]
@@ -93,17 +96,21 @@ impl Access {
         match &self.token {
             Some(token) if !open => {
                 let given = text(header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer "));
-                if given.is_some_and(|given| same(given, token)) { Ok(()) } else { Err(Denied::Token) }
+                if given.is_some_and(|given| constant_time_eq(given, token)) {
+                    Ok(())
+                } else {
+                    Err(Denied::Token)
+                }
             }
             _ => Ok(()),
         }
     }
 
-    /// A name that points here by itself: an address, `localhost`, or the one that the server was started with. The
-    /// port may be another, as through a tunnel.
-    fn goes_by(&self, host: &str) -> bool {
+    /// Whether `host` names this server: an IP address, `localhost`, or the name given to `--listen`. The port may differ,
+    /// as in a tunnel.
+    fn is_own_host(&self, host: &str) -> bool {
         let Ok(uri) = format!("http://{host}/").parse::<Uri>() else { return false };
-        // Anything but host and port, such as `user@`, is none.
+        // Refuse anything except host and port, such as `user@`.
         let Some(authority) = uri.authority().filter(|a| a.as_str() == host && !host.contains('@')) else {
             return false;
         };
@@ -119,15 +126,15 @@ impl Access {
     }
 }
 
-/// A header's value, where it is there once and is text.
+/// A header's value, if the header occurs once and is text.
 fn single(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(first)
 }
 
-/// Compares without telling by the time how far two texts are alike.
-fn same(a: &str, b: &str) -> bool {
+/// Compares two texts in constant time.
+fn constant_time_eq(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_goes_by_its_own_names_alone() {
+    fn localhost_answers_only_to_its_own_names() {
         let access = Access::new("127.0.0.1:7878".parse().unwrap(), None, None);
         let host = |host| access.check(&headers(&[("host", host)]), false);
         for good in ["127.0.0.1:7878", "localhost:7878", "LOCALHOST", "[::1]:7878", "127.0.0.1:9000"] {
@@ -191,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_loopback_nothing_goes_without_the_token() {
+    fn other_addresses_need_the_token() {
         let access =
             Access::new("0.0.0.0:80".parse().unwrap(), Some("Lab.example".into()), Some("secret".into()));
         let with =
@@ -202,13 +209,13 @@ mod tests {
         for bad in ["", "Bearer", "Bearer ", "Bearer secre", "Bearer secretx", "bearer secret", "secret"] {
             assert_eq!(with("192.0.2.7", bad, false), Err(Denied::Token), "{bad}");
         }
-        assert_eq!(with("192.0.2.7", "", true), Ok(()), "the page itself holds nothing");
+        assert_eq!(with("192.0.2.7", "", true), Ok(()), "the page's files hold no secrets");
         assert_eq!(access.url(), "http://lab.example:80/#token=secret");
     }
 
     #[test]
-    #[should_panic(expected = "demands a token")]
-    fn an_open_address_without_a_token_is_a_mistake_of_the_program() {
+    #[should_panic(expected = "needs a token")]
+    fn an_open_address_without_a_token_panics() {
         Access::new("0.0.0.0:80".parse().unwrap(), None, None);
     }
 }

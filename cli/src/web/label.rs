@@ -1,7 +1,8 @@
-//! The page where people compare: pairs from the run's [`store`](spo::oracle::human::store), and answers into it.
+//! The page where people compare trajectories. It reads pairs from the run's [`store`](spo::oracle::human::store) and
+//! writes answers into it.
 //!
-//! - [`picture`](super::picture): a pair as two replays of one scale, for the page to draw.
-//! - [`server`]: the [page](crate::web) over HTTP; [`access`] says who may speak to it.
+//! - [`picture`](super::picture): a pair as two replays with a common scale, for the page to draw.
+//! - [`server`]: serves the [page](crate::web) over HTTP; [`access`] checks each request.
 
 mod api;
 pub mod server;

@@ -1,12 +1,15 @@
-//! What the pages in a browser share: people compare at one ([`label`](crate::web::label)), a run is seen at the other
-//! ([`watch`](crate::web::watch)).
+//! The two web pages: [`label`](crate::web::label), where people compare trajectories, and [`watch`](crate::web::watch),
+//! which shows runs live.
 //!
-//! - [`server`]: files and answers over HTTP/1.1, bounded in size and time; [`access`] says who may speak to it.
-//! - [`picture`]: trajectories as replays of one scale, drawn from lines and circles by `files/player.js`.
+//! They share:
+//! - [`server`]: serves files and an API over HTTP/1.1, with limits on size and time; [`access`] checks each request.
+//! - [`error`]: the error type of the APIs.
+//! - [`picture`]: trajectories as replays with a common scale. `files/player.js` draws them from lines and circles.
 //!
-//! A page holds no address of another site, and works offline.
+//! A page loads nothing from other sites, so it works offline.
 
 pub mod access;
+pub mod error;
 pub mod label;
 pub mod picture;
 pub mod server;

@@ -1,4 +1,4 @@
-//! A page over HTTP/1.1: its files, and what is answered under `/api`.
+//! Serves a page over HTTP/1.1: its files, and its API under `/api`.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -18,50 +18,50 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::access::Access;
 
-/// Bytes of a body; an answer has about a hundred.
+/// Largest number of bytes in a request's body; a person's answer has about a hundred.
 const LARGEST_BODY: usize = 8 * 1024;
-/// Connections at a time; a browser opens a few.
+/// Largest number of simultaneous connections; a browser opens a few.
 const CONNECTIONS: usize = 256;
-/// For the lines before a body.
+/// Time limit for a request's headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// For a request with its answer; the longest episode of the registry is drawn in a second or two.
+/// Time limit for an answer; drawing the longest episode of the registry takes a second or two.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// The port where none is asked for, and how many after it are tried.
+/// The ports to try if none is given.
 const PORTS: std::ops::Range<u16> = 7878..7898;
 
-/// Only from here, no scripts within the page, in no frame.
+/// Allows content only from this server, no inline scripts, and no embedding in a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A file of a page: where it is, its kind, its text.
+/// A file of a page: its path, its content type, its text.
 pub type File = (&'static str, &'static str, &'static str);
 
-/// The kind of a page.
+/// The content type of a page.
 pub const HTML: &str = "text/html; charset=utf-8";
-/// Of style sheets.
+/// The content type of a style sheet.
 pub const CSS: &str = "text/css; charset=utf-8";
-/// Of scripts.
+/// The content type of a script.
 pub const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What every page has beside its own files.
+/// Files that every page uses.
 const SHARED: [File; 3] = [
     ("/style.css", CSS, include_str!("files/style.css")),
     ("/player.js", SCRIPT, include_str!("files/player.js")),
     ("/ask.js", SCRIPT, include_str!("files/ask.js")),
 ];
 
-/// A server that runs until it is dropped.
+/// A server. It runs until it is dropped.
 pub struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Binds `address`, `HOST:PORT`; `None` takes the first free port of loopback from 7878 on. Returns the host too, where
+/// Binds `address`, `HOST:PORT`; `None` binds the first free port on localhost, beginning at 7878. Also returns the host if
 /// it is a name.
 ///
 /// # Errors
-/// Where it is no address, or not to be had.
+/// The operating system's error if `address` is not valid or not available.
 pub fn listen(address: Option<&str>) -> io::Result<(TcpListener, Option<String>)> {
     let Some(text) = address else {
         let free = PORTS.map(|port| TcpListener::bind(("127.0.0.1", port)));
@@ -80,25 +80,25 @@ pub fn listen(address: Option<&str>) -> io::Result<(TcpListener, Option<String>)
     Ok((TcpListener::bind(&resolved[..])?, named))
 }
 
-/// Everything that is served: a page's files, and what `api` answers under `/api`.
+/// Adds the page's files and the request checks to the API's routes.
 fn router(mut router: Router, files: &[File], access: Access) -> Router {
     for &(path, kind, text) in SHARED.iter().chain(files) {
         router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
     }
     router
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here\n") })
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such page\n") })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(Arc::new(access), guard))
 }
 
-/// Turns away whom [`Access`] does, hurries, and says to the browser what the page may do.
+/// Checks [`Access`], applies the time limit, and adds security headers to the answer.
 async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let open = !request.uri().path().starts_with("/api/");
     let mut response = match access.check(request.headers(), open) {
         Err(denied) => (denied.status(), format!("{denied}\n")).into_response(),
         Ok(()) => match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => (StatusCode::REQUEST_TIMEOUT, "too slow\n").into_response(),
+            Err(_) => (StatusCode::REQUEST_TIMEOUT, "the answer took too long\n").into_response(),
         },
     };
     for (name, value) in [
@@ -114,10 +114,10 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
 }
 
 impl Server {
-    /// Serves a page's files and what `api` answers at `listener`, on a thread of its own.
+    /// Serves a page's files and its API at `listener`, on a separate thread.
     ///
     /// # Errors
-    /// What the machine refuses.
+    /// The operating system's error.
     pub fn start(listener: TcpListener, access: Access, api: Router, files: &[File]) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -136,7 +136,7 @@ impl Server {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The address where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -146,7 +146,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there has been printed.
+            // If the thread panicked, its message has been printed already.
             let _ = thread.join();
         }
     }
@@ -157,13 +157,13 @@ async fn accept(listener: tokio::net::TcpListener, router: Router) {
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, say: it passes.
+            // A temporary error, such as too many open files.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
-            // What goes wrong on a connection is the browser's affair.
+            // Ignore errors of a connection: the browser sees them.
             let _ = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WITHIN)

@@ -1,11 +1,11 @@
-//! Watching runs: live curves, and replays of the newest trajectories with what they were worth.
+//! The page that shows runs live: curves, and replays of the latest trajectories with their scores.
 //!
-//! - [`rows`]: the metrics from where a page has them on, thinned to what a screen can show.
-//! - [`status`]: whether a run trains, has ended, has not begun, or is damaged.
-//! - [`replay`]: the [`newest`](spo::rollout::latest_replay) trajectories as replays, best to worst.
-//! - `api`: the three as JSON; the [`page`](crate::web) asks for what is new once a second.
+//! - [`rows`]: reads new rows of the metrics, thinned to what a screen can show.
+//! - [`status`]: whether a run is training, finished, not begun or damaged.
+//! - [`replay`]: the [latest trajectories](spo::rollout::latest_replay) as replays, best to worst.
+//! - `api`: all three in JSON. The [page](crate::web) asks for updates once a second.
 //!
-//! It reads the runs' directories and nothing else: trainers know nothing of it, and it may come and go.
+//! It only reads the runs' directories. Trainers do not know about it, and it can be started and stopped at any time.
 
 use std::io;
 use std::net::TcpListener;
@@ -20,12 +20,13 @@ pub mod replay;
 pub mod rows;
 pub mod status;
 
-/// Most runs at once: more lines nobody tells apart.
+/// Largest number of runs on one page; more lines cannot be told apart.
 pub const MOST_RUNS: usize = 50;
 
 /// The page's own files.
-const FILES: [File; 6] = [
+const FILES: [File; 7] = [
     ("/", HTML, concat!(include_str!("files/head.html"), include_str!("watch/page/index.html"))),
+    ("/palette.css", CSS, include_str!("files/palette.css")),
     ("/watch.css", CSS, include_str!("watch/page/watch.css")),
     ("/watch.js", SCRIPT, include_str!("watch/page/watch.js")),
     ("/chart.js", SCRIPT, include_str!("watch/page/chart.js")),
@@ -33,10 +34,10 @@ const FILES: [File; 6] = [
     ("/dom.js", SCRIPT, include_str!("watch/page/dom.js")),
 ];
 
-/// Serves the page of the runs in `dirs` at `listener`; they need not be there yet.
+/// Serves the page for the runs in `dirs` at `listener`. The directories need not exist yet.
 ///
 /// # Errors
-/// What the machine refuses.
+/// The operating system's error.
 pub fn serve(listener: TcpListener, access: Access, dirs: Vec<PathBuf>) -> io::Result<Server> {
-    Server::start(listener, access, api::routes(Arc::new(api::Watched::new(dirs))), &FILES)
+    Server::start(listener, access, api::routes(Arc::new(api::WatchedRuns::new(dirs))), &FILES)
 }

@@ -17,11 +17,11 @@ const QUICK: [&str; 10] = [
     "--set",
     "eval_episodes=40",
     "--set",
-    "hidden_sizes=[16]",
+    "ppo.hidden_sizes=[16]",
     "--set",
     "window=0",
     "--set",
-    "learning_rate=0.003",
+    "ppo.learning_rate=0.003",
 ];
 
 fn train(dir: &Path, args: &[&str]) {
@@ -61,8 +61,8 @@ fn a_hackable_oracle_is_suspected_and_a_clean_one_is_not() {
     let hackable = Options { oracle: Some(make), ..options.clone() };
     let mut heard = Vec::new();
     let mut progress = |done, of| heard.push((done, of));
-    let clean = Audit::of(&home.path().join("clean"), &options, &mut progress).unwrap();
-    let hacked = Audit::of(&home.path().join("hacked"), &hackable, &mut |_, _| ()).unwrap();
+    let clean = Audit::run(&home.path().join("clean"), &options, &mut progress).unwrap();
+    let hacked = Audit::run(&home.path().join("hacked"), &hackable, &mut |_, _| ()).unwrap();
     let last = heard.last().unwrap();
     assert!(last.0 == last.1 && heard.is_sorted(), "{heard:?}");
 
@@ -106,7 +106,7 @@ fn what_noise_hides_is_seen_in_the_likeliest_actions() {
     let page = json(dir, "both/audit.json");
     assert_eq!(verdict(&page, 0, "reward_hacking").0, "not_raised");
     let (raised, figures) = verdict(&page, 1, "reward_hacking");
-    assert!(raised == "raised" && figures.contains("likeliest actions"), "{figures}");
+    assert!(raised == "raised" && figures.contains("most likely actions"), "{figures}");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_page_from_the_command_line() {
         .map(|stood| stood["name"].as_str().unwrap())
         .collect();
     assert!(names[0] == "initial" && names.ends_with(&["result", "runs/lqr-s1"]), "{names:?}");
-    assert_eq!(verdict(&page, 0, "too_few_seeds").1, "2 ended: seeds 0, 1");
+    assert_eq!(verdict(&page, 0, "too_few_seeds").1, "2 finished: seeds 0, 1");
     // The worst episode can be seen: the command that the page names draws it.
     let worst = &run["policy"]["nominal"]["worst"][0];
     let (seed, episode) = (worst["seed"].to_string(), worst["episode"].to_string());
@@ -169,7 +169,7 @@ fn intransitive_answers_with_a_last_policy() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let game = ["--oracle", "game:rock_paper_scissors", "--set", "total_steps=4000"];
-    let few = ["--set", "eval_episodes=20", "--set", "hidden_sizes=[8]", "--set", "window=0"];
+    let few = ["--set", "eval_episodes=20", "--set", "ppo.hidden_sizes=[8]", "--set", "window=0"];
     for result in ["last", "average"] {
         let result = format!("result={result}");
         ok(dir, &[&["train", "options-3"], &game[..], &few, &["--set", &result, "--out", &result]].concat());
@@ -248,7 +248,7 @@ fn an_oracle_that_costs_is_asked_as_often_as_it_may_be() {
     assert!(page["runs"][0]["signal"]["met"]["queries"]["asked"].as_u64().unwrap() <= 100);
     assert!(page["runs"][0]["signal"]["course"]["asked"].as_u64().is_none_or(|asked| asked <= 100));
     let page = again(&["--ask", "9"]);
-    assert!(page["runs"][0]["feedback"]["again"]["unknown"].as_str().unwrap().contains("raise it"));
+    assert!(page["runs"][0]["feedback"]["again"]["unknown"].as_str().unwrap().contains("increase --ask"));
     let page = again(&["--oracle", "effort"]);
     assert_eq!(verdict(&page, 0, "oracle_inconsistent").0, "not_raised");
 }
@@ -257,7 +257,7 @@ fn an_oracle_that_costs_is_asked_as_often_as_it_may_be() {
 fn a_reward_model_and_a_skyline_have_pages_too() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    let quick = ["total_steps=3000", "eval_episodes=10", "hidden_sizes=[8]"];
+    let quick = ["total_steps=3000", "eval_episodes=10", "ppo.hidden_sizes=[8]"];
     let keys: Vec<&str> = quick.iter().flat_map(|key| ["--set", key]).collect();
     let model = ["train", "lqr", "--scorer", "reward_model", "--set", "budget=200", "--set", "window=5"];
     ok(dir, &[&model, &keys[..], &["--out", "model"]].concat());
@@ -281,13 +281,13 @@ fn a_reward_model_and_a_skyline_have_pages_too() {
 fn what_is_wrong_gets_the_mend() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    assert!(fails(dir, &["audit", "nothing"]).contains("nothing is no run"));
+    assert!(fails(dir, &["audit", "nothing"]).contains("nothing is not a run"));
     train(dir, &["--set", "total_steps=1000"]);
     fs::write(dir.join("mine.toml"), "[feedback]\nevaluator = \"x\"\n").unwrap();
     let error = fails(dir, &["audit", "runs/lqr-s0", "--about", "mine.toml"]);
     assert!(error.contains("mine.toml") && error.contains("did you mean `evaluators`"), "{error}");
     let error = fails(dir, &["audit", "runs/lqr-s0", "--about", "a.toml", "--about", "b.toml"]);
-    assert!(error.contains("one file a run"), "{error}");
+    assert!(error.contains("one file per run"), "{error}");
     assert!(fails(dir, &["audit", "runs/lqr-s0", "--oracle", "retrun"]).contains("did you mean `return`"));
     fs::write(dir.join("file"), "").unwrap();
     assert!(fails(dir, &["audit", "runs/lqr-s0", "--out", "file", "--episodes", "5"]).contains("--out"));
@@ -323,7 +323,7 @@ fn people_are_not_asked_again_and_their_labels_are_read() {
     let labels = spo::oracle::human::table::read(&home.path().join("labels.csv")).unwrap();
     Store::create(&run, &about).unwrap().import(&labels).unwrap();
 
-    let audit = Audit::of(&run, &Options { episodes: 10, ..Options::default() }, &mut |_, _| ()).unwrap();
+    let audit = Audit::run(&run, &Options { episodes: 10, ..Options::default() }, &mut |_, _| ()).unwrap();
     let people = audit.feedback.people.clone().unwrap();
     assert_eq!(people.agreement.map(|a| (a.compared, a.same)), Some((40, 28)));
     assert_eq!(people.sides, (68, 12));

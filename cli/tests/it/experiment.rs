@@ -50,7 +50,7 @@ fn every_cell_runs_once_and_is_reported() {
         assert!(!dir.join("results/tiny").join(run).join("checkpoint.safetensors").exists(), "{run}");
     }
     // The very run that `spo train` makes.
-    let keys = ["total_steps=2000", "eval_episodes=5", "hidden_sizes=[8]", "window=0"];
+    let keys = ["total_steps=2000", "eval_episodes=5", "ppo.hidden_sizes=[8]", "window=0"];
     let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
     ok(dir, &[&["train", "lqr", "--seed", "1", "--out", "alone"][..], &set].concat());
     let bytes = |run: &str| fs::read(dir.join(run).join("metrics.csv")).unwrap();
@@ -69,8 +69,8 @@ fn every_cell_runs_once_and_is_reported() {
     assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("done       results/tiny/group-0"));
 
     let printed = ok(dir, &["report", "results/tiny"]);
-    assert!(printed.contains("results/tiny/report.md"), "{printed}");
-    let text = fs::read_to_string(dir.join("results/tiny/report.md")).unwrap();
+    assert!(printed.contains("results/tiny/README.md"), "{printed}");
+    let text = fs::read_to_string(dir.join("results/tiny/README.md")).unwrap();
     for part in [
         "# Tiny",
         "Does it run?",
@@ -83,21 +83,46 @@ fn every_cell_runs_once_and_is_reported() {
     }
     let svg = fs::read_to_string(dir.join("results/tiny/report.svg")).unwrap();
     roxmltree::Document::parse(&svg).unwrap();
-    assert!(svg.contains("task return") && svg.contains("queries"));
+    assert!(svg.contains("training return") && svg.contains("comparisons"));
     assert_eq!(fs::read_to_string(dir.join("results/tiny/runs.csv")).unwrap().lines().count(), 1 + 5);
     // The record is an experiment itself, and the same runs give the same report.
     ok(dir, &["experiment", "results/tiny/experiment.toml", "--out", "results/tiny"]);
     ok(dir, &["report", "results/tiny", "--out", "copy"]);
-    for file in ["report.md", "report.csv", "report.svg"] {
+    for file in ["README.md", "report.csv", "report.svg"] {
         let read = |folder: &str| fs::read(dir.join(folder).join(file)).unwrap();
         assert_eq!(read("results/tiny"), read("copy"), "{file}");
     }
+
+    // From the tables alone, as in a fresh clone, it is the same report; what its author wrote above it stays.
+    let files = ["README.md", "report.csv", "report.svg", "runs.csv", "curves.csv", "experiment.toml"]
+        .map(String::from);
+    let folder = dir.join("results/tiny");
+    let text = fs::read_to_string(folder.join("README.md")).unwrap();
+    fs::write(folder.join("README.md"), text.replace("Does it run?", "By hand.")).unwrap();
+    ok(dir, &["report", "results/tiny"]);
+    let read = || files.clone().map(|file| fs::read(folder.join(file)).unwrap());
+    let of_runs = read();
+    for entry in fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        fs::rename(entry.path(), dir.join(entry.file_name())).unwrap();
+    }
+    for file in ["report.csv", "report.svg"] {
+        fs::remove_file(folder.join(file)).unwrap();
+    }
+    ok(dir, &["report", "results/tiny"]);
+    assert!(of_runs == read());
+    let text = fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(text.starts_with("# Tiny\n\nBy hand.\n\n<!--") && !text.contains("Does it run?"), "{text}");
+    let runs = fs::read_to_string(folder.join("runs.csv")).unwrap();
+    fs::write(folder.join("runs.csv"), runs.replace("skyline,1", "skylin,1")).unwrap();
+    assert!(fails(dir, &["report", "results/tiny"]).contains("experiment.toml has no cell `skylin`"));
+    fs::write(folder.join("runs.csv"), runs.replace("skyline,1,", "skyline,one,")).unwrap();
+    assert!(fails(dir, &["report", "results/tiny"]).contains("its column `seed` has \"one\""));
 
     assert!(ok(dir, &["experiment", "tiny.toml", "--quick"]).contains("2 of 2 runs done"));
     let quick = Config::from_file(&dir.join("results/tiny-quick/group-0/config.toml")).unwrap();
     assert_eq!(quick.total_steps, 1_000);
     ok(dir, &["report", "results/tiny-quick"]);
-    let text = fs::read_to_string(dir.join("results/tiny-quick/report.md")).unwrap();
+    let text = fs::read_to_string(dir.join("results/tiny-quick/README.md")).unwrap();
     assert!(text.contains("spo experiment tiny.toml --quick\n"), "{text}");
 }
 
@@ -115,7 +140,7 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     let named = "failed: broken-1: results/tiny/broken-1 has no checkpoint yet: the game has options 0 to 2";
     assert!(stderr(&output).lines().any(|line| line.starts_with(named)), "{}", stderr(&output));
     ok(dir, &["report", "results/tiny"]);
-    let report = fs::read_to_string(dir.join("results/tiny/report.md")).unwrap();
+    let report = fs::read_to_string(dir.join("results/tiny/README.md")).unwrap();
     assert!(report.contains("- **Failed**: broken-0: results/tiny/broken-0 has no"), "{report}");
     assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("failed     results/tiny/broken-0"));
 
@@ -127,7 +152,10 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     // A key changed under runs that are done.
     write(dir, "tiny.toml", &TINY.replace("hidden_sizes = [8]", "hidden_sizes = [9]"));
     let message = fails(dir, &["experiment", "tiny.toml"]);
-    assert!(message.contains("results/tiny/group-0: its `hidden` is [8], the experiment's [9]"), "{message}");
+    assert!(
+        message.contains("results/tiny/group-0: its `ppo.hidden_sizes` is 8, the experiment's 9"),
+        "{message}"
+    );
 }
 
 /// Two runs of a second or so each.
@@ -283,7 +311,7 @@ fn the_figures_of_a_report_by_hand() {
 
     let printed = stderr(&spo(dir, &["report", "."]).output().unwrap());
     assert!(printed.contains("missing: hard-skyline 4"), "{printed}");
-    let text = fs::read_to_string(dir.join("report.md")).unwrap();
+    let text = fs::read_to_string(dir.join("README.md")).unwrap();
     for part in [
         "**Missing**, 1 of 20 runs: hard-skyline 4",
         "commit abc1234",
@@ -370,7 +398,7 @@ fn a_bad_file_is_refused_with_the_mend() {
         (&["experiment", "tiny.toml", "--seeds", "x"], "`x` is no seed"),
         (&["experiment", "tiny.toml", "--cells", "grup"], "no such cell; expected some of group, skyline"),
         (&["experiment", "tiny.toml", "--out", "file/x"], "cannot write file/x"),
-        (&["report", "."], "it is no experiment's directory"),
+        (&["report", "."], "it is not the directory of an experiment"),
         (&["report", "nowhere"], "nowhere has no experiment.toml"),
     ] {
         let message = fails(dir, args);

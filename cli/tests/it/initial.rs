@@ -24,7 +24,7 @@ fn first(dir: &Path) {
             "--set",
             "total_steps=6000",
             "--set",
-            "hidden_sizes=[8]",
+            "ppo.hidden_sizes=[8]",
             "--set",
             "window=0",
         ],
@@ -36,7 +36,7 @@ fn second<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         "--set",
         "total_steps=6000",
         "--set",
-        "hidden_sizes=[8]",
+        "ppo.hidden_sizes=[8]",
         "--set",
         "eval_episodes=4",
         "--set",
@@ -89,7 +89,8 @@ fn every_scorer_begins_from_the_policy_and_a_penalty_holds_it_there() {
     assert_eq!(own[0].kl_to_init, 0.0);
     assert!(own.last().unwrap().kl_to_init > 0.01);
     // So does SAC, from its own kind.
-    let sac = ["train", "lqr", "--learner", "sac", "--set", "hidden_sizes=[8]", "--set", "minibatch_size=32"];
+    let sac =
+        ["train", "lqr", "--learner", "sac", "--set", "sac.hidden_sizes=[8]", "--set", "minibatch_size=32"];
     let steps = ["--set", "total_steps=500", "--set", "learning_starts=100", "--set", "eval_episodes=4"];
     ok(dir, &[&sac[..], &steps, &["--out", "sac"]].concat());
     ok(dir, &[&sac[..], &steps, &["--out", "sac-on", "--init", "sac"]].concat());
@@ -98,7 +99,7 @@ fn every_scorer_begins_from_the_policy_and_a_penalty_holds_it_there() {
     for source in ["first", "first/policy.safetensors"] {
         let mut config = Config::default();
         for key in
-            ["env=lqr", "seed=1", "total_steps=1000", "hidden_sizes=[8]", "eval_episodes=4", "window=0"]
+            ["env=lqr", "seed=1", "total_steps=1000", "ppo.hidden_sizes=[8]", "eval_episodes=4", "window=0"]
         {
             config.set(key).unwrap();
         }
@@ -159,13 +160,16 @@ fn a_policy_that_does_not_fit_is_refused_before_there_is_a_directory() {
         (&["lqr", "--init", "first"], "it is 2-8-1 tanh"),
         (&["pendulum", "--init", "first"], "its policy is for `lqr`; this run is on `pendulum`"),
         (&["lqr", "--init", "raw"], "set normalize_obs=false"),
-        (&["lqr", "--init", "average/policy.safetensors", "--set", "hidden_sizes=[8]"], "it is a mixture of"),
         (
-            &["lqr", "--init", "first", "--set", "hidden_sizes=[8]", "--set", "head=tanh_gaussian"],
+            &["lqr", "--init", "average/policy.safetensors", "--set", "ppo.hidden_sizes=[8]"],
+            "it is a mixture of",
+        ),
+        (
+            &["lqr", "--init", "first", "--set", "ppo.hidden_sizes=[8]", "--set", "head=tanh_gaussian"],
             "head ClippedGaussian",
         ),
-        (&["lqr", "--set", "kl_coef=-1"], "`kl_penalty` is -1"),
-        (&["lqr", "--learner", "sac", "--set", "kl_coef=1"], "the learner `sac` does not use `kl_penalty`"),
+        (&["lqr", "--set", "kl_coef=-1"], "`kl_coef` is -1"),
+        (&["lqr", "--learner", "sac", "--set", "kl_coef=1"], "the learner `sac` does not use `kl_coef`"),
     ] {
         let message = fails(dir, &[&["train", "--out", "new"], args].concat());
         assert!(message.contains(expected), "{args:?}: {message}");

@@ -191,7 +191,8 @@ fn decorators_and_populations_pass_the_task_on() {
 
 fn training(oracle: &str, out: &Path) -> Vec<u8> {
     let mut training = Spo::on("point").seed(5).out(out);
-    for key in ["total_steps=1600", "num_states=4", "hidden_sizes=[8]", "eval_episodes=2", "result=best"] {
+    for key in ["total_steps=1600", "num_states=4", "ppo.hidden_sizes=[8]", "eval_episodes=2", "result=best"]
+    {
         training = training.config(key).unwrap();
     }
     let training = match oracle {
@@ -245,7 +246,7 @@ fn lines_and_the_shared_file_say_the_same() {
         let judge = example(options, "python3", "upright.py");
         let mut training = Spo::on("pendulum@40").out(&out).config(&format!("oracle={judge}")).unwrap();
         for key in
-            ["total_steps=2600", "window=0", "hidden_sizes=[8]", "eval_episodes=2", "opponents=queue=3"]
+            ["total_steps=2600", "window=0", "ppo.hidden_sizes=[8]", "eval_episodes=2", "opponents=queue=3"]
         {
             training = training.config(key).unwrap();
         }
@@ -273,7 +274,7 @@ fn train(dir: &Path, out: &str) -> Command {
     let judge = here("examples/judges/return.py");
     let oracle = format!("exec:sh -c 'echo $$ >> {out}.pids; exec python3 \"{}\"'", judge.display());
     let mut command = spo(dir, &["train", "point", "--oracle", &oracle, "--out", out]);
-    for key in ["total_steps=200000", "hidden_sizes=[8]", "eval_episodes=2", "checkpoint_every=2"] {
+    for key in ["total_steps=200000", "ppo.hidden_sizes=[8]", "eval_episodes=2", "checkpoint_every=2"] {
         command.args(["--set", key]);
     }
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -339,7 +340,7 @@ fn a_judge_that_fails_makes_no_run_and_a_run_that_fails_can_be_mended() {
         "--set",
         "total_steps=3200",
         "--set",
-        "hidden_sizes=[8]",
+        "ppo.hidden_sizes=[8]",
         "--set",
         "eval_episodes=2",
         "--out",

@@ -40,7 +40,7 @@ fn a_missing_library_is_named_with_the_mend() {
         );
     }
     let message = fails_with(dir, &["mujoco", "check"], &[("SPO_MUJOCO", "/nowhere")]);
-    assert!(message.contains("SPO_MUJOCO is /nowhere, where there is no library"), "{message}");
+    assert!(message.contains("SPO_MUJOCO is /nowhere, but there is no library there"), "{message}");
     let list = spo(dir, &["envs"]).env_remove("SPO_MUJOCO").env("XDG_CACHE_HOME", dir).output().unwrap();
     let list = crate::common::stdout(&list);
     assert!(list.contains("HalfCheetah-v5") && list.contains("run `spo mujoco install`"), "{list}");
@@ -60,15 +60,12 @@ fn an_installation_that_fails_says_why_and_leaves_nothing() {
     let message = fails_with(dir, &["mujoco", "install", "--from", "none.whl"], &[]);
     assert!(message.contains("cannot read none.whl"), "{message}");
     let message = fails_with(dir, &["mujoco", "install"], &[("PATH", "/nowhere")]);
-    assert!(
-        message.contains("python3 with pip is needed") && message.contains("--from FILE.whl"),
-        "{message}"
-    );
+    assert!(message.contains("without python3 and pip") && message.contains("--from FILE.whl"), "{message}");
     for (words, said) in [
-        ("No module named pip", "python3 with pip is needed"),
+        ("No module named pip", "without python3 and pip"),
         (
             "ERROR: no matching distribution",
-            "pip could not fetch mujoco==3.17.0: no matching distribution; check the network",
+            "pip could not download mujoco==3.17.0: no matching distribution; check the network",
         ),
     ] {
         let path = python(dir, words);
@@ -107,7 +104,7 @@ fn a_damaged_library_and_another_version_are_refused() {
     }
     let old = dir.join("old.so");
     let message = fails_with(dir, &["mujoco", "check"], &[("SPO_MUJOCO", old.to_str().unwrap())]);
-    assert!(message.contains("is MuJoCo 3.3.4, but only 3.17.0"), "{message}");
+    assert!(message.contains("is MuJoCo 3.3.4, but spo needs 3.17.0"), "{message}");
     assert!(message.contains("unset SPO_MUJOCO"), "{message}");
 }
 

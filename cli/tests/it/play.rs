@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::common::{fails, ok};
 use serde_json::Value;
 use spo::base::random::{Stream, stream};
-use spo_cli::evaluate::play::{Recording, Role, Scene, Still};
+use spo_cli::evaluate::play::{RecordedFrame, Recording, Role, Scene};
 use spo_envs::{Frame, Shape, registry};
 
 /// An SVG's document, with every animation's number of values checked against `values`.
@@ -62,26 +62,26 @@ fn every_task_is_drawn_in_every_format() {
         let most = 1 + horizon.min(7).div_ceil(3);
         let quick = ["--steps", "7", "--every", "3", "--size", "240", "--seed", "5"];
         let play = |out: &str| ok(dir, &[&["play", id, "--out", out], &quick[..]].concat());
-        play("film.gif");
-        let (width, height, delays) = gif(&dir.join("film.gif"));
-        let stills = delays.len();
-        assert!(width == 240 && (2..=most).contains(&stills), "{id}: {stills} stills of {width} pixels");
+        play("recording.gif");
+        let (width, height, delays) = gif(&dir.join("recording.gif"));
+        let frames = delays.len();
+        assert!(width == 240 && (2..=most).contains(&frames), "{id}: {frames} frames of {width} pixels");
 
         // In real time, within a hundredth, and the last one held for a second.
         let period = if dt > 0.0 { 3.0 * dt } else { 0.5 };
         let seconds = delays.iter().map(|&d| f32::from(d)).sum::<f32>() / 100.0;
-        assert!((seconds - 1.0 - period * stills as f32).abs() < 0.011, "{id}: {seconds} s");
+        assert!((seconds - 1.0 - period * frames as f32).abs() < 0.011, "{id}: {seconds} s");
 
-        let printed = play("film.svg");
-        assert!(printed.starts_with(&format!("film.svg: {id}, {stills} pictures over ")), "{printed}");
-        let text = svg(&dir.join("film.svg"), stills + (1.0 / period).ceil() as usize);
+        let printed = play("recording.svg");
+        assert!(printed.starts_with(&format!("recording.svg: {id}, {frames} pictures over ")), "{printed}");
+        let text = svg(&dir.join("recording.svg"), frames + (1.0 / period).ceil() as usize);
         let clock = if dt > 0.0 { "t 0.00 s · return 0.0" } else { "step 0 · return 0.0" };
         assert!(text.contains(&format!(">{id}</text>")) && text.contains(clock), "{id}: no {clock}");
 
         play(id);
-        let frames = fs::read_dir(dir.join(id)).unwrap().count();
-        assert_eq!(frames, stills, "{id}");
-        for index in 0..stills {
+        let files = fs::read_dir(dir.join(id)).unwrap().count();
+        assert_eq!(files, frames, "{id}");
+        for index in 0..frames {
             let path = dir.join(id).join(format!("frame-{index:04}.png"));
             assert_eq!(png(&path), (240, u32::from(height)), "{id}");
         }
@@ -98,7 +98,7 @@ fn a_run_plays_the_episodes_that_eval_counts() {
         "--set",
         "eval_episodes=5",
         "--set",
-        "hidden_sizes=[8]",
+        "ppo.hidden_sizes=[8]",
         "--set",
         "window=0",
     ];
@@ -127,31 +127,31 @@ fn a_run_plays_the_episodes_that_eval_counts() {
     let games = ["--set", "total_steps=512", "--set", "eval_episodes=5", "--oracle", "game:votes.csv"];
     fs::write(dir.join("votes.csv"), "count,ranking\n3,a>b>c\n2,b>c>a\n").unwrap();
     ok(dir, &[&["train", "options-3", "--out", "game", "--set", "window=0"], &games[..]].concat());
-    assert!(fails(dir, &["play", "game"]).contains("`options-3` draws nothing"));
+    assert!(fails(dir, &["play", "game"]).contains("`options-3` cannot be drawn"));
 }
 
 #[test]
 fn a_seed_is_an_episode_and_a_folder_holds_one_film() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    let film = |name: &str, seed: &str| {
+    let recording = |name: &str, seed: &str| {
         ok(dir, &["play", "acrobot", "--steps", "30", "--seed", seed, "--out", name]);
         fs::read(dir.join(name)).unwrap()
     };
-    assert_eq!(film("a.svg", "1"), film("b.svg", "1"));
-    assert_ne!(film("a.svg", "1"), film("b.svg", "2"));
+    assert_eq!(recording("a.svg", "1"), recording("b.svg", "1"));
+    assert_ne!(recording("a.svg", "1"), recording("b.svg", "2"));
     assert!(ok(dir, &["play", "pendulum", "--steps", "2"]).starts_with("pendulum.svg"));
 
     let frames = || {
         let mut names: Vec<_> =
-            fs::read_dir(dir.join("film.d")).unwrap().map(|e| e.unwrap().file_name()).collect();
+            fs::read_dir(dir.join("recording.d")).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         names
     };
-    ok(dir, &["play", "pendulum", "--steps", "5", "--out", "film.d/"]);
+    ok(dir, &["play", "pendulum", "--steps", "5", "--out", "recording.d/"]);
     assert_eq!(frames().len(), 6);
-    fs::write(dir.join("film.d/notes"), "mine").unwrap();
-    ok(dir, &["play", "pendulum", "--steps", "2", "--out", "film.d/"]);
+    fs::write(dir.join("recording.d/notes"), "mine").unwrap();
+    ok(dir, &["play", "pendulum", "--steps", "2", "--out", "recording.d/"]);
     assert_eq!(frames(), ["frame-0000.png", "frame-0001.png", "frame-0002.png", "notes"]);
 }
 
@@ -162,11 +162,14 @@ fn a_wrong_word_gets_the_mend() {
     fs::write(dir.join("file"), "").unwrap();
     fs::create_dir(dir.join("empty")).unwrap();
     for (args, expected) in [
-        (&["play", "pendulum", "--out", "swing.mp4"][..], "ends in .svg or .gif, or one without an ending"),
-        (&["play", "options-3"], "`options-3` draws nothing"),
+        (
+            &["play", "pendulum", "--out", "swing.mp4"][..],
+            "ends in .svg or .gif, or a name without an extension",
+        ),
+        (&["play", "options-3"], "`options-3` cannot be drawn"),
         (&["play", "pendulom"], "did you mean `pendulum`?"),
         (&["play", "runs/none"], "no run, policy file or environment `runs/none`"),
-        (&["play", "empty"], "empty is no run"),
+        (&["play", "empty"], "empty is not a run"),
         (&["play", "file"], "file is damaged"),
         (&["play", "pendulum", "--out", "none/swing.svg"], "cannot write none/swing.svg"),
         (&["play", "pendulum", "--out", "file/swing.gif"], "cannot write file/swing.gif"),
@@ -178,19 +181,19 @@ fn a_wrong_word_gets_the_mend() {
         assert!(message.contains(expected), "spo {args:?}: {message}");
         assert!(!message.contains("--resume"), "spo {args:?}: {message}");
     }
-    assert_eq!(fs::read_dir(dir).unwrap().count(), 2, "a refused film leaves nothing behind");
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 2, "a refused recording leaves nothing behind");
 }
 
-/// A figure one metre wide that runs at 5 m/s over a floor, for `seconds`, in stills of 0.05 s.
+/// A figure one metre wide that runs at 5 m/s over a floor, for `seconds`, in frames of 0.05 s.
 fn run(seconds: usize, floor: f32, scenery: &[Shape]) -> Recording {
     let still = |i: usize| {
         let x = 0.25 * i as f32;
         let mut shapes = vec![Shape::Line { from: [-floor, 0.0], to: [floor, 0.0], width: 0.02 }];
         shapes.extend(scenery);
         shapes.push(Shape::Line { from: [x - 0.4, 0.5], to: [x + 0.4, 0.5], width: 0.2 });
-        Still { frame: Frame { shapes }, step: i, task_return: 0.0, cost: 0.0 }
+        RecordedFrame { frame: Frame { shapes }, step: i, task_return: 0.0, cost: 0.0 }
     };
-    Recording { env: "runner".into(), dt: 0.05, every: 1, stills: (0..seconds * 20).map(still).collect() }
+    Recording { env: "runner".into(), dt: 0.05, every: 1, frames: (0..seconds * 20).map(still).collect() }
 }
 
 /// Where a shape's ends lie on the picture.
@@ -205,8 +208,8 @@ fn ends(scene: &Scene, actor: usize, still: usize) -> [[f32; 2]; 2] {
 #[test]
 fn the_camera_follows_a_figure_that_runs_far() {
     for floor in [20.0, 80.0, 1e6] {
-        let film = run(10, floor, &[]);
-        let scene = Scene::new(&film, 480);
+        let recording = run(10, floor, &[]);
+        let scene = Scene::new(&recording, 480);
         assert_eq!((scene.frames(), scene.camera.len()), (200, 200));
         for still in 0..200 {
             let [[left, y], [right, _]] = ends(&scene, 1, still);
@@ -232,13 +235,13 @@ fn the_camera_follows_a_figure_that_runs_far() {
 #[test]
 fn the_window_stays_where_the_way_is_short_or_leads_through_an_arena() {
     let goal = Shape::Circle { centre: [45.0, 1.0], radius: 0.5 };
-    for (film, metres) in [(run(1, 1e6, &[]), 5.75), (run(10, 1e6, &[goal]), 50.75)] {
-        let scene = Scene::new(&film, 480);
+    for (recording, metres) in [(run(1, 1e6, &[]), 5.75), (run(10, 1e6, &[goal]), 50.75)] {
+        let scene = Scene::new(&recording, 480);
         assert_eq!((scene.camera.len(), scene.actors[0].role), (1, Role::Scenery));
         // From half a metre left of the start to half a metre right of the end.
         let (first, last) = (
             ends(&scene, scene.actors.len() - 1, 0),
-            ends(&scene, scene.actors.len() - 1, film.stills.len() - 1),
+            ends(&scene, scene.actors.len() - 1, recording.frames.len() - 1),
         );
         let width = last[1][0] - first[0][0];
         assert!(
@@ -250,22 +253,22 @@ fn the_window_stays_where_the_way_is_short_or_leads_through_an_arena() {
 
 #[test]
 fn what_comes_and_goes_or_is_not_finite_is_left_out_where_it_is_not() {
-    let mut film = run(1, 1e6, &[]);
-    for (i, still) in film.stills.iter_mut().enumerate() {
+    let mut recording = run(1, 1e6, &[]);
+    for (i, still) in recording.frames.iter_mut().enumerate() {
         match i % 3 {
             0 => still.frame.shapes.push(Shape::Circle { centre: [0.0, 1.0], radius: 0.1 }),
             1 => still.frame.shapes.push(Shape::Circle { centre: [f32::NAN, 1.0], radius: 0.1 }),
             _ => {}
         }
     }
-    let scene = Scene::new(&film, 480);
+    let scene = Scene::new(&recording, 480);
     let ball = &scene.actors[2];
     assert!((0..20).all(|i| ball.at(i).is_some() == (i % 3 == 0)));
 
     let home = tempfile::tempdir().unwrap();
-    for name in ["film.svg", "film.gif", "film"] {
+    for name in ["recording.svg", "recording.gif", "recording"] {
         spo_cli::evaluate::play::write(&scene, &home.path().join(name)).unwrap();
     }
-    assert!(svg(&home.path().join("film.svg"), 40).contains("values=\"visible;hidden;hidden;visible"));
-    assert_eq!(gif(&home.path().join("film.gif")).2.len(), 20);
+    assert!(svg(&home.path().join("recording.svg"), 40).contains("values=\"visible;hidden;hidden;visible"));
+    assert_eq!(gif(&home.path().join("recording.gif")).2.len(), 20);
 }

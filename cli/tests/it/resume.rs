@@ -99,7 +99,7 @@ fn train_sac(dir: &Path, out: &str) -> Command {
         "total_steps=3000",
         "learning_starts=400",
         "buffer_size=1500",
-        "hidden_sizes=[16]",
+        "sac.hidden_sizes=[16]",
         "minibatch_size=32",
         "checkpoint_every=3",
         "eval_episodes=4",
@@ -137,7 +137,8 @@ fn kills_of_a_search_leave_no_trace() {
     let train = |out: &str| {
         let mut command = spo(home.path(), &["train", "pendulum", "--learner", "ars", "--out", out]);
         command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels"]);
-        for key in ["log_comparisons=true", "total_steps=64000", "hidden_sizes=[8]", "checkpoint_every=3"] {
+        for key in ["log_comparisons=true", "total_steps=64000", "sac.hidden_sizes=[8]", "checkpoint_every=3"]
+        {
             command.args(["--set", key]);
         }
         command.args(["--set", "eval_episodes=4"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -153,14 +154,15 @@ fn train_model(dir: &Path, learner: &str, out: &str) -> Command {
     command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels", "--out", out]);
     let own: &[&str] = if learner == "sac" {
         &[
+            "sac.hidden_sizes=[16]",
             "learning_starts=400",
             "buffer_size=1500",
-            "minibatch_size=32",
+            "sac.minibatch_size=32",
             "pretrain_steps=600",
             "total_steps=4000",
         ]
     } else {
-        &["num_states=2", "trajectories_per_state=2", "total_steps=16000"]
+        &["num_states=2", "trajectories_per_state=2", "total_steps=16000", "ppo.hidden_sizes=[16]"]
     };
     let keys = [
         "budget=300",
@@ -172,7 +174,7 @@ fn train_model(dir: &Path, learner: &str, out: &str) -> Command {
         "reward_model.dataset_size=150",
         "reward_model.hidden_sizes=[16]",
         "log_comparisons=true",
-        "hidden_sizes=[16]",
+        "sac.hidden_sizes=[16]",
         "checkpoint_every=3",
         "eval_episodes=4",
     ];
@@ -214,7 +216,7 @@ fn train_safely(dir: &Path, scorer: &str, out: &str) -> Command {
         "kl_coef=0.01",
         "log_comparisons=true",
         "normalize_scores=true",
-        "hidden_sizes=[16]",
+        "ppo.hidden_sizes=[16]",
         "checkpoint_every=3",
         "eval_episodes=4",
     ];

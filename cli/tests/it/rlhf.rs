@@ -154,7 +154,8 @@ fn rounds_that_nobody_answers_are_counted_and_train_go_on() {
 
 fn train(dir: &Path, out: &str, seed: &str, more: &[&str]) -> Command {
     let mut command = spo(dir, &["train", "lqr", "--out", out, "--seed", seed]);
-    for key in KEYS.iter().chain(&["hidden_sizes=[8]", "eval_episodes=4", "log_predictions=true"]).chain(more)
+    for key in
+        KEYS.iter().chain(&["ppo.hidden_sizes=[8]", "eval_episodes=4", "log_predictions=true"]).chain(more)
     {
         command.args(["--set", key]);
     }
@@ -277,6 +278,12 @@ fn runs_are_analysed_and_what_they_lack_is_named() {
     roxmltree::Document::parse(&svg).unwrap();
     assert!(svg.contains("calibration") && svg.contains("√KL"));
     assert!(fs::read(dir.join("told/analysis.png")).unwrap().starts_with(b"\x89PNG"));
+
+    // From the tables alone it is the same picture.
+    fs::remove_file(dir.join("told/analysis.svg")).unwrap();
+    assert!(ok(dir, &["analyze", "--redraw", "told"]).contains("told/analysis.svg"));
+    assert_eq!(rows("analysis.svg"), svg);
+    assert!(fails(dir, &["analyze", "--redraw", "nowhere"]).contains("nowhere/reward_by_kl.csv"));
 
     // An earlier round; then a run that has only some of it takes old tables away.
     assert!(

@@ -8,7 +8,7 @@ use crate::common::{kill_midway, ok, spo};
 use spo::train::{Record, Summary};
 
 const KEYS: [&str; 5] =
-    ["total_steps=30000", "eval_episodes=3", "hidden_sizes=[8]", "checkpoint_every=7", "window=0"];
+    ["total_steps=30000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "checkpoint_every=7", "window=0"];
 
 fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let set = KEYS.iter().flat_map(|key| ["--set", key]);

@@ -1,48 +1,50 @@
-//! What can go wrong with the simulator's library, its installation and its models.
+//! Errors of the MuJoCo library, its installation and its models.
 
 use std::path::PathBuf;
 
 use super::VERSION;
 
-/// An error of MuJoCo, each with its mend.
+/// An error of MuJoCo. Each message says how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MujocoError {
-    /// The library is nowhere.
+    /// The library is not installed.
     #[error(
-        "MuJoCo {VERSION} is not installed (looked for {}); run `spo mujoco install`, or set SPO_MUJOCO to its library",
+        "MuJoCo {VERSION} is not installed (looked for {}); run `spo mujoco install`, or set SPO_MUJOCO to the path of its library",
         looked.display()
     )]
     Missing {
-        /// Where it was looked for.
+        /// The path where it should be.
         looked: PathBuf,
     },
-    /// `SPO_MUJOCO` names no file.
-    #[error("SPO_MUJOCO is {}, where there is no library; set it to libmujoco.so.{VERSION} or unset it", path.display())]
+    /// `SPO_MUJOCO` names a file that does not exist.
+    #[error("SPO_MUJOCO is {}, but there is no library there; set it to the path of libmujoco.so.{VERSION} or unset it", path.display())]
     NotThere {
-        /// What the variable says.
+        /// The value of the variable.
         path: PathBuf,
     },
-    /// Neither `XDG_CACHE_HOME` nor `HOME` says where the user's cache is.
-    #[error("no folder to keep MuJoCo in: set HOME or XDG_CACHE_HOME, or set SPO_MUJOCO to its library")]
-    NoHome,
-    /// No library is known for this machine.
+    /// Neither `XDG_CACHE_HOME` nor `HOME` is set, so the user's cache folder is unknown.
     #[error(
-        "`spo mujoco install` knows MuJoCo for x86-64 Linux only; set SPO_MUJOCO to the library of its release {VERSION}"
+        "no folder to install MuJoCo in; set HOME or XDG_CACHE_HOME, or set SPO_MUJOCO to the path of its library"
+    )]
+    NoHome,
+    /// `spo mujoco install` does not support this machine.
+    #[error(
+        "`spo mujoco install` supports x86-64 Linux only; install MuJoCo {VERSION} yourself and set SPO_MUJOCO to its library"
     )]
     Platform,
-    /// The system's loader refuses the file.
+    /// The system's loader cannot load the file.
     #[error("{} cannot be opened as MuJoCo's library: {why}; run `spo mujoco install` again", path.display())]
     Open {
         /// The library.
         path: PathBuf,
-        /// What the loader says.
+        /// The loader's message.
         why: String,
     },
-    /// Another version: its structures have another layout.
+    /// The library has another version, whose structures have another layout.
     #[error(
-        "{} is MuJoCo {found}, but only {VERSION} gives the same trajectories; run `spo mujoco install`{}",
-        path.display(), unset(*chosen)
+        "{} is MuJoCo {found}, but spo needs {VERSION}, which gives the same trajectories everywhere; run `spo mujoco install`{}",
+        path.display(), unset(*from_variable)
     )]
     Version {
         /// The library.
@@ -50,50 +52,50 @@ pub enum MujocoError {
         /// Its version.
         found: String,
         /// Whether `SPO_MUJOCO` named it.
-        chosen: bool,
+        from_variable: bool,
     },
-    /// The bytes of a file are not those that were published.
-    #[error("{} is damaged or not {what}: its sha256 is {got}, expected {want}; {mend}", path.display())]
+    /// A file differs from the published one.
+    #[error("{} is damaged or not {what}: its sha256 is {got}, expected {want}; {fix}", path.display())]
     Sum {
         /// The file.
         path: PathBuf,
         /// What it should be.
         what: &'static str,
-        /// Its sum.
+        /// Its sha256.
         got: String,
-        /// The published sum.
+        /// The published sha256.
         want: &'static str,
         /// What to do.
-        mend: &'static str,
+        fix: &'static str,
     },
     /// The wheel cannot be unpacked.
-    #[error("{} cannot be unpacked: {why}; fetch it again", path.display())]
+    #[error("{} cannot be unpacked: {why}; download it again", path.display())]
     Wheel {
         /// The wheel.
         path: PathBuf,
         /// Why.
         why: String,
     },
-    /// There is no pip to fetch the wheel with.
+    /// There is no pip to download the wheel.
     #[error(
-        "python3 with pip is needed to fetch MuJoCo ({why}); install them (Debian: `apt install python3-pip`), \
-         or fetch the wheel mujoco=={VERSION} elsewhere and run `spo mujoco install --from FILE.whl`"
+        "cannot download MuJoCo without python3 and pip ({why}); install them (Debian: `apt install python3-pip`), \
+         or download the wheel mujoco=={VERSION} on another machine and run `spo mujoco install --from FILE.whl`"
     )]
     NoPip {
         /// What failed.
         why: String,
     },
-    /// Pip could not fetch the wheel.
+    /// Pip could not download the wheel.
     #[error(
-        "pip could not fetch mujoco=={VERSION}: {why}; check the network, \
-         or fetch the wheel elsewhere and run `spo mujoco install --from FILE.whl`"
+        "pip could not download mujoco=={VERSION}: {why}; check the network, \
+         or download the wheel on another machine and run `spo mujoco install --from FILE.whl`"
     )]
     Fetch {
-        /// Pip's own words.
+        /// Pip's message.
         why: String,
     },
     /// A file or folder that cannot be read or written.
-    #[error("cannot {what} {}: {why}{}", path.display(), elsewhere(what))]
+    #[error("cannot {what} {}: {why}{}", path.display(), other_folder(what))]
     Io {
         /// "read", "write" or "create".
         what: &'static str,
@@ -102,26 +104,28 @@ pub enum MujocoError {
         /// Why.
         why: std::io::Error,
     },
-    /// A model that MuJoCo does not compile.
-    #[error("MuJoCo does not compile the model {name}: {why}")]
+    /// MuJoCo cannot compile a model.
+    #[error("MuJoCo cannot compile the model {name}: {why}")]
     Model {
         /// Its file.
         name: String,
-        /// MuJoCo's own words.
+        /// MuJoCo's message.
         why: String,
     },
-    /// The simulator has no memory for another copy of a state.
-    #[error("MuJoCo could not allocate the state of {name}: close something, or step fewer copies at once")]
+    /// There is not enough memory for another copy of a state.
+    #[error(
+        "MuJoCo could not allocate memory for the state of {name}; close other programs or step fewer environments at once"
+    )]
     Memory {
         /// The model.
         name: String,
     },
 }
 
-fn unset(chosen: bool) -> &'static str {
-    if chosen { " and unset SPO_MUJOCO" } else { "" }
+fn unset(from_variable: bool) -> &'static str {
+    if from_variable { " and unset SPO_MUJOCO" } else { "" }
 }
 
-fn elsewhere(what: &str) -> &'static str {
-    if what == "read" { "" } else { "; set XDG_CACHE_HOME to a folder that can be written" }
+fn other_folder(what: &str) -> &'static str {
+    if what == "read" { "" } else { "; set XDG_CACHE_HOME to a folder that you can write to" }
 }

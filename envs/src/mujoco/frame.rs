@@ -3,24 +3,24 @@
 use super::native::{GeomKind, Simulation};
 use crate::env::{Frame, Shape};
 
-/// From where a state is drawn; always in world coordinates, m.
+/// The direction from which a state is drawn, always in world coordinates in m.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum View {
     /// From the side: (x, z), with a line for the floor.
     Side,
     /// From above: (x, y).
     Top,
-    /// Cabinet projection: (x + y/2 · cos 45°, z + y/2 · sin 45°), with a square of the floor about the body.
+    /// Cabinet projection: (x + y/2 · cos 45°, z + y/2 · sin 45°), with a square of the floor around the body.
     Oblique,
 }
 
-/// Half of the floor that is drawn about the body, m.
+/// Half the side of the floor that is drawn around the body, m.
 const FLOOR: f64 = 2.0;
 /// Thickness of the floor's lines, m.
 const LINE: f32 = 0.01;
 
 impl View {
-    fn of(self, [x, y, z]: [f64; 3]) -> [f32; 2] {
+    fn project(self, [x, y, z]: [f64; 3]) -> [f32; 2] {
         let aslant = 0.5 * std::f64::consts::FRAC_1_SQRT_2;
         let [across, up] = match self {
             Self::Side => [x, z],
@@ -30,9 +30,9 @@ impl View {
         [across as f32, up as f32]
     }
 
-    /// The floor about `centre`.
+    /// The floor around `centre`.
     fn floor(self, [x, y, _]: [f64; 3]) -> Vec<Shape> {
-        let at = |dx, dy| self.of([x + FLOOR * dx, y + FLOOR * dy, 0.0]);
+        let at = |dx, dy| self.project([x + FLOOR * dx, y + FLOOR * dy, 0.0]);
         let line = |from, to| Shape::Line { from, to, width: LINE };
         match self {
             Self::Side => vec![line(at(-1.0, 0.0), at(1.0, 0.0))],
@@ -45,18 +45,18 @@ impl View {
     }
 }
 
-/// The state's geoms, planes aside. Spheres are circles; capsules, cylinders, boxes and ellipsoids are lines along
-/// their long axis, or circles where that axis points at the viewer.
+/// The state's geoms, except planes. Spheres are circles. Capsules, cylinders, boxes and ellipsoids are lines along
+/// their long axis, or circles if that axis points at the viewer.
 ///
-/// `target` is a centre and a radius in m that the task keeps beside the model: it is drawn in place of the model's
-/// geom of that name.
+/// `target` is the centre and radius in m of a target that the task keeps outside the model. It replaces the model's
+/// geom named "target".
 pub(crate) fn draw(sim: &Simulation, view: View, target: Option<([f64; 3], f64)>) -> Frame {
     let model = sim.model();
     // The first body after the world.
     let body = std::array::from_fn(|axis| sim.xpos().get(3 + axis).copied().unwrap_or(0.0));
     let mut shapes = view.floor(body);
     if let Some((centre, radius)) = target {
-        shapes.push(Shape::Circle { centre: view.of(centre), radius: radius as f32 });
+        shapes.push(Shape::Circle { centre: view.project(centre), radius: radius as f32 });
     }
     for (i, geom) in model.geoms.iter().enumerate() {
         if target.is_some() && geom.name == "target" {
@@ -68,12 +68,12 @@ pub(crate) fn draw(sim: &Simulation, view: View, target: Option<([f64; 3], f64)>
         };
         let [a, b, c] = geom.size;
         match geom.kind {
-            GeomKind::Sphere => shapes.push(Shape::Circle { centre: view.of(centre), radius: a as f32 }),
+            GeomKind::Sphere => shapes.push(Shape::Circle { centre: view.project(centre), radius: a as f32 }),
             GeomKind::Rod => shapes.push(rod(view, centre, along(2, b), a)),
             GeomKind::Block => {
-                // The longest of the three as it is seen, the next one its half thickness.
+                // The axis that looks longest gives the line, the next longest its half thickness.
                 let mut axes = [(0, a), (1, b), (2, c)].map(|(axis, length)| {
-                    let [x, y] = view.of(along(axis, length));
+                    let [x, y] = view.project(along(axis, length));
                     (x.hypot(y), axis, length)
                 });
                 axes.sort_by(|p, q| q.0.total_cmp(&p.0));
@@ -86,12 +86,12 @@ pub(crate) fn draw(sim: &Simulation, view: View, target: Option<([f64; 3], f64)>
     Frame { shapes }
 }
 
-/// A line from `centre − half` to `centre + half` of that radius; a circle where it is seen end on.
+/// A line of this radius from `centre − half` to `centre + half`; a circle if its axis points at the viewer.
 fn rod(view: View, centre: [f64; 3], half: [f64; 3], radius: f64) -> Shape {
-    let end = |sign: f64| view.of(std::array::from_fn(|axis| centre[axis] + sign * half[axis]));
+    let end = |sign: f64| view.project(std::array::from_fn(|axis| centre[axis] + sign * half[axis]));
     let (from, to) = (end(-1.0), end(1.0));
     if f64::from((to[0] - from[0]).hypot(to[1] - from[1])) < 0.1 * radius {
-        Shape::Circle { centre: view.of(centre), radius: radius as f32 }
+        Shape::Circle { centre: view.project(centre), radius: radius as f32 }
     } else {
         Shape::Line { from, to, width: 2.0 * radius as f32 }
     }
@@ -104,10 +104,10 @@ mod tests {
     #[test]
     fn projections() {
         let at = [1.0, 2.0, 3.0];
-        assert_eq!(View::Side.of(at), [1.0, 3.0]);
-        assert_eq!(View::Top.of(at), [1.0, 2.0]);
+        assert_eq!(View::Side.project(at), [1.0, 3.0]);
+        assert_eq!(View::Top.project(at), [1.0, 2.0]);
         // 2/2 · cos 45° = 0.7071
-        let [x, y] = View::Oblique.of(at);
+        let [x, y] = View::Oblique.project(at);
         assert!((x - 1.7071).abs() < 1e-4 && (y - 3.7071).abs() < 1e-4);
     }
 

@@ -1,7 +1,7 @@
-//! Where MuJoCo's library lies, and how it gets there.
+//! Finding and installing the MuJoCo library.
 //!
-//! The library comes out of the PyPI wheel `mujoco==3.17.0` for x86-64 Linux, which pip fetches; wheel and library
-//! are held against their published sums before anything is kept.
+//! The library comes from the PyPI wheel `mujoco==3.17.0` for x86-64 Linux, which pip downloads. The sha256 sums of
+//! wheel and library are checked before anything is installed.
 
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,47 +22,50 @@ const WHEEL: &str = "the wheel mujoco==3.17.0 for x86-64 Linux";
 pub struct Found {
     /// The library.
     pub path: PathBuf,
-    /// Whether `SPO_MUJOCO` named it; otherwise it is the installed one.
-    pub chosen: bool,
+    /// Whether its path comes from `SPO_MUJOCO`; otherwise it is the installed one.
+    pub from_variable: bool,
 }
 
-/// Finds the library: the file (or the folder with it) that `SPO_MUJOCO` names, and without that variable
-/// `$XDG_CACHE_HOME/spo/mujoco/3.17.0/libmujoco.so.3.17.0`, with `~/.cache` where `XDG_CACHE_HOME` is not set.
+/// Finds the library.
+///
+/// If `SPO_MUJOCO` is set, it is the library's path or folder. Otherwise the path is
+/// `$XDG_CACHE_HOME/spo/mujoco/3.17.0/libmujoco.so.3.17.0`, with `~/.cache` if `XDG_CACHE_HOME` is not set.
 ///
 /// # Errors
-/// [`MujocoError::NotThere`], [`MujocoError::Missing`], [`MujocoError::NoHome`].
+/// [`MujocoError::NotThere`] if `SPO_MUJOCO` names no library, [`MujocoError::Missing`] if none is installed,
+/// [`MujocoError::NoHome`] if the cache folder is unknown.
 pub fn find() -> Result<Found, MujocoError> {
     if let Some(named) = std::env::var_os("SPO_MUJOCO").filter(|v| !v.is_empty()) {
         let named = PathBuf::from(named);
         let path = if named.is_dir() { named.join(LIBRARY) } else { named };
         return if path.is_file() {
-            Ok(Found { path, chosen: true })
+            Ok(Found { path, from_variable: true })
         } else {
             Err(MujocoError::NotThere { path })
         };
     }
-    let path = kept_at()?;
+    let path = installed_path()?;
     if path.is_file() {
-        Ok(Found { path, chosen: false })
+        Ok(Found { path, from_variable: false })
     } else {
         Err(MujocoError::Missing { looked: path })
     }
 }
 
-/// Puts the library into the user's cache and returns its path: out of the wheel `from`, or else of one that pip
-/// fetches. What is installed already and whole is left as it is.
+/// Installs the library into the user's cache and returns its path. It comes from the wheel `from`, or from one that
+/// pip downloads. An intact installed library is kept.
 ///
 /// # Errors
-/// [`MujocoError`]: no pip, no network, a wrong or corrupt wheel, a cache that cannot be written.
+/// [`MujocoError`]: there is no pip or no network, the wheel is wrong or corrupt, or the cache cannot be written.
 pub fn install(from: Option<&Path>) -> Result<PathBuf, MujocoError> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(MujocoError::Platform);
     }
-    let path = kept_at()?;
-    if from.is_none() && std::fs::read(&path).is_ok_and(|bytes| sum(&bytes) == LIBRARY_SUM) {
+    let path = installed_path()?;
+    if from.is_none() && std::fs::read(&path).is_ok_and(|bytes| sha256(&bytes) == LIBRARY_SUM) {
         return Ok(path);
     }
-    let folder = path.parent().expect("the library lies in a folder");
+    let folder = path.parent().expect("the library is in a folder");
     std::fs::create_dir_all(folder).map_err(io("create", folder))?;
     let library = match from {
         Some(wheel) => unpack(wheel)?,
@@ -74,23 +77,23 @@ pub fn install(from: Option<&Path>) -> Result<PathBuf, MujocoError> {
             library?
         }
     };
-    keep(&path, &library)?;
+    write_atomically(&path, &library)?;
     Ok(path)
 }
 
 /// The sha256 of `bytes` in hexadecimal.
-pub(super) fn sum(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The library's place in the user's cache.
-fn kept_at() -> Result<PathBuf, MujocoError> {
+/// The library's path in the user's cache.
+fn installed_path() -> Result<PathBuf, MujocoError> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     Ok(cache.ok_or(MujocoError::NoHome)?.join("spo/mujoco").join(VERSION).join(LIBRARY))
 }
 
-/// Lets pip fetch the wheel into `folder`.
+/// Downloads the wheel into `folder` with pip.
 fn fetch(folder: &Path) -> Result<PathBuf, MujocoError> {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"])
@@ -106,10 +109,10 @@ fn fetch(folder: &Path) -> Result<PathBuf, MujocoError> {
         .arg(format!("mujoco=={VERSION}"));
     let output = pip.output().map_err(|e| MujocoError::NoPip { why: format!("python3: {e}") })?;
     if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
         let why = last.trim().trim_start_matches("ERROR: ").to_string();
-        return Err(if words.contains("No module named pip") {
+        return Err(if stderr.contains("No module named pip") {
             MujocoError::NoPip { why }
         } else {
             MujocoError::Fetch { why }
@@ -118,15 +121,15 @@ fn fetch(folder: &Path) -> Result<PathBuf, MujocoError> {
     let files = std::fs::read_dir(folder).map_err(io("read", folder))?;
     (files.filter_map(|file| Some(file.ok()?.path())))
         .find(|path| path.extension().is_some_and(|e| e == "whl"))
-        .ok_or_else(|| MujocoError::Fetch { why: "it left no wheel".into() })
+        .ok_or_else(|| MujocoError::Fetch { why: "pip downloaded no wheel".into() })
 }
 
-/// The library's bytes out of the wheel, both held against their sums.
+/// Checks the wheel's sha256, unpacks the library and checks its sha256. Returns the library's bytes.
 fn unpack(wheel: &Path) -> Result<Vec<u8>, MujocoError> {
     let bytes = std::fs::read(wheel).map_err(io("read", wheel))?;
-    let checked = |bytes: &[u8], what, want| match sum(bytes) {
+    let checked = |bytes: &[u8], what, want| match sha256(bytes) {
         got if got == want => Ok(()),
-        got => Err(MujocoError::Sum { path: wheel.into(), what, got, want, mend: "fetch it again" }),
+        got => Err(MujocoError::Sum { path: wheel.into(), what, got, want, fix: "download it again" }),
     };
     checked(&bytes, WHEEL, WHEEL_SUM)?;
     let bad = |e: &dyn std::fmt::Display| MujocoError::Wheel { path: wheel.into(), why: e.to_string() };
@@ -138,8 +141,8 @@ fn unpack(wheel: &Path) -> Result<Vec<u8>, MujocoError> {
     Ok(library)
 }
 
-/// Writes beside `path`, then renames: a reader never sees half a library.
-fn keep(path: &Path, library: &[u8]) -> Result<(), MujocoError> {
+/// Writes a temporary file in the same folder, then renames it: a reader never sees half a library.
+fn write_atomically(path: &Path, library: &[u8]) -> Result<(), MujocoError> {
     let part = path.with_extension(format!("part-{}", std::process::id()));
     let write = || {
         let mut file = std::fs::File::create(&part)?;
@@ -164,7 +167,7 @@ mod tests {
     #[test]
     fn the_sum_is_sha256() {
         // FIPS 180-2, appendix B.1
-        assert_eq!(sum(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]
@@ -174,7 +177,7 @@ mod tests {
         std::fs::write(&wheel, b"PK not a wheel").unwrap();
         let message = unpack(&wheel).unwrap_err().to_string();
         assert!(message.contains("mujoco.whl is damaged or not the wheel mujoco==3.17.0"), "{message}");
-        assert!(message.contains(WHEEL_SUM) && message.ends_with("fetch it again"), "{message}");
+        assert!(message.contains(WHEEL_SUM) && message.ends_with("download it again"), "{message}");
         let message = unpack(&folder.path().join("none.whl")).unwrap_err().to_string();
         assert!(message.starts_with("cannot read") && message.contains("none.whl"), "{message}");
     }
@@ -183,9 +186,10 @@ mod tests {
     fn a_library_is_kept_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(LIBRARY);
-        keep(&path, b"library").unwrap();
+        write_atomically(&path, b"library").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"library");
-        let message = keep(&folder.path().join("none").join(LIBRARY), b"library").unwrap_err().to_string();
+        let message =
+            write_atomically(&folder.path().join("none").join(LIBRARY), b"library").unwrap_err().to_string();
         assert!(message.contains("cannot write") && message.contains("set XDG_CACHE_HOME"), "{message}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -1,4 +1,4 @@
-//! Compiled models, one a task and process.
+//! Compiled models, one per task in each process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use super::native::{Model, Source};
 /// The model of a task, compiled at the first call.
 ///
 /// # Errors
-/// [`MujocoError`]; a later call tries again.
+/// [`MujocoError`] if the library or the model cannot be opened. A later call tries again.
 pub(crate) fn model_of(task: &'static str, source: &Source) -> Result<Arc<Model>, MujocoError> {
     static MODELS: Mutex<Option<HashMap<&'static str, Arc<Model>>>> = Mutex::new(None);
     let mut models = MODELS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

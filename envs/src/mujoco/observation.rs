@@ -1,6 +1,6 @@
-//! Observations under way.
+//! A buffer in which tasks build their observations.
 
-/// The numbers of an observation, and the names of their parts where the task has them.
+/// The numbers of an observation, and the names of its parts if the task has named parts.
 #[derive(Default)]
 pub(crate) struct Observation {
     /// All numbers in order.
@@ -10,7 +10,7 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
-    /// Begins again, with the room that there is.
+    /// Empties the buffer and keeps its memory.
     pub fn clear(&mut self) {
         self.values.clear();
         self.parts.clear();
@@ -21,7 +21,7 @@ impl Observation {
         self.values.extend(values.into_iter().map(|&x| x as f32));
     }
 
-    /// Adds numbers under a name.
+    /// Adds a named part.
     pub fn part(&mut self, name: &'static str, values: impl IntoIterator<Item = f64>) {
         let before = self.values.len();
         self.values.extend(values.into_iter().map(|x| x as f32));

@@ -1,9 +1,9 @@
-//! Acrobot with a real torque: the dynamics of Gymnasium's `classic_control/acrobot.py` ("book" form, Sutton & Barto
-//! 2018, equation of example 11.1), whose action is one of three torques.
+//! Acrobot with a continuous torque. The dynamics are those of Gymnasium's `classic_control/acrobot.py` ("book" form,
+//! Sutton & Barto 2018, example 11.1), where the action is one of three torques.
 
 use std::f64::consts::PI;
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real, rk4};
+use crate::dynamics::{Draw, Dynamics, Real, Transition, rk4};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const GRAVITY: f64 = 9.8; // m/s²
@@ -14,10 +14,10 @@ const INERTIA: f64 = 1.0; // kg·m², of each link
 const MAX_SPEED: [f64; 2] = [4.0 * PI, 9.0 * PI]; // rad/s
 const DT: f64 = 0.2; // s
 
-/// Two links that hang from a bar. Observation: cos θ₁, sin θ₁, cos θ₂, sin θ₂, θ̇₁, θ̇₂, with θ₁ = 0 hanging and θ₂
-/// relative. Action: torque at the elbow in N·m, in [−1, 1].
+/// Two links that hang from a bar. Observation: cos θ₁, sin θ₁, cos θ₂, sin θ₂, θ̇₁, θ̇₂. θ₁ = 0 hangs down; θ₂ is
+/// relative to the first link. Action: torque at the elbow in N·m, in [−1, 1].
 ///
-/// Reward −1 a step until the tip is a link's length above the bar, which terminates.
+/// The reward is −1 per step. The episode terminates when the tip is one link length above the bar.
 pub struct Acrobot;
 
 /// Time derivative of (θ₁, θ₂, θ̇₁, θ̇₂) under a torque in N·m.
@@ -62,7 +62,7 @@ impl Dynamics<4, 1, 6> for Acrobot {
         [cos1, sin1, cos2, sin2, d1.clone(), d2.clone()]
     }
 
-    fn step<R: Real>(&self, state: [R; 4], [u]: [R; 1]) -> Moved<R, 4> {
+    fn step<R: Real>(&self, state: [R; 4], [u]: [R; 1]) -> Transition<R, 4> {
         let torque = u.clamp(-1.0, 1.0);
         let [t1, t2, d1, d2] = rk4(state, DT, |y| derivative(y, torque.clone()));
         let [max1, max2] = MAX_SPEED;
@@ -70,7 +70,7 @@ impl Dynamics<4, 1, 6> for Acrobot {
         let height = -t1.clone().cos() - (t1.clone() + t2.clone()).cos();
         let terminated = height.above(1.0);
         let state = [t1, t2, d1.clamp(-max1, max1), d2.clamp(-max2, max2)];
-        Moved { state, reward: terminated.clone() - 1.0, cost: None, terminated: Some(terminated) }
+        Transition { state, reward: terminated.clone() - 1.0, cost: None, terminated: Some(terminated) }
     }
 
     fn frame(&self, &[t1, t2, ..]: &[f64; 4]) -> Frame {

@@ -1,8 +1,8 @@
-//! CartPole swing-up: Barto, Sutton & Anderson's cart and pole (1983), from hanging, with a real force.
+//! CartPole swing-up: the cart and pole of Barto, Sutton & Anderson (1983), with a continuous force and a hanging start.
 
 use std::f64::consts::PI;
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real, rk4};
+use crate::dynamics::{Draw, Dynamics, Real, Transition, rk4};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const GRAVITY: f64 = 9.8; // m/s²
@@ -15,7 +15,7 @@ const DT: f64 = 0.02; // s
 
 /// A pole that hangs from a cart. Observation: x (m), cos θ, sin θ, ẋ, θ̇, with θ = 0 upright. Action: force / 10 N.
 ///
-/// Reward in [0, 1]: ½ (1 + cos θ) · (1 − ½ (x / rail)²). At the rail's end the cart stops dead.
+/// Reward in [0, 1]: ½ (1 + cos θ) · (1 − ½ (x / rail)²). At the end of the rail the cart stops.
 pub struct CartPoleSwingUp;
 
 /// Time derivative of (x, θ, ẋ, θ̇) under a force in N (Florian 2007, without friction).
@@ -50,20 +50,20 @@ impl Dynamics<4, 1, 5> for CartPoleSwingUp {
         [x.clone(), theta.clone().cos(), theta.clone().sin(), x_dot.clone(), theta_dot.clone()]
     }
 
-    fn step<R: Real>(&self, state: [R; 4], [u]: [R; 1]) -> Moved<R, 4> {
+    fn step<R: Real>(&self, state: [R; 4], [u]: [R; 1]) -> Transition<R, 4> {
         let force = u.clamp(-1.0, 1.0) * FORCE;
         let [x, theta, x_dot, theta_dot] = rk4(state, DT, |y| derivative(y, force.clone()));
         let ended = x.clone().abs().above(RAIL);
         let cos = theta.clone().cos();
-        // The stop takes the cart's momentum; the pole keeps its own about the joint:
-        // m cos θ ẋ + (4/3) m l θ̇ before is (4/3) m l θ̇ after.
-        let jerked = theta_dot.clone() + cos.clone() * x_dot.clone() / (4.0 / 3.0 * HALF_LENGTH);
-        let theta_dot = ended.clone().choose(jerked, theta_dot);
+        // The stop absorbs the cart's momentum. The pole keeps its angular momentum about the joint:
+        // m cos θ ẋ + (4/3) m l θ̇ before the stop equals (4/3) m l θ̇ after it.
+        let after_stop = theta_dot.clone() + cos.clone() * x_dot.clone() / (4.0 / 3.0 * HALF_LENGTH);
+        let theta_dot = ended.clone().choose(after_stop, theta_dot);
         let x_dot = ended.choose(x_dot.clone() * 0.0, x_dot);
         let x = x.clamp(-RAIL, RAIL);
         let upright = (cos + 1.0) * 0.5;
         let centred = -((x.clone() / RAIL).square() * 0.5) + 1.0;
-        Moved::new([x, theta.unwind(), x_dot, theta_dot], upright * centred)
+        Transition::new([x, theta.unwind(), x_dot, theta_dot], upright * centred)
     }
 
     fn frame(&self, &[x, theta, ..]: &[f64; 4]) -> Frame {
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn the_stop_at_the_rail_makes_no_energy() {
         let start = [2.399, 0.3, 0.5, -20.0];
-        let Moved { state, .. } = CartPoleSwingUp.step(start, [0.0]);
+        let Transition { state, .. } = CartPoleSwingUp.step(start, [0.0]);
         assert_eq!(state[0], RAIL);
         assert!(energy(state) < energy(start));
     }

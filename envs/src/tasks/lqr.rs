@@ -1,6 +1,6 @@
-//! A scalar linear-quadratic regulator: the task whose optimal policy is known.
+//! A scalar linear-quadratic regulator: a task whose optimal policy is known.
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::dynamics::{Draw, Dynamics, Real, Transition};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const HORIZON: usize = 10;
@@ -16,7 +16,7 @@ fn cost_to_go(steps_left: usize) -> f64 {
 
 /// The optimal action in `x` with `steps_left` steps to go: u = −P_{n−1} / (1 + P_{n−1}) · x.
 ///
-/// It stays within the bounds wherever |x| ≤ 1.
+/// It is within the bounds for every |x| ≤ 1.
 pub fn optimal_action(x: f64, steps_left: usize) -> f64 {
     let p = cost_to_go(steps_left.saturating_sub(1));
     -p / (1.0 + p) * x
@@ -45,7 +45,7 @@ impl Dynamics<2, 1, 2> for Lqr {
         [draw.within(-1.0, 1.0), draw.fixed(HORIZON as f64)]
     }
 
-    fn given(&self, numbers: &[f64]) -> Option<[f64; 2]> {
+    fn state_from(&self, numbers: &[f64]) -> Option<[f64; 2]> {
         let &[x] = numbers else { return None };
         Some([x, HORIZON as f64])
     }
@@ -54,10 +54,10 @@ impl Dynamics<2, 1, 2> for Lqr {
         [x.clone(), steps_left.clone() / HORIZON as f64]
     }
 
-    fn step<R: Real>(&self, [x, steps_left]: [R; 2], [u]: [R; 1]) -> Moved<R, 2> {
+    fn step<R: Real>(&self, [x, steps_left]: [R; 2], [u]: [R; 1]) -> Transition<R, 2> {
         let u = u.clamp(-1.0, 1.0);
         let reward = -(x.clone() * x.clone() + u.clone() * u.clone());
-        Moved::new([x + u, (steps_left - 1.0).clamp(0.0, HORIZON as f64)], reward)
+        Transition::new([x + u, (steps_left - 1.0).clamp(0.0, HORIZON as f64)], reward)
     }
 
     fn frame(&self, [x, _]: &[f64; 2]) -> Frame {
@@ -74,11 +74,11 @@ impl Dynamics<2, 1, 2> for Lqr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::Simulated;
+    use crate::dynamics::HostEnv;
     use crate::env::Env;
 
     fn play(x0: f64, gain: f64) -> f64 {
-        let (mut env, mut obs) = (Simulated::new(Lqr), [0.0; 2]);
+        let (mut env, mut obs) = (HostEnv::new(Lqr), [0.0; 2]);
         env.restore(&[x0], &mut obs).unwrap();
         (0..HORIZON)
             .map(|t| {

@@ -1,4 +1,4 @@
-//! The tasks, one a file.
+//! The tasks in pure Rust, one per file.
 
 mod acrobot;
 mod cartpole;

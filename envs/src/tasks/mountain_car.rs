@@ -1,6 +1,6 @@
-//! MountainCarContinuous-v0, step for step as Gymnasium's `classic_control/continuous_mountain_car.py`.
+//! MountainCarContinuous-v0; every step equals Gymnasium's `classic_control/continuous_mountain_car.py`.
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::dynamics::{Draw, Dynamics, Real, Transition};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const POWER: f64 = 0.0015;
@@ -34,19 +34,19 @@ impl Dynamics<2, 1, 2> for MountainCar {
         state.clone()
     }
 
-    fn step<R: Real>(&self, [position, velocity]: [R; 2], [asked]: [R; 1]) -> Moved<R, 2> {
-        let force = asked.clone().clamp(-1.0, 1.0);
+    fn step<R: Real>(&self, [position, velocity]: [R; 2], [requested]: [R; 1]) -> Transition<R, 2> {
+        let force = requested.clone().clamp(-1.0, 1.0);
         let velocity = velocity + (force * POWER - (position.clone() * 3.0).cos() * GRAVITY);
         let velocity = velocity.clamp(-MAX_SPEED, MAX_SPEED);
         let position = (position + velocity.clone()).clamp(MIN_POSITION, MAX_POSITION);
-        // The wall on the left takes a car's speed.
+        // The wall on the left stops the car.
         let stopped = velocity.clone().clamp(0.0, MAX_SPEED);
         let velocity = position.clone().above(MIN_POSITION).choose(velocity, stopped);
         let short = position.clone().below(GOAL) + velocity.clone().below(0.0);
         let terminated = short.below(0.5);
-        // Gymnasium charges the action as it was asked for, before clipping.
-        let reward = terminated.clone() * 100.0 - asked.square() * 0.1;
-        Moved { state: [position, velocity], reward, cost: None, terminated: Some(terminated) }
+        // Gymnasium computes the cost from the requested action, before clipping.
+        let reward = terminated.clone() * 100.0 - requested.square() * 0.1;
+        Transition { state: [position, velocity], reward, cost: None, terminated: Some(terminated) }
     }
 
     fn frame(&self, [position, _]: &[f64; 2]) -> Frame {

@@ -1,10 +1,10 @@
-//! One choice among n options, once: how preference games are played.
+//! A single choice among n options: the task for preference games.
 
 use rand::Rng;
 
 use crate::env::{ActionSpace, Env, EnvError, Frame, Spec, Step};
 
-/// Observation: always 1. Action: the index of an option. Reward 0: whatever is worth anything, the oracle says.
+/// Observation: always 1. Action: the index of an option. The reward is 0: only the oracle judges the options.
 pub struct Options {
     spec: Spec,
 }
@@ -39,7 +39,7 @@ impl Env for Options {
         Step { terminated: true, ..Step::default() }
     }
 
-    /// Nothing to draw.
+    /// There is nothing to draw.
     fn frame(&self) -> Frame {
         Frame::default()
     }

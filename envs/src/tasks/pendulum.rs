@@ -1,8 +1,8 @@
-//! Pendulum-v1, step for step as Gymnasium's `classic_control/pendulum.py`.
+//! Pendulum-v1; every step equals Gymnasium's `classic_control/pendulum.py`.
 
 use std::f64::consts::PI;
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::dynamics::{Draw, Dynamics, Real, Transition};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const GRAVITY: f64 = 10.0; // m/s²
@@ -12,7 +12,7 @@ const DT: f64 = 0.05; // s
 const MAX_TORQUE: f64 = 2.0; // N·m
 const MAX_SPEED: f64 = 8.0; // rad/s
 
-/// A pendulum with too weak a motor. Observation: cos θ, sin θ, θ̇, with θ = 0 upright. Action: torque in N·m.
+/// A pendulum with a weak motor. Observation: cos θ, sin θ, θ̇, with θ = 0 upright. Action: torque in N·m.
 pub struct Pendulum;
 
 impl Dynamics<2, 1, 3> for Pendulum {
@@ -36,7 +36,7 @@ impl Dynamics<2, 1, 3> for Pendulum {
         [theta.clone().cos(), theta.clone().sin(), theta_dot.clone()]
     }
 
-    fn step<R: Real>(&self, [theta, theta_dot]: [R; 2], [u]: [R; 1]) -> Moved<R, 2> {
+    fn step<R: Real>(&self, [theta, theta_dot]: [R; 2], [u]: [R; 1]) -> Transition<R, 2> {
         let u = u.clamp(-MAX_TORQUE, MAX_TORQUE);
         let cost =
             theta.clone().wrap().square() + theta_dot.clone().square() * 0.1 + u.clone().square() * 0.001;
@@ -44,7 +44,7 @@ impl Dynamics<2, 1, 3> for Pendulum {
             theta.clone().sin() * (3.0 * GRAVITY / (2.0 * LENGTH)) + u * (3.0 / (MASS * LENGTH.powi(2)));
         let theta_dot = (theta_dot + acceleration * DT).clamp(-MAX_SPEED, MAX_SPEED);
         let theta = theta + theta_dot.clone() * DT;
-        Moved::new([theta.unwind(), theta_dot], -cost)
+        Transition::new([theta.unwind(), theta_dot], -cost)
     }
 
     fn frame(&self, [theta, _]: &[f64; 2]) -> Frame {
@@ -61,12 +61,12 @@ impl Dynamics<2, 1, 3> for Pendulum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::Simulated;
+    use crate::dynamics::HostEnv;
     use crate::env::Env;
 
     #[test]
     fn one_step_by_hand() {
-        let mut env = Simulated::new(Pendulum);
+        let mut env = HostEnv::new(Pendulum);
         let mut obs = [0.0; 3];
         env.restore(&[PI / 2.0, 1.0], &mut obs).unwrap();
         // Torque 3 is clipped to 2: cost (π/2)² + 0.1 + 0.004, θ̈ = 15 + 6 = 21, θ̇ = 1 + 1.05.

@@ -1,6 +1,6 @@
-//! A point robot in the plane: the quick task for preferences over positions, and for safety.
+//! A point robot in the plane: a fast task for preferences over positions and for safety.
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real};
+use crate::dynamics::{Draw, Dynamics, Real, Transition};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const DT: f64 = 0.1; // s
@@ -13,21 +13,22 @@ const GOAL_RADIUS: f64 = 0.1; // m, of its picture
 
 /// A point with drag. Observation: x, y (m), ẋ, ẏ (m/s). Action: acceleration / 2 m/s².
 ///
-/// Reward: the distance from the origin gained in the step, so a return is the final distance; of the task with a goal,
-/// minus the distance to (4, 0.7) in m, so that the shortest way is the best. Cost: 1 a step inside the hazard disc around
-/// (2, 0), which lies on that way. The first two observations are the position that ring preferences look at.
+/// Reward of `point`: how much the distance from the origin grew in this step, so the return is the final distance.
+/// Reward of `point_goal`: minus the distance to (4, 0.7) in m, so the shortest path is the best. Cost: 1 per step inside
+/// the hazard disc around (2, 0), which lies on that path. The first two observations are the position; ring oracles
+/// compare it.
 #[derive(Default)]
 pub struct Point {
     goal: Option<[f64; 2]>,
 }
 
-/// From the point in a state to a place, in m.
+/// Distance from the state's position to `place`, in m.
 fn distance<R: Real>([x, y, ..]: &[R; 4], place: [f64; 2]) -> R {
     (x.clone() - place[0]).hypot(y.clone() - place[1])
 }
 
 impl Point {
-    /// The task with a goal behind the hazard.
+    /// The task `point_goal`, with a goal behind the hazard.
     pub fn to_goal() -> Self {
         Self { goal: Some(GOAL) }
     }
@@ -55,10 +56,10 @@ impl Dynamics<4, 2, 4> for Point {
         state.clone()
     }
 
-    fn step<R: Real>(&self, before: [R; 4], action: [R; 2]) -> Moved<R, 4> {
+    fn step<R: Real>(&self, before: [R; 4], action: [R; 2]) -> Transition<R, 4> {
         let [x, y, vx, vy] = before.clone();
         let [ax, ay] = action.map(|u| u.clamp(-1.0, 1.0) * ACCELERATION);
-        // Semi-implicit Euler: the new speed moves the point.
+        // Semi-implicit Euler: the new velocity moves the point.
         let vx = vx.clone() + (ax - vx * DRAG) * DT;
         let vy = vy.clone() + (ay - vy * DRAG) * DT;
         let state = [x + vx.clone() * DT, y + vy.clone() * DT, vx, vy];
@@ -67,7 +68,7 @@ impl Dynamics<4, 2, 4> for Point {
             Some(goal) => -distance(&state, goal),
         };
         let cost = distance(&state, HAZARD).below(HAZARD_RADIUS);
-        Moved { state, reward, cost: Some(cost), terminated: None }
+        Transition { state, reward, cost: Some(cost), terminated: None }
     }
 
     fn frame(&self, state: &[f64; 4]) -> Frame {
@@ -82,12 +83,12 @@ impl Dynamics<4, 2, 4> for Point {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::Simulated;
+    use crate::dynamics::HostEnv;
     use crate::env::Env;
 
     #[test]
     fn one_step_by_hand() {
-        let mut env = Simulated::new(Point::default());
+        let mut env = HostEnv::new(Point::default());
         let mut obs = [0.0; 4];
         env.restore(&[3.0, 4.0, 1.0, 0.0], &mut obs).unwrap();
         // ẋ = 1 + 0.1 (2 − 1) = 1.1, x = 3.11; ẏ = 0, y = 4. Gained √(3.11² + 16) − 5.
@@ -98,7 +99,7 @@ mod tests {
         env.restore(&[2.0, 0.5, 0.0, 0.0], &mut obs).unwrap();
         assert_eq!(env.step(&[0.0, 0.0], &mut obs).cost, 1.0);
         // From (1, 4.7) at rest, 3-4-5 from the goal.
-        let mut env = Simulated::new(Point::to_goal());
+        let mut env = HostEnv::new(Point::to_goal());
         env.restore(&[1.0, 4.7, 0.0, 0.0], &mut obs).unwrap();
         assert_eq!(env.step(&[0.0, 0.0], &mut obs).reward, -5.0);
     }

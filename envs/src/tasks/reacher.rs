@@ -1,8 +1,8 @@
-//! A two-link arm in the plane, from its equations of motion. Not Gymnasium's Reacher, which is a MuJoCo model.
+//! A two-link arm in the plane, from its equations of motion. This is not Gymnasium's Reacher, which is a MuJoCo model.
 
 use std::f64::consts::PI;
 
-use crate::dynamics::{Draw, Dynamics, Moved, Real, rk4};
+use crate::dynamics::{Draw, Dynamics, Real, Transition, rk4};
 use crate::env::{ActionSpace, Frame, Shape, Spec};
 
 const LENGTH: f64 = 0.1; // m, of each link
@@ -31,7 +31,7 @@ fn derivative<R: Real>([_, theta2, w1, w2]: [R; 4], [torque1, torque2]: [R; 2]) 
     [w1, w2, acc1, (m11 * f2 - m12 * f1) / det]
 }
 
-/// Elbow and tip of the arm in a state, in m.
+/// Positions of elbow and tip in a state, in m.
 fn joints<R: Real>([t1, t2, ..]: &[R; 6]) -> [[R; 2]; 2] {
     let both = t1.clone() + t2.clone();
     let elbow = [t1.clone().cos() * LENGTH, t1.clone().sin() * LENGTH];
@@ -55,7 +55,7 @@ impl Dynamics<6, 2, 10> for Reacher {
 
     fn start<R: Real>(&self, draw: &mut impl Draw<R>) -> [R; 6] {
         let (t1, t2) = (draw.within(-PI, PI), draw.within(-2.0, 2.0));
-        // Uniform over the disc that the arm reaches comfortably.
+        // Uniform over a disc that the arm can reach.
         let (radius, angle) = (draw.unit().sqrt() * (1.8 * LENGTH), draw.within(-PI, PI));
         let target = [radius.clone() * angle.clone().cos(), radius * angle.sin()];
         let [x, y] = target;
@@ -69,7 +69,7 @@ impl Dynamics<6, 2, 10> for Reacher {
         [t1.clone().cos(), t1.sin(), t2.clone().cos(), t2.sin(), w1, w2, x, y, away_x, away_y]
     }
 
-    fn step<R: Real>(&self, [t1, t2, w1, w2, x, y]: [R; 6], action: [R; 2]) -> Moved<R, 6> {
+    fn step<R: Real>(&self, [t1, t2, w1, w2, x, y]: [R; 6], action: [R; 2]) -> Transition<R, 6> {
         let [u1, u2] = action.map(|u| u.clamp(-1.0, 1.0));
         let torque = [u1.clone() * TORQUE, u2.clone() * TORQUE];
         let [t1, t2, w1, w2] = rk4([t1, t2, w1, w2], DT, |y| derivative(y, torque.clone()));
@@ -77,7 +77,7 @@ impl Dynamics<6, 2, 10> for Reacher {
         let [_, [tip_x, tip_y]] = joints(&state);
         let distance = (tip_x - x).hypot(tip_y - y);
         let effort = u1.square() + u2.square();
-        Moved::new(state, -distance - effort * 0.001)
+        Transition::new(state, -distance - effort * 0.001)
     }
 
     fn frame(&self, state: &[f64; 6]) -> Frame {

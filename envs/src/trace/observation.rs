@@ -1,4 +1,4 @@
-//! An observation in a file.
+//! An observation in a trace file.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Observation {
     /// `[obs_dim]`
     Vector(Vec<f64>),
-    /// The parts in their order; together `[obs_dim]`.
+    /// Name and numbers of each part, in order; together `[obs_dim]`.
     Parts(Vec<(String, Vec<f64>)>),
 }
 
 impl Observation {
-    /// `obs`, `[obs_dim]`, cut into `parts` of a name and a length each; a vector where there are none.
-    pub(super) fn of(obs: &[f32], parts: &[(&'static str, usize)]) -> Self {
+    /// Splits `obs`, `[obs_dim]`, into `parts`, each with a name and a length. Without parts it stays a vector.
+    pub(super) fn from_parts(obs: &[f32], parts: &[(&'static str, usize)]) -> Self {
         let wide = |part: &[f32]| part.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
         if parts.is_empty() {
             return Self::Vector(wide(obs));
@@ -31,7 +31,7 @@ impl Observation {
         Self::Parts(parts.iter().map(cut).collect())
     }
 
-    /// The numbers of a part; none in a vector.
+    /// The numbers of a part; `None` for a vector or an unknown name.
     pub fn part(&self, name: &str) -> Option<&[f64]> {
         match self {
             Self::Vector(_) => None,
@@ -65,14 +65,14 @@ impl Serialize for Observation {
 
 impl<'de> Deserialize<'de> for Observation {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Either)
+        from.deserialize_any(ObservationVisitor)
     }
 }
 
-/// A list of numbers, or a map of lists or numbers whose order is kept.
-struct Either;
+/// Reads a list of numbers, or a map of lists or numbers in the file's order.
+struct ObservationVisitor;
 
-impl<'de> Visitor<'de> for Either {
+impl<'de> Visitor<'de> for ObservationVisitor {
     type Value = Observation;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -119,9 +119,9 @@ mod tests {
         assert_eq!(parts.numbers(), [1.0, 2.0, 3.0]);
         assert_eq!(serde_json::to_string(&parts).unwrap(), text);
         assert_eq!((parts.part("height"), parts.part("depth")), (Some(&[3.0][..]), None));
-        assert_eq!(parts, Observation::of(&[1.0, 2.0, 3.0], &[("velocity", 2), ("height", 1)]));
+        assert_eq!(parts, Observation::from_parts(&[1.0, 2.0, 3.0], &[("velocity", 2), ("height", 1)]));
         let vector: Observation = serde_json::from_str("[1.0,2.0]").unwrap();
-        assert_eq!(vector, Observation::of(&[1.0, 2.0], &[]));
+        assert_eq!(vector, Observation::from_parts(&[1.0, 2.0], &[]));
         assert_eq!(serde_json::from_str::<Observation>(r#"{"height":3.0}"#).unwrap().numbers(), [3.0]);
     }
 }

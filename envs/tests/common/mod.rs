@@ -1,9 +1,9 @@
-//! Whether the tasks of MuJoCo can be tested here.
+//! Checks whether the MuJoCo tasks can be tested here.
 
 use spo_envs::EnvError;
 use spo_envs::make;
 
-/// Whether `id` can be made; says so on stderr where MuJoCo is missing. `SPO_REQUIRE_MUJOCO=1` makes that a failure.
+/// Whether `id` can be made. If MuJoCo is missing, prints that to stderr; with `SPO_REQUIRE_MUJOCO=1` the test fails.
 pub fn available(id: &str) -> bool {
     match make(id) {
         Ok(_) => true,

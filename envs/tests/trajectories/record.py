@@ -1,10 +1,10 @@
-"""Records trajectories of Gymnasium and DM Control from explicit states, in this folder's form.
+"""Records trajectories of Gymnasium and DM Control from explicit states, in this folder's file format.
 
     python3 record.py FOLDER ID [--seed N] [--steps N] [--speed V]     such as Humanoid-v5 or dmc:finger-spin
 
-The state is drawn by the task's own reset, with velocities uniform within +-V where V is given, then set into fresh
-data (no warm start), so that it is all that the trajectory depends on. Actions are float32, uniform within the
-bounds; steps go on past termination.
+The task's own reset draws the state; with --speed V the velocities are uniform within +-V. The state is then set into
+fresh simulator data (no warm start), so the trajectory depends on nothing else. Actions are float32, uniform within the
+bounds. Steps continue after termination.
 """
 
 import argparse

@@ -12,7 +12,7 @@ dispatched! {
 
 #[inline(always)]
 unsafe fn sum_of_squares_by<V: Lanes, const ROWS: usize, const VECTORS: usize>(x: &[f32]) -> f32 {
-    // Four sums at once, so that none waits for the one before it.
+    // Four independent sums, so that the processor can add them in parallel.
     let mut sums = unsafe { [V::splat(0.0); 4] };
     let mut chunks = x.chunks_exact(4 * V::N);
     for chunk in &mut chunks {
@@ -26,14 +26,14 @@ unsafe fn sum_of_squares_by<V: Lanes, const ROWS: usize, const VECTORS: usize>(x
     lanes.iter().sum::<f32>() + chunks.remainder().iter().map(|x| x * x).sum::<f32>()
 }
 
-/// Adam's constants and where it stands (Kingma & Ba 2015, algorithm 1).
+/// Adam's constants at one step (Kingma & Ba 2015, algorithm 1).
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep {
-    /// The gradient is multiplied by it first: 1, or less where its norm is clipped.
+    /// Factor on the gradient: 1, or less if its norm is clipped.
     pub scale: f32,
     /// α √(1 − β₂ᵗ) / (1 − β₁ᵗ).
     pub rate: f32,
-    /// ε √(1 − β₂ᵗ): ε is added to the corrected root, as in PyTorch and Burn.
+    /// ε √(1 − β₂ᵗ): ε is added to the bias-corrected root, as in PyTorch and Burn.
     pub epsilon: f32,
 }
 
@@ -43,7 +43,7 @@ const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 
 impl AdamStep {
-    /// The `time`-th step, from 1, at step size `learning_rate`.
+    /// The `time`-th step, counted from 1, with step size `learning_rate`.
     pub fn new(time: u64, learning_rate: f64, epsilon: f64, scale: f32) -> Self {
         let power = |beta: f32| 1.0 - f64::from(beta).powf(time as f64);
         let root = power(BETA_2).sqrt();
@@ -52,7 +52,7 @@ impl AdamStep {
 }
 
 dispatched! {
-    /// One step of Adam, in place; all slices of one length.
+    /// One step of Adam, in place. All slices have the same length.
     adam = adam_by(step: AdamStep, gradient: &[f32], moment_1: &mut [f32], moment_2: &mut [f32], params: &mut [f32])
 }
 

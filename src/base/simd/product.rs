@@ -1,4 +1,4 @@
-//! Matrix product: panels of B packed, tiles of C in registers.
+//! Matrix product: panels of B are packed, tiles of C stay in registers.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
@@ -22,7 +22,7 @@ impl<'a> Matrix<'a> {
         Self { data, row: columns, column: 1 }
     }
 
-    /// The same numbers, rows and columns exchanged.
+    /// The transposed matrix, on the same numbers.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self { row: self.column, column: self.row, ..self }
@@ -30,12 +30,12 @@ impl<'a> Matrix<'a> {
 }
 
 dispatched! {
-    /// C += A B: A `[m, k]`, B `[k, n]`, C `[m, n]` row-major, m from the length of `c`.
+    /// C += A B: A `[m, k]`, B `[k, n]`, C `[m, n]` row-major; m follows from the length of `c`.
     ///
     /// `packed` is a buffer that keeps its memory between calls.
     ///
     /// # Panics
-    /// Where the slices are too short for the shapes.
+    /// If the slices are too short for the shapes.
     multiply_add = multiply_add_by(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], k: usize, n: usize, packed: &mut Vec<f32>)
 }
 
@@ -57,7 +57,7 @@ unsafe fn multiply_add_by<V: Lanes, const ROWS: usize, const VECTORS: usize>(
         c.len() == m * n && last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len(),
         "shapes disagree"
     );
-    // Narrow outputs take a panel one register wide. A row or few take a wide one: sums that wait for nobody else.
+    // Narrow outputs use a panel one register wide. Few rows use a wide panel, whose sums are independent of each other.
     if n <= V::N {
         unsafe { panels::<V, ROWS, 1>(a, b, c, (m, k, n), packed) }
     } else if m < 4 && n > 2 * V::N {
@@ -78,7 +78,7 @@ unsafe fn panels<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     let width = VECTORS * V::N;
     for from in (0..n).step_by(width) {
         let columns = width.min(n - from);
-        // Packing a panel pays only where several rows use it.
+        // Packing a panel is worth the time only if several rows use it.
         let panel = if m < 4 && b.column == 1 && columns == width {
             Panel { from: &b.data[from..], row: b.row, depth: k }
         } else {
@@ -109,14 +109,14 @@ struct Panel<'a> {
     depth: usize,
 }
 
-/// Copies `columns` columns of `b` side by side, filled up with zeros to `width`.
+/// Copies `columns` columns of `b` side by side and pads them with zeros to `width`.
 #[inline(always)]
 fn pack(b: Matrix<'_>, from: usize, columns: usize, width: usize, k: usize, packed: &mut Vec<f32>) {
     packed.resize(k * width, 0.0);
     for (p, row) in packed.chunks_exact_mut(width).enumerate() {
         let start = p * b.row + from * b.column;
         if b.column == 1 && columns == width {
-            // A length that the compiler knows: a few registers and no call.
+            // The compiler knows this length, so the copy needs a few registers and no call.
             row.copy_from_slice(&b.data[start..start + width]);
         } else if b.column == 1 {
             row[..columns].copy_from_slice(&b.data[start..start + columns]);
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::base::simd::numbers;
 
-    /// Every implementation that this processor can run.
+    /// All implementations that this processor can run.
     macro_rules! each {
         ($body:ident($($arg:expr),*)) => {
             unsafe { $body::<Four, 4, 2>($($arg),*) };

@@ -6,7 +6,7 @@ use std::arch::x86_64::{__m256, __m512};
 use super::{Four, Lanes};
 
 dispatched! {
-    /// tanh of every element in place, within 4e-7: the rational approximation of Eigen (`ptanh_float`).
+    /// tanh of every element, in place, with an error below 4e-7: the rational approximation of Eigen (`ptanh_float`).
     tanh = tanh_by(x: &mut [f32])
 }
 
@@ -25,7 +25,7 @@ unsafe fn tanh_by<V: Lanes, const ROWS: usize, const VECTORS: usize>(x: &mut [f3
 
 #[inline(always)]
 unsafe fn tanh_lanes<V: Lanes>(x: V) -> V {
-    /// Beyond it tanh rounds to ±1.
+    /// Beyond this bound tanh rounds to ±1.
     const BOUND: f32 = 7.905_311;
     const ODD: [f32; 7] = [
         -2.760_768_5e-16,

@@ -1,4 +1,4 @@
-//! Stratified bootstrap (Efron 1979; Agarwal et al. 2021, section 4.1): how much a figure over a few seeds would vary.
+//! Stratified bootstrap (Efron 1979; Agarwal et al. 2021, section 4.1): how much a statistic over a few seeds varies.
 
 use rand::{Rng, RngExt};
 
@@ -13,12 +13,12 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// How often samples are drawn anew, and from which seed: the same gives the same interval.
+/// The number of bootstrap samples and their seed. The same values give the same interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resampling {
-    /// Draws.
+    /// Number of bootstrap samples.
     pub draws: usize,
-    /// Of their stream.
+    /// Seed of their random stream.
     pub seed: u64,
 }
 
@@ -29,11 +29,11 @@ impl Default for Resampling {
 }
 
 impl Resampling {
-    /// The percentile interval of `statistic` over strata (tasks), each a sample of runs: within each stratum as many
-    /// values as it has are drawn with replacement.
+    /// The percentile interval of `statistic` over strata (tasks). Each stratum is a sample of runs, and is resampled
+    /// with replacement to its own size.
     ///
-    /// An interval from few runs is too narrow: of five normal values, the interval of the mean covers the truth about
-    /// 85 times in a hundred. `None` where nothing varies: every stratum has fewer than two values, or one is empty.
+    /// An interval from few runs is too narrow: with five normal values, the interval of the mean contains the true mean
+    /// in about 85 of 100 cases. `None` if every stratum has fewer than two values, or one is empty.
     pub fn interval<S: AsRef<[f64]>>(
         &self,
         strata: &[S],
@@ -62,7 +62,7 @@ fn redraw(to: &mut [f64], from: &[f64], rng: &mut dyn Rng) {
     to.fill_with(|| from[rng.random_range(0..from.len())]);
 }
 
-/// Of sorted values, linear between neighbours (Hyndman & Fan 1996, definition 7: NumPy's).
+/// A quantile of sorted values with linear interpolation (Hyndman & Fan 1996, definition 7; NumPy's default).
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (low, share) = (place.floor() as usize, place.fract());
@@ -70,10 +70,11 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[low] + share * (sorted[high] - sorted[low])
 }
 
-/// The probability that a run of x is better than a run of y, on a task drawn at random: the mean over tasks of
-/// P(X > Y) + ½ P(X = Y) (Agarwal et al. 2021, section 4.3). Larger is better; `x[task]` and `y[task]` are runs.
+/// The probability that a run of method x is better than a run of method y on a random task: the mean over tasks of
+/// P(X > Y) + ½ P(X = Y) (Agarwal et al. 2021, section 4.3). Larger values are better; `x[task]` and `y[task]` hold one
+/// value per run.
 ///
-/// ½ without a task.
+/// ½ if there is no task.
 pub fn probability_of_improvement<S: AsRef<[f64]>>(x: &[S], y: &[S]) -> f64 {
     let tasks = x.len().min(y.len());
     if tasks == 0 {
@@ -107,10 +108,10 @@ mod tests {
 
     #[test]
     fn the_interval_of_two_values_is_theirs() {
-        // Means of two draws of {0, 1}: 0, ½, ½, 1, a quarter each; so the 2.5 % quantiles are 0 and 1.
+        // The mean of two draws from {0, 1} is 0, ½, ½ or 1, each with probability ¼: the 2.5 % quantiles are 0 and 1.
         let both = Resampling::default().interval(&[[0.0, 1.0]], |s| mean(&s[0])).unwrap();
         assert_eq!((both.low, both.high), (0.0, 1.0));
-        // A stratum keeps its own: the second adds a constant to the sum of means.
+        // Each stratum is resampled by itself: the second adds a constant to the sum of means.
         let strata = [vec![0.0, 1.0], vec![5.0]];
         let sum = |s: &[Vec<f64>]| s.iter().map(|v| mean(v)).sum();
         let shifted = Resampling::default().interval(&strata, sum).unwrap();
@@ -128,7 +129,7 @@ mod tests {
         assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
     }
 
-    /// How often the interval of the mean of `runs` standard normal values on each of `tasks` tasks holds 0.
+    /// How often the interval of the mean of `runs` standard normal values on each of `tasks` tasks contains 0.
     fn coverage(tasks: usize, runs: usize) -> f64 {
         let experiments = 400;
         let mut rng = stream(7, Stream("test"), 0, 0);
@@ -148,10 +149,11 @@ mod tests {
 
     #[test]
     fn the_interval_covers_as_often_as_it_says() {
-        // The bootstrap's variance is (n − 1)/n of the sample's: with 20 runs that is 0.975 in width, 0.944 in coverage.
+        // The bootstrap's variance is (n − 1)/n of the sample's. With 20 runs, that makes the width 0.975 times as large
+        // and the coverage 0.944.
         let enough = coverage(3, 20);
         assert!((0.91..=0.98).contains(&enough), "{enough}");
-        // With five on one task it is what the documentation says, and no better.
+        // With five runs on one task the coverage is as low as the documentation says.
         let few = coverage(1, 5);
         assert!((0.78..=0.90).contains(&few), "{few}");
     }

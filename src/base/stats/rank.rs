@@ -1,10 +1,11 @@
-//! Shares and ranks: intervals of a share, correlation of two rankings.
+//! Intervals of a share, and the correlation of two rankings.
 
 use super::{Interval, Z975};
 
-/// The 95 % score interval of a share, `hits` of `n`, a tie half a hit (Wilson 1927; Brown, Cai & DasGupta 2001, equation 4); the whole of [0, 1] of nothing.
+/// The 95 % score interval of a share, `hits` of `n`, where a tie is half a hit (Wilson 1927; Brown, Cai & DasGupta 2001,
+/// equation 4). For n = 0 it is [0, 1].
 ///
-/// It has no width of zero at 0 and at 1, where few draws say little.
+/// Unlike the normal approximation, it is wider than zero for shares of 0 and 1.
 pub fn wilson(hits: f64, n: f64) -> Interval {
     if n <= 0.0 {
         return Interval { low: 0.0, high: 1.0 };
@@ -12,12 +13,12 @@ pub fn wilson(hits: f64, n: f64) -> Interval {
     let (p, z2) = (hits / n, Z975 * Z975);
     let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = Z975 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-    // What rounding leaves beyond the share itself.
+    // Rounding can put a bound slightly beyond the share itself.
     Interval { low: (middle - half).clamp(0.0, p), high: (middle + half).clamp(p, 1.0) }
 }
 
-/// Spearman's rank correlation: Pearson's of the ranks, equals sharing the mean of theirs (Kendall & Gibbons 1990,
-/// chapter 1). `None` where either side has no two different values.
+/// Spearman's rank correlation: Pearson's correlation of the ranks, where equal values share their mean rank (Kendall &
+/// Gibbons 1990, chapter 1). `None` if all values of one side are equal.
 pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     let n = x.len().min(y.len());
     let (x, y) = (ranks(&x[..n]), ranks(&y[..n]));
@@ -29,7 +30,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     (xx > 0.0 && yy > 0.0).then(|| product(&x, mx, &y, my) / (xx * yy).sqrt())
 }
 
-/// Ranks from 1, equals sharing the mean of theirs.
+/// Ranks from 1; equal values share their mean rank.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));

@@ -1,7 +1,7 @@
 //! Tasks whose equations a device steps, many environments at once.
 
 use burn::tensor::{Device, Tensor};
-use spo_envs::dynamics::{Draw, Dynamics, Moved};
+use spo_envs::dynamics::{Draw, Dynamics, Transition};
 use spo_envs::{Spec, WithDynamics, with_dynamics};
 
 use super::column::Column;
@@ -107,7 +107,7 @@ impl<D: Dynamics<S, A, O>, const S: usize, const A: usize, const O: usize> Task 
         let [rows, _] = action.dims();
         let action =
             std::array::from_fn(|i| Column(action.clone().slice([0..rows, i..i + 1]).reshape([rows])));
-        let Moved { state, reward, cost, terminated } = self.dynamics.step(columns(state), action);
+        let Transition { state, reward, cost, terminated } = self.dynamics.step(columns(state), action);
         Stepped {
             state: state.into(),
             reward: reward.0,

@@ -80,7 +80,7 @@ fn failed(error: LabelError) -> OracleError {
 impl Oracle for HumanOracle {
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
         let Some(first) = pairs.first() else { return Ok(Vec::new()) };
-        let replay_keys = pairs.iter().map(ReplayKey::of_pair).collect::<Result<Vec<_>, _>>()?;
+        let replay_keys = pairs.iter().map(ReplayKey::from_pair).collect::<Result<Vec<_>, _>>()?;
         let round = first.a.origin.map_or(0, |o| o.start.iteration.saturating_add(1));
         let ids = self.store.post(round, &replay_keys).map_err(failed)?;
         self.wait(&ids)?;

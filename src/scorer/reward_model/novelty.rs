@@ -66,7 +66,7 @@ mod tests {
         assert!(far.iter().all(|d| (d - 5f32.ln()).abs() < 1e-6));
         // 8192 states: every second is looked at. Around 8000 these are 2, 2, 4, 4, 6 away.
         let line: Vec<f32> = (0..8192).map(|i| i as f32).collect();
-        let far = of(&line, 192);
+        let far = distances(&line, 192);
         assert!((far[0] - 6f32.ln()).abs() < 1e-6, "{}", far[0]);
     }
 }

@@ -122,13 +122,14 @@ impl Range {
         match (self.minimum, self.above, self.maximum, self.below) {
             (Some(least), None, Some(most), None) => format!(" from {} to {}", number(least), number(most)),
             (least, above, most, below) => {
-                let low = least.map(|x| format!("at least {}", number(x)));
+                let low = least.map(|x| format!("of at least {}", number(x)));
                 let low = low.or_else(|| above.map(|x| format!("above {}", number(x))));
                 let high = most.map(|x| format!("at most {}", number(x)));
                 let high = high.or_else(|| below.map(|x| format!("below {}", number(x))));
                 match (low, high) {
                     (Some(low), Some(high)) => format!(" {low} and {high}"),
-                    (Some(bound), None) | (None, Some(bound)) => format!(" {bound}"),
+                    (Some(low), None) => format!(" {low}"),
+                    (None, Some(high)) => format!(" of {high}"),
                     (None, None) => String::new(),
                 }
             }
@@ -328,7 +329,7 @@ mod tests {
         assert_eq!(clip.expected, "a finite number above 0");
         assert_eq!(clip.source.as_deref(), Some("Schulman et al. 2017, table 3"));
         assert!(!clip.holds(&0.0.into()) && !clip.holds(&Value::Null) && clip.holds(&0.1.into()));
-        assert_eq!(find("total_steps").unwrap().expected, "a whole number at least 1");
+        assert_eq!(find("total_steps").unwrap().expected, "a whole number of at least 1");
         assert_eq!(find("sac.tau").unwrap().expected, "a finite number above 0 and at most 1");
         assert_eq!(find("ppo.discount").unwrap().expected, "a finite number from 0 to 1");
         assert_eq!(

@@ -70,7 +70,7 @@ impl Config {
     /// Reads TOML text; `origin` names it in errors.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`], [`ConfigError::Unused`].
+    /// [`ConfigError::Parse`].
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
         Ok(assemble(read_text(text, origin)?)?.0)
     }
@@ -78,7 +78,7 @@ impl Config {
     /// Keys that were read already, layer upon layer.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`], [`ConfigError::Unused`].
+    /// [`ConfigError::Parse`].
     pub fn from_layers(layers: &[Layer<'_>]) -> Result<Self, ConfigError> {
         let entries = layers.iter().flat_map(|layer| {
             flatten(layer.keys).into_iter().map(|(name, value)| Entry {
@@ -286,9 +286,11 @@ fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
                 warnings.push(format!("`{}` is now `{}`", entry.name, key.name));
                 key
             }
+            Named::Unused(key) if is_shared(key) => continue,
             Named::Unused(_) if entry.skips_unused || (old_file && of_old_file(&entry)) => continue,
             Named::Unused(key) => {
-                return Err(ConfigError::Unused { key: key.name.clone(), user: non_user(key, &chosen) });
+                let unused = ConfigError::Unused { key: key.name.clone(), user: non_user(key, &chosen) };
+                return Err(ConfigError::Parse { origin: entry.origin, why: unused.to_string() });
             }
         };
         let value = match entry.given {
@@ -331,6 +333,11 @@ fn choices(entries: &[Entry]) -> Result<Config, ConfigError> {
     preset.scorer = chosen.scorer;
     preset.safety.oracle = safety;
     Ok(preset)
+}
+
+/// Whether a key may stay where a comparison of methods changes nothing but the scorer: the skyline compares nobody.
+pub(super) fn is_shared(key: &Key) -> bool {
+    ["self_play.opponents", "self_play.window", "self_play.placement"].contains(&key.name.as_str())
 }
 
 /// Who does not read a key.

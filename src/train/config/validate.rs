@@ -113,7 +113,9 @@ impl Config {
         let (values, in_use) = (keys::flat(self), self.sections());
         let changed = |key: &str| values[key] != preset[key];
         let unused = |key: String, user: String| Err(ConfigError::Unused { key, user });
-        let foreign = |key: &&Key| !key.section().is_empty() && !in_use.contains(&key.section());
+        let foreign = |key: &&Key| {
+            !key.section().is_empty() && !in_use.contains(&key.section()) && !read::is_shared(key)
+        };
         if let Some(key) = keys::keys().iter().filter(foreign).find(|key| changed(&key.name)) {
             return unused(key.name.clone(), read::non_user(key, self));
         }

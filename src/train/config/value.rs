@@ -121,9 +121,9 @@ mod tests {
         assert_eq!(of("oracle", "\"return\""), Ok(Value::String("return".into())));
         assert_eq!(of("self_play.optimism", "true"), Ok(Value::Boolean(true)));
         for (key, text, expected) in [
-            ("total_steps", "many", "`total_steps` is many; expected a whole number at least 1"),
-            ("total_steps", "1.5", "`total_steps` is 1.5; expected a whole number at least 1"),
-            ("total_steps", "-3", "`total_steps` is -3; expected a whole number at least 1"),
+            ("total_steps", "many", "`total_steps` is many; expected a whole number of at least 1"),
+            ("total_steps", "1.5", "`total_steps` is 1.5; expected a whole number of at least 1"),
+            ("total_steps", "-3", "`total_steps` is -3; expected a whole number of at least 1"),
             ("learner", "pppo", "`learner` is pppo; expected one of ppo, sac, ars"),
             ("self_play.optimism", "yes", "`self_play.optimism` is yes; expected true or false"),
             (

@@ -153,7 +153,7 @@ fn a_bad_file_names_its_place_and_the_mend() {
     for (text, expected) in [
         ("", "0 options"),
         ("a\n0.5\n", "at least 2"),
-        ("a,b\n0.5,0.5\n", "expected one row each"),
+        ("a,b\n0.5,0.5\n", "write one row per option"),
         ("a,b\n0.5,x\n0.5,0.5\n", "line 2: `x` under b is no number"),
         ("a,b\n0.5,0.6\n0.6,0.5\n", "must add up to 1"),
         ("a,b\n0.5,1.6\n-0.6,0.5\n", "from 0 to 1"),
@@ -204,7 +204,7 @@ fn rlhf_goes_to_the_borda_winner_and_self_play_to_the_minimax_winner() {
         }
         let near = |m: &str| row(m).mixture.clone().unwrap();
         for (hedge, rebel) in near("Hedge, last").iter().zip(near("REBEL, last")) {
-            assert!((hedge - rebel).abs() < 1e-9, "REBEL's exact fit is a step of Hedge");
+            assert!((hedge - rebel).abs() < 1e-9, "with an exact fit, REBEL is Hedge");
         }
     }
 }

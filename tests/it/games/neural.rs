@@ -17,9 +17,9 @@ fn average(outcome: &Outcome, options: usize) -> Vec<f64> {
     mean
 }
 
-/// The configuration of `experiments/game.toml` on a game, with `keys`.
+/// The configuration of `configs/game.toml` on a game, with `keys`.
 fn config(name: &str, seed: u64, keys: &[&str]) -> Config {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/experiments/game.toml"));
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/game.toml"));
     let mut config = Config::from_file(path).unwrap();
     keys.iter().for_each(|key| config.set(key).unwrap());
     config.oracle = format!("game:{name}");

@@ -102,7 +102,7 @@ fn one(
     let mut words = VecDeque::new();
     for line in child.stderr.take().into_iter().flat_map(|err| BufReader::new(err).split(b'\n')) {
         let line = String::from_utf8_lossy(&line?).into_owned();
-        match progress::read(&line) {
+        match progress::parse(&line) {
             Some(step) => show(step),
             None => words.push_back(line),
         }

@@ -5,66 +5,15 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bins::Bin;
+use super::table::{self, BinRow, ClimbRow, LineRow, PartingRow};
 use super::{Analysis, panels};
-use crate::evaluate::plot::{PlotError, points};
+use crate::evaluate::plot::PlotError;
 use spo::base::tensors::write_atomically;
 
-#[derive(Serialize)]
-struct BinRow<'a> {
-    runs: &'a str,
-    bin: usize,
-    comparisons: usize,
-    mean: f64,
-    expected: f64,
-    observed: f64,
-    low: f64,
-    high: f64,
-}
-
-#[derive(Serialize)]
-struct ClimbRow<'a> {
-    runs: &'a str,
-    seed: u64,
-    round: u64,
-    iteration: u64,
-    env_steps: u64,
-    root_kl: f64,
-    score: Option<f64>,
-    task_return: f64,
-}
-
-#[derive(Serialize)]
-struct LineRow<'a> {
-    runs: &'a str,
-    seed: u64,
-    round: u64,
-    reward: &'static str,
-    iterations: usize,
-    intercept: f64,
-    slope: f64,
-    r2: f64,
-}
-
-#[derive(Serialize)]
-struct PartingRow<'a> {
-    runs: &'a str,
-    seed: u64,
-    round: u64,
-    iteration: u64,
-    env_steps: u64,
-    root_kl: f64,
-    task_return: f64,
-    train_score: f64,
-    test_score: f64,
-    train_mean: Option<f64>,
-    test_mean: Option<f64>,
-    parted: bool,
-}
-
-fn bin_rows<'a>(all: &'a [Analysis], of: fn(&Analysis) -> &[Bin]) -> Vec<BinRow<'a>> {
+fn bin_rows(all: &[Analysis], of: fn(&Analysis) -> &[Bin]) -> Vec<BinRow> {
     let rows = all.iter().flat_map(|a| of(a).iter().map(move |b| (a.name.as_str(), b)));
     rows.map(|(runs, b)| BinRow {
-        runs,
+        runs: runs.into(),
         bin: b.place,
         comparisons: b.count,
         mean: b.key,
@@ -83,10 +32,10 @@ fn bin_rows<'a>(all: &'a [Analysis], of: fn(&Analysis) -> &[Bin]) -> Vec<BinRow<
 pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
     std::fs::create_dir_all(dir).map_err(|e| PlotError::Write { path: dir.into(), why: e.to_string() })?;
     let climbs = all.iter().flat_map(|a| a.climbs.iter().map(move |c| (a.name.as_str(), c)));
-    let climb_rows: Vec<ClimbRow<'_>> = (climbs.clone())
+    let climb_rows: Vec<ClimbRow> = (climbs.clone())
         .flat_map(|(runs, climb)| {
             climb.steps.iter().map(move |s| ClimbRow {
-                runs,
+                runs: runs.into(),
                 seed: climb.seed,
                 round: s.round,
                 iteration: s.iteration,
@@ -97,13 +46,13 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
             })
         })
         .collect();
-    let line_rows: Vec<LineRow<'_>> = climbs
+    let line_rows: Vec<LineRow> = climbs
         .flat_map(|(runs, climb)| {
             climb.fits.iter().map(move |fit| LineRow {
-                runs,
+                runs: runs.into(),
                 seed: climb.seed,
                 round: fit.round,
-                reward: fit.reward.name(),
+                reward: fit.reward.name().into(),
                 iterations: fit.rows,
                 intercept: fit.line.intercept,
                 slope: fit.line.slope,
@@ -112,10 +61,10 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
         })
         .collect();
     let courses = all.iter().flat_map(|a| a.courses.iter().map(move |c| (a.name.as_str(), c)));
-    let parting_rows: Vec<PartingRow<'_>> = courses
+    let parting_rows: Vec<PartingRow> = courses
         .flat_map(|(runs, course)| {
             course.steps.iter().enumerate().map(move |(at, s)| PartingRow {
-                runs,
+                runs: runs.into(),
                 seed: course.seed,
                 round: course.round,
                 iteration: s.iteration,
@@ -130,27 +79,39 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
             })
         })
         .collect();
-    let (svg, png) = (dir.join("analysis.svg"), dir.join("analysis.png"));
     let written = [
-        table(dir, "calibration.csv", &bin_rows(all, |a| &a.by_gap))?,
-        table(dir, "accuracy_by_score.csv", &bin_rows(all, |a| &a.by_lower_score))?,
-        table(dir, "reward_by_kl.csv", &climb_rows)?,
-        table(dir, "lines.csv", &line_rows)?,
-        table(dir, "over_optimisation.csv", &parting_rows)?,
+        write_table(dir, table::CALIBRATION, &bin_rows(all, |a| &a.by_gap))?,
+        write_table(dir, table::ACCURACY, &bin_rows(all, |a| &a.by_lower_score))?,
+        write_table(dir, table::CLIMBS, &climb_rows)?,
+        write_table(dir, table::LINES, &line_rows)?,
+        write_table(dir, table::PARTING, &parting_rows)?,
     ];
-    let legend: Vec<&str> = all.iter().map(|a| a.name.as_str()).collect();
-    let panels = panels::of(all);
+    Ok(written.into_iter().flatten().chain(draw(all, dir)?).collect())
+}
+
+/// Draws the picture of the tables in `dir` again.
+///
+/// # Errors
+/// [`PlotError`]: no tables, or ones that cannot be read; [`PlotError::Write`].
+pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
+    Ok(draw(&table::read(dir)?, dir)?.to_vec())
+}
+
+/// Draws the picture as SVG and PNG.
+fn draw(all: &[Analysis], dir: &Path) -> Result<[PathBuf; 2], PlotError> {
+    let sheet = panels::sheet(all);
     let write = |path: &Path, picture: Result<Vec<u8>, String>| {
         let written = picture.and_then(|bytes| write_atomically(path, &bytes).map_err(|e| e.to_string()));
         written.map_err(|why| PlotError::Write { path: path.into(), why })
     };
-    write(&svg, points::svg(&legend, &panels).map(String::into_bytes))?;
-    write(&png, points::png(&legend, &panels))?;
-    Ok(written.into_iter().flatten().chain([svg, png]).collect())
+    let paths = [dir.join("analysis.svg"), dir.join("analysis.png")];
+    write(&paths[0], sheet.svg().map(String::into_bytes))?;
+    write(&paths[1], sheet.png())?;
+    Ok(paths)
 }
 
 /// Writes a table; none without rows, in place of which an older one goes.
-fn table<R: Serialize>(dir: &Path, name: &str, rows: &[R]) -> Result<Option<PathBuf>, PlotError> {
+fn write_table<R: Serialize>(dir: &Path, name: &str, rows: &[R]) -> Result<Option<PathBuf>, PlotError> {
     let path = dir.join(name);
     let fail = |why: String| PlotError::Write { path: path.clone(), why };
     if rows.is_empty() {

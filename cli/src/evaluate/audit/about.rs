@@ -1,4 +1,4 @@
-//! What only a person knows of a run: a TOML file that the audit asks for.
+//! Facts about a run that only a person knows, in a TOML file.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,26 +10,26 @@ use super::AuditError;
 use spo::base::toml_error;
 use spo::train::config::ConfigError;
 
-/// The file's name beside a page.
+/// The file's name.
 pub const FILE: &str = "audit-about.toml";
 
-/// Everything empty is not stated.
+/// Facts that only a person knows. An empty field means "not stated".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct About {
-    /// Of those who answered.
+    /// About the people who answered.
     pub feedback: FeedbackAbout,
-    /// Of what it is for.
+    /// About the policy's purpose.
     pub policy: PolicyAbout,
-    /// Of all around it.
+    /// About the system around it.
     pub system: SystemAbout,
 }
 
-/// Who answered, and under which terms.
+/// The people who answered, and the terms of their work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeedbackAbout {
-    /// Who, and how they were chosen.
+    /// Who they were, and how they were chosen.
     pub evaluators: String,
     /// What they were told.
     pub instructions: String,
@@ -41,56 +41,56 @@ pub struct FeedbackAbout {
     pub quality_control: String,
 }
 
-/// What the policy is for.
+/// The purpose of the policy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyAbout {
-    /// Where it may be used, and where not.
+    /// Where it may be used, and where it may not.
     pub intended_use: String,
-    /// The largest cost of an episode that is acceptable.
+    /// The largest acceptable cost of an episode.
     pub cost_limit: Option<f64>,
 }
 
-/// What was done around the run.
+/// Facts about the work on this run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SystemAbout {
-    /// What was tried and is not in the result.
+    /// What was tried and then dropped.
     pub tried_and_dropped: Vec<String>,
-    /// How it is known to fail.
+    /// Known failures.
     pub known_failure_modes: Vec<String>,
-    /// Who looks at it in use, and what they can do.
+    /// Who monitors it in use, and what they can do.
     pub monitoring: String,
-    /// Whom to write to.
+    /// The contact address.
     pub contact: String,
 }
 
-/// The file with nothing filled in.
-pub const TEMPLATE: &str = r#"# What only a person knows of this run. Fill in what you can, then `spo audit` again: what is left empty is shown as
-# "not stated".
+/// The empty file.
+pub const TEMPLATE: &str = r#"# Facts about this run that only a person knows. Fill in what you can, then run `spo audit` again. Empty fields are shown
+# as "not stated".
 
 [feedback]
-# Who compared, and how they were chosen; for a simulated teacher, whom it stands for.
+# Who compared, and how they were chosen. For a simulated teacher: which people it represents.
 evaluators = ""
 # What they were told.
 instructions = ""
 pay = ""
 consent = ""
-# How answers were checked, and which were thrown away.
+# How answers were checked, and which ones were discarded.
 quality_control = ""
 
 [policy]
-# Where it may be used, and where not.
+# Where it may be used, and where it may not.
 intended_use = ""
-# The largest cost of an episode that is acceptable, where the task has costs.
+# The largest acceptable cost of an episode, if the task has costs.
 # cost_limit = 25.0
 
 [system]
-# What was tried and is not in the result, one sentence each.
+# What was tried and then dropped, one sentence each.
 tried_and_dropped = []
-# How it is known to fail, one sentence each.
+# Known failures, one sentence each.
 known_failure_modes = []
-# Who looks at it in use, and what they can do.
+# Who monitors it in use, and what they can do.
 monitoring = ""
 contact = ""
 "#;
@@ -99,11 +99,12 @@ impl About {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`AuditError::Config`] naming file, line and field of what is unknown or of a wrong type; [`AuditError::About`].
+    /// [`AuditError::Config`] with file, line and field if a field is unknown or has the wrong type; [`AuditError::About`]
+    /// if a value is not valid.
     pub fn read(path: &Path) -> Result<Self, AuditError> {
         let text =
             fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let help = format!("{FILE}, which `spo audit RUN` writes, has all fields");
+        let help = format!("`spo audit RUN` writes a {FILE} with all fields");
         let about: Self = toml::from_str(&text).map_err(|e| ConfigError::Parse {
             origin: path.display().to_string(),
             why: toml_error::explain(&e, &help),
@@ -119,15 +120,15 @@ impl About {
         }
     }
 
-    /// Writes the [`TEMPLATE`] into a folder, and returns its path; `None` where there is such a file, which stays as it is.
+    /// Writes the [`TEMPLATE`] into a folder and returns its path; `None` if the file exists, which is then unchanged.
     ///
     /// # Errors
-    /// [`AuditError::Write`].
+    /// [`AuditError::Write`] if it cannot be written.
     pub fn write_template(folder: &Path) -> Result<Option<PathBuf>, AuditError> {
         let path = folder.join(FILE);
         let write = || -> io::Result<()> {
             fs::create_dir_all(folder)?;
-            // Made by this call or not at all: whatever is there was written by somebody.
+            // Never overwrite an existing file: a person may have edited it.
             let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
             file.write_all(TEMPLATE.as_bytes())
         };
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_states_nothing_and_is_never_written_over() {
+    fn the_template_is_empty_and_never_overwrites_a_file() {
         assert_eq!(read(TEMPLATE), Ok(About::default()));
         let home = tempfile::tempdir().unwrap();
         let path = About::write_template(home.path()).unwrap().unwrap();
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_file_field_and_mend() {
+    fn errors_name_the_file_the_field_and_the_fix() {
         for (text, words) in [
             ("[feedback]\nevaluator = \"x\"", ["mine.toml", "did you mean `evaluators`?"]),
             ("[system]\ntried_and_dropped = \"x\"", ["tried_and_dropped", "expected a sequence"]),

@@ -1,22 +1,23 @@
-//! A chart as SVG within a page, in the page's colours of day and night.
+//! Draws a chart as SVG inside a page, in the page's light and dark colours.
 
 use std::fmt::Write as _;
 
 use super::document::{Along, Chart, Line};
 use super::html::escaped;
+use crate::evaluate::plot::palette;
 use crate::evaluate::report::write::number;
 
-// In units of the picture, which is as wide as its place on the page.
+// Sizes in units of the picture; the page scales it to the available width.
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 236.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
-/// Colours of lines that a page has.
-const COLOURS: usize = 6;
+/// Number of line colours of the page.
+const COLOURS: usize = palette::COLORS.len();
 
-/// Least and largest of what is drawn along an axis, never equal.
+/// Smallest and largest value along an axis, never equal.
 #[derive(Clone, Copy)]
 struct Range {
     low: f64,
@@ -24,7 +25,7 @@ struct Range {
 }
 
 impl Range {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
+    fn new(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = values
             .filter(|v| v.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
@@ -40,7 +41,7 @@ impl Range {
         Self { low: self.low - more, high: self.high + more }
     }
 
-    /// Round numbers within it, about so many: 1, 2, 2.5 or 5 times a power of ten apart.
+    /// About this many round numbers within the range, 1, 2, 2.5 or 5 times a power of ten apart.
     fn ticks(self, about: f64) -> Vec<f64> {
         let least = (self.high - self.low) / about;
         let power = 10f64.powf(least.log10().floor());
@@ -52,15 +53,15 @@ impl Range {
     }
 }
 
-/// The chart.
+/// Draws the chart.
 pub(super) fn draw(chart: &Chart) -> String {
     let points =
         || chart.lines.iter().flat_map(|line| &line.points).filter(|p| p.0.is_finite() && p.1.is_finite());
     let x = match &chart.along {
-        Along::Numbers(_) => Range::of(points().map(|p| p.0).chain([0.0])),
+        Along::Numbers(_) => Range::new(points().map(|p| p.0).chain([0.0])),
         Along::Names(_, names) => Range { low: 0.0, high: (names.len().max(2) - 1) as f64 }.wider(0.04),
     };
-    let y = Range::of(points().flat_map(|p| [p.1 - p.2, p.1 + p.2])).wider(0.06);
+    let y = Range::new(points().flat_map(|p| [p.1 - p.2, p.1 + p.2])).wider(0.06);
     let at_x = |v: f64| LEFT + (v - x.low) / (x.high - x.low) * (WIDTH - LEFT - RIGHT);
     let at_y = |v: f64| HEIGHT - BOTTOM - (v - y.low) / (y.high - y.low) * (HEIGHT - TOP - BOTTOM);
     let mut svg = format!(
@@ -130,7 +131,7 @@ fn draw_line(line: &Line, dots: bool, (at_x, at_y): (Scale<'_>, Scale<'_>), svg:
     }
 }
 
-/// 150000 as "150k".
+/// A short number, such as "150k" for 150000.
 fn short(x: f64) -> String {
     let trimmed = |x: f64| {
         let digits = number(x);

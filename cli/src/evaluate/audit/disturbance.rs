@@ -1,4 +1,4 @@
-//! What can go otherwise than in training: starts, observations, dynamics.
+//! Disturbances that did not occur in training: of starts, observations, dynamics.
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use spo_envs::{ActionSpace, Env, EnvError, Frame, Spec, Step};
 use spo::policy::normalizer::Normalizer;
 use spo::rollout::{EnvFactory, Rollout};
 
-/// Steps at the start of an episode that a disturbed start lasts: a tenth of it, ten at most.
+/// Number of steps of a disturbed start: a tenth of the episode, at most ten.
 pub fn first_steps(horizon: usize) -> usize {
     (horizon / 10).clamp(1, 10)
 }
 
-/// One change, at the border between policy and task; the policy knows nothing of it.
+/// A change between policy and task that the policy is not told about.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disturbance {
-    /// Initial states and draws of another seed.
+    /// Initial states and random draws of another seed.
     OtherStates,
-    /// The first actions are drawn uniformly from the action space, as many as [`first_steps`] says.
+    /// The first [`first_steps`] actions are drawn uniformly from the action space.
     RandomStart,
-    /// The first action is held for so many steps.
+    /// The first action is held for [`first_steps`] steps.
     StuckStart,
-    /// Normal noise on each observation, of this many of its standard deviations.
+    /// Normal noise on each observation, with this many of its standard deviations.
     Noise(f32),
-    /// Actions are this many times as far from the middle of their bounds; beyond a bound they are at it.
+    /// The distance of each action from the middle of its bounds is multiplied by this factor, then clipped to the bounds.
     Gain(f32),
-    /// Each action comes a step late; the first is the middle of the bounds, or the first option.
+    /// Each action comes one step late; the first action is the middle of the bounds, or the first option.
     Delay,
-    /// With this probability an action is lost, and the one before it holds (Machado et al. 2018: sticky actions).
+    /// With this probability an action is replaced by the one before it (sticky actions, Machado et al. 2018).
     Dropped(f64),
 }
 
-/// Every one that an audit tries, in the order of its page.
+/// All disturbances of an audit, in the order of its page.
 pub const ALL: [Disturbance; 9] = [
     Disturbance::OtherStates,
     Disturbance::RandomStart,
@@ -50,7 +50,7 @@ pub const ALL: [Disturbance; 9] = [
 ];
 
 impl Disturbance {
-    /// Which part of the loop it changes.
+    /// The part of the loop that it changes.
     pub fn part(self) -> &'static str {
         match self {
             Self::OtherStates | Self::RandomStart | Self::StuckStart => "start",
@@ -59,7 +59,7 @@ impl Disturbance {
         }
     }
 
-    /// What it does to a task, in words.
+    /// A description for a task.
     pub fn name(self, spec: &Spec) -> String {
         let first = first_steps(spec.horizon);
         match self {
@@ -74,19 +74,19 @@ impl Disturbance {
         }
     }
 
-    /// Whether a task of such actions and length can be disturbed so.
+    /// Whether it applies to a task with these actions and this length.
     pub fn applies(self, spec: &Spec) -> bool {
         match self {
             Self::Gain(_) => matches!(spec.action, ActionSpace::Continuous { .. }),
             Self::StuckStart => first_steps(spec.horizon) > 1,
-            // A single step has no later one.
+            // An episode of one step has no later action.
             Self::Delay | Self::Dropped(_) => spec.horizon > 1,
             _ => true,
         }
     }
 
-    /// The task so disturbed. Noise is measured by the spread of each observation in `nominal` episodes.
-    pub fn on(self, factory: &EnvFactory, nominal: &Rollout) -> EnvFactory {
+    /// The disturbed task. Noise is relative to the standard deviation of each observation in the `nominal` episodes.
+    pub fn apply(self, factory: &EnvFactory, nominal: &Rollout) -> EnvFactory {
         let std: Arc<[f32]> = match self {
             Self::Noise(_) => spread(nominal).into(),
             _ => Arc::new([]),
@@ -111,14 +111,14 @@ fn spread(rollout: &Rollout) -> Vec<f32> {
     all.var.iter().map(|v| v.sqrt() as f32).collect()
 }
 
-/// A task behind a disturbance.
+/// A task with a disturbance.
 struct Disturbed {
     env: Box<dyn Env>,
     by: Disturbance,
     std: Arc<[f32]>,
     rng: ChaCha8Rng,
     steps: usize,
-    /// The newest action, as the policy gave it or as the task took it.
+    /// The latest action, as the policy gave it or as the task received it.
     action: Vec<f32>,
 }
 
@@ -141,7 +141,7 @@ impl Disturbed {
         };
     }
 
-    /// What the task gets where the policy says `given`.
+    /// The action that the task receives for the policy's action `given`.
     fn act(&mut self, given: &[f32]) -> Vec<f32> {
         let early = self.steps < first_steps(self.env.spec().horizon);
         match (self.by, &self.env.spec().action) {
@@ -176,7 +176,7 @@ impl Env for Disturbed {
 
     fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
         self.env.reset(rng, obs);
-        // Behind the task's own draws, which are those of the undisturbed episode.
+        // After the task's own draws, which stay the same as without a disturbance.
         self.rng = ChaCha8Rng::seed_from_u64(rng.next_u64());
         self.begin();
         self.observe(obs);
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use spo::base::random::{Stream, stream};
 
-    /// A hundred steps; the observation is the action that the task took.
+    /// A task of a hundred steps whose observation is the action that it received.
     struct Echo(Spec);
 
     impl Env for Echo {
@@ -243,12 +243,12 @@ mod tests {
         })
     }
 
-    /// What the task takes where the policy says 1, 2, 3, … twelfths of the upper bound.
+    /// The actions that the task receives if the policy's actions are 1, 2, 3, … twelfths of the upper bound.
     fn taken(by: Disturbance, nominal: &[f32]) -> Vec<f32> {
         let episode =
             spo::rollout::Episode { obs: nominal.to_vec(), final_obs: vec![0.0], ..Default::default() };
         let nominal = Rollout { episodes: vec![episode], per_state: 1 };
-        let mut env = by.on(&echo(ActionSpace::uniform(1, -2.0, 12.0)), &nominal)().unwrap();
+        let mut env = by.apply(&echo(ActionSpace::uniform(1, -2.0, 12.0)), &nominal)().unwrap();
         let mut obs = [0.0];
         env.reset(&mut stream(3, Stream("test"), 0, 0), &mut obs);
         (1..=12).map(|a| (env.step(&[a as f32], &mut obs), obs[0]).1).collect()
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_has_not_is_not_disturbed() {
+    fn disturbances_that_do_not_apply_are_left_out() {
         let spec = |action, horizon| Spec { id: "x".into(), obs_dim: 1, action, horizon, dt: 0.0 };
         let once = spec(ActionSpace::Discrete(3), 1);
         let left: Vec<Disturbance> = ALL.into_iter().filter(|d| d.applies(&once)).collect();

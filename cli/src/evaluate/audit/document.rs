@@ -1,4 +1,4 @@
-//! Audits as one page: what is printed, whatever prints it. Several runs stand side by side.
+//! The content of an audit's page, independent of its format. Several runs are shown side by side.
 
 use super::flags::Verdict;
 use super::sections::{self, Part, Section};
@@ -7,43 +7,43 @@ use super::{Audit, flags};
 /// A page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Of the whole.
+    /// The page's title.
     pub title: String,
-    /// The runs, each with what stands for it in the tables.
+    /// The runs, each with its letter in the tables.
     pub runs: Vec<RunHead>,
-    /// Every rule, those that are raised first.
+    /// All rules, raised ones first.
     pub flags: Vec<FlagRow>,
-    /// What follows.
+    /// The rest of the page.
     pub blocks: Vec<Block>,
 }
 
 /// A run of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunHead {
-    /// A, B, …; empty where there is but one.
+    /// A, B, …; empty if there is only one run.
     pub letter: String,
     /// Its directory.
     pub name: String,
-    /// Task, seed, where it stands.
+    /// Task, seed and state.
     pub line: String,
-    /// What could not be read of it.
+    /// What could not be read.
     pub unread: Vec<String>,
 }
 
-/// A rule over the runs.
+/// A rule applied to all runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlagRow {
     /// Its name.
     pub name: &'static str,
-    /// When it is raised.
+    /// The condition under which it is raised.
     pub rule: String,
-    /// What it says of each run.
+    /// Its verdict for each run.
     pub verdicts: Vec<(String, Verdict, String)>,
 }
 
 impl FlagRow {
-    /// The gravest of its verdicts.
-    pub fn gravest(&self) -> Verdict {
+    /// The most serious of its verdicts.
+    pub fn worst(&self) -> Verdict {
         let order = [Verdict::Raised, Verdict::NotChecked];
         let is_there = |verdict: &Verdict| self.verdicts.iter().any(|(_, v, _)| v == verdict);
         order.into_iter().find(is_there).unwrap_or(Verdict::NotRaised)
@@ -53,79 +53,79 @@ impl FlagRow {
 /// A piece of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// The title of a part.
+    /// The title of a section.
     Heading(String),
     /// A paragraph.
     Text(String),
     /// A table.
     Table(Table),
-    /// A picture; where there are none, its figures stand in a table beside it.
+    /// A chart. A table also contains its figures, for formats without charts.
     Chart(Chart),
-    /// Lines for a shell or a file.
+    /// Code for a shell or a file.
     Code {
-        /// What they are.
+        /// What it is.
         caption: String,
-        /// As they are.
+        /// The lines.
         text: String,
     },
 }
 
-/// A table, as many cells a row as its head has.
+/// A table. Every row has as many cells as the head.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// Above it.
+    /// Text above it.
     pub caption: String,
     /// Names of the columns.
     pub head: Vec<String>,
     /// Its rows.
     pub rows: Vec<Vec<Cell>>,
-    /// Below it.
+    /// Text below it.
     pub note: String,
 }
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Words.
+    /// Text.
     Text(String),
-    /// A figure, set to the right.
+    /// A number, aligned to the right.
     Figure(String),
-    /// What is typed or stands in a file.
+    /// Code, such as a command or a file's content.
     Code(String),
-    /// What nobody stated, or what could not be had.
+    /// A value that nobody stated or that is not available.
     Missing(String),
 }
 
-/// Lines over numbers or names.
+/// A line chart over numbers or names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
-    /// Above it.
+    /// Text above it.
     pub title: String,
-    /// What it is drawn along.
+    /// The horizontal axis.
     pub along: Along,
     /// The lines.
     pub lines: Vec<Line>,
 }
 
-/// The axis that a chart is drawn along.
+/// The horizontal axis of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Along {
-    /// Numbers, and what they are.
+    /// Numbers, with the axis label.
     Numbers(String),
-    /// Names in order, and what they are.
+    /// The axis label, and names in order.
     Names(String, Vec<String>),
 }
 
 /// A line of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Which run's, from 0: its colour.
+    /// Index of its run, from 0; it determines the colour.
     pub run: usize,
-    /// x, y and half width of the interval; 0 draws none.
+    /// x, y and half width of the interval; a half width of 0 draws no interval.
     pub points: Vec<(f64, f64, f64)>,
 }
 
-/// Words taken apart at backticks: what stands between two of them is typed. A lone one is itself.
+/// Splits text at backticks: the text between two of them is code. A single backtick is kept as text.
 pub fn spans(words: &str) -> Vec<(bool, &str)> {
     if words.matches('`').count() % 2 == 1 {
         return vec![(false, words)];
@@ -139,11 +139,11 @@ pub fn spans(words: &str) -> Vec<(bool, &str)> {
 }
 
 impl Document {
-    /// Of one run, or of several side by side.
-    pub fn of(audits: &[Audit]) -> Self {
+    /// The page of one run, or of several side by side.
+    pub fn new(audits: &[Audit]) -> Self {
         let letters: Vec<String> = match audits {
             [_] => vec![String::new()],
-            // Whoever holds more than 26 runs side by side has numbers.
+            // With more than 26 runs, the names are numbers.
             many => (0..many.len()).map(letter).collect(),
         };
         let head = |(audit, letter): (&Audit, &String)| RunHead {
@@ -153,23 +153,23 @@ impl Document {
             unread: audit.unread.clone(),
         };
         let mut flags: Vec<FlagRow> = (0..flags::RULES.len()).map(|at| row(audits, &letters, at)).collect();
-        flags.sort_by_key(|row| match row.gravest() {
+        flags.sort_by_key(|row| match row.worst() {
             Verdict::Raised => 0,
             Verdict::NotChecked => 1,
             Verdict::NotRaised => 2,
         });
-        let parts: Vec<[Section; 4]> = audits.iter().map(sections::of).collect();
+        let parts: Vec<[Section; 4]> = audits.iter().map(sections::all).collect();
         let mut blocks = Vec::new();
         for at in 0..4 {
             let sections: Vec<&Section> = parts.iter().map(|p| &p[at]).collect();
-            beside(&sections, &letters, &mut blocks);
+            side_by_side(&sections, &letters, &mut blocks);
         }
         Self { title: "Audit".into(), runs: audits.iter().zip(&letters).map(head).collect(), flags, blocks }
     }
 
-    /// How many rules are raised for some run.
+    /// Number of rules that are raised for at least one run.
     pub fn raised(&self) -> usize {
-        self.flags.iter().filter(|row| row.gravest() == Verdict::Raised).count()
+        self.flags.iter().filter(|row| row.worst() == Verdict::Raised).count()
     }
 }
 
@@ -192,18 +192,18 @@ fn row(audits: &[Audit], letters: &[String], at: usize) -> FlagRow {
     }
 }
 
-/// A name behind a run's letter.
-fn behind(letter: &str, name: &str) -> String {
+/// A name with the run's letter in front.
+fn with_letter(letter: &str, name: &str) -> String {
     if letter.is_empty() { name.to_string() } else { format!("{letter}: {name}") }
 }
 
-/// The same section of several runs, what is alike of them in one table.
-fn beside(sections: &[&Section], letters: &[String], blocks: &mut Vec<Block>) {
+/// Writes the same section of several runs, with equal parts in one table.
+fn side_by_side(sections: &[&Section], letters: &[String], blocks: &mut Vec<Block>) {
     let Some(first) = sections.first() else { return };
     blocks.push(Block::Heading(first.title.into()));
     blocks.push(Block::Text(first.lead.into()));
     blocks.push(Block::Table(facts(sections, letters)));
-    // Each part in the order in which any run has it first.
+    // Parts in the order of their first occurrence in any run.
     let mut seen: Vec<&str> = Vec::new();
     for part in sections.iter().flat_map(|s| &s.parts) {
         if seen.contains(&part.name()) {
@@ -241,7 +241,7 @@ fn facts(sections: &[&Section], letters: &[String]) -> Table {
     Table { head, rows: names.iter().map(row).collect(), ..Table::default() }
 }
 
-/// The same part of several runs.
+/// Joins the same part of several runs.
 fn join(alike: &[(usize, &Part)], letters: &[String], blocks: &mut Vec<Block>) {
     let mut grids = Vec::new();
     let mut merged: Option<Chart> = None;
@@ -254,15 +254,17 @@ fn join(alike: &[(usize, &Part)], letters: &[String], blocks: &mut Vec<Block>) {
                 match (&mut merged, &chart.along) {
                     (Some(all), Along::Numbers(_)) => all.lines.extend(own.lines),
                     (None, Along::Numbers(_)) => merged = Some(own),
-                    // Names of one run mean nothing for another.
+                    // Row names of different runs do not correspond.
                     (_, Along::Names(..)) => {
-                        blocks
-                            .push(Block::Chart(Chart { title: behind(&letters[run], &chart.title), ..own }));
+                        blocks.push(Block::Chart(Chart {
+                            title: with_letter(&letters[run], &chart.title),
+                            ..own
+                        }));
                     }
                 }
             }
             Part::Code { caption, text } => {
-                blocks.push(Block::Code { caption: behind(&letters[run], caption), text: text.clone() })
+                blocks.push(Block::Code { caption: with_letter(&letters[run], caption), text: text.clone() })
             }
         }
     }
@@ -274,7 +276,7 @@ fn join(alike: &[(usize, &Part)], letters: &[String], blocks: &mut Vec<Block>) {
             keys.push(key);
         }
     }
-    let columns = grids.iter().flat_map(|(run, g)| g.columns.iter().map(|c| behind(&letters[*run], c)));
+    let columns = grids.iter().flat_map(|(run, g)| g.columns.iter().map(|c| with_letter(&letters[*run], c)));
     let row = |key: &&str| {
         let cells = grids.iter().flat_map(|(_, grid)| {
             let own = grid.rows.iter().find(|(k, _)| k == key).map(|(_, cells)| cells.clone());

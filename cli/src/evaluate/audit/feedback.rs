@@ -1,4 +1,4 @@
-//! The feedback: who or what answered, what was asked, and how well it answers when it is asked again.
+//! The feedback: who or what answered, what was asked, and how consistent the answers to a second query are.
 
 use std::collections::BTreeMap;
 
@@ -22,40 +22,40 @@ use spo::train::Record;
 use spo::train::config::{Config, ScorerKind};
 use spo::train::run::files;
 
-/// Trajectories that the oracle is asked about again: 2 · 24 · 23 + 24 = 1,128 comparisons.
+/// Trajectories in the second query: 2 · 24 · 23 + 24 = 1,128 comparisons.
 const TRAJECTORIES: usize = 24;
-/// Rows of how the counts grew.
+/// Rows of the table of counts.
 const ROWS: usize = 5;
 
-/// What is known of the feedback.
+/// Figures about the feedback.
 #[derive(Clone, Debug, Serialize)]
 pub struct Feedback {
-    /// As the configuration names it.
+    /// Its text in the configuration.
     pub oracle: String,
-    /// What kind of judge that is.
+    /// The kind of judge.
     pub kind: String,
-    /// How the pairs were chosen.
+    /// How pairs were chosen.
     pub selection: String,
-    /// Most comparisons of the run; 0 sets no limit.
+    /// Largest number of comparisons of the run; 0 means no limit.
     pub budget: u64,
-    /// What was asked, by the newest row of the metrics.
+    /// Counts of comparisons, from the latest row of the metrics.
     pub counts: Option<Queries>,
-    /// The same on the way.
-    pub course: Vec<Counted>,
-    /// What happened on the way to the answers, by kind.
+    /// The same counts during the training.
+    pub course: Vec<Counts>,
+    /// Counts of oracle events, by kind.
     pub notes: BTreeMap<String, u64>,
-    /// Where people answered.
+    /// People's labels, if people answered.
     pub people: Option<People>,
-    /// Where every comparison was logged.
-    pub logged: Option<Logged>,
-    /// The oracle asked again.
+    /// Figures from the log of comparisons, if there is one.
+    pub logged: Option<LogFigures>,
+    /// The second query.
     #[serde(serialize_with = "found")]
-    pub again: Found<Again>,
+    pub again: Found<Requery>,
 }
 
-/// Counts up to some iteration.
+/// Counts up to an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Counted {
+pub struct Counts {
     /// Environment steps.
     pub env_steps: u64,
     /// Comparisons.
@@ -63,49 +63,49 @@ pub struct Counted {
     pub queries: Queries,
 }
 
-/// What the labels of people say.
+/// Figures about people's labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct People {
-    /// Everybody, most labels first.
+    /// All people, ordered by their number of labels.
     pub annotators: Vec<Share>,
-    /// How far two people who saw the same pair said the same; `None` where no pair has two answers.
+    /// Agreement of two people who saw the same pair; `None` if no pair has two answers.
     pub agreement: Option<Agreement>,
-    /// Labels for what stood on the left, and on the right; sides were drawn at random.
+    /// Number of labels for the left and for the right side; the sides were drawn at random.
     pub sides: (u64, u64),
 }
 
-/// What the log of comparisons says.
+/// Figures from the log of comparisons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Logged {
+pub struct LogFigures {
     /// Comparisons.
     pub rows: u64,
-    /// Those with a preferred side and different task returns.
+    /// Number of comparisons with a preferred side and different task returns.
     pub decided: u64,
-    /// Of them those that prefer the larger return.
+    /// How many of them prefer the larger return.
     pub with_return: u64,
-    /// The same of the last third of the log.
+    /// The same for the last third of the log.
     pub late: (u64, u64),
 }
 
-/// What came of asking again.
+/// The result of the second query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Again {
+pub struct Requery {
     /// The contract test.
     pub check: check::Report,
-    /// Share of the pairs asked twice that had the same winner.
+    /// Share of pairs that had the same winner when asked twice.
     pub agreement: f64,
     /// Its 95 % interval (Wilson 1927).
     #[serde(serialize_with = "bounds")]
     pub agreement_interval: Interval,
-    /// The rate ε of flips that would explain it: agreement = (1 − ε)² + ε².
+    /// The rate ε of random flips that would explain this agreement: (1 − ε)² + ε².
     pub flip_rate: f64,
-    /// Share of trios that go in circles.
+    /// Share of trios that form a cycle.
     pub cyclic_share: f64,
-    /// Share of trios that such flips explain at most: ε (1 − ε), by the interval's lower end.
+    /// Largest share of cyclic trios that such flips explain: ε (1 − ε), at the lower end of the interval.
     pub explained_share: f64,
-    /// Steps of what was compared.
+    /// Steps of the compared trajectories.
     pub window: usize,
-    /// Where the oracle is a game over options: a shortest circle among them, empty where there is none.
+    /// If the oracle is a game over options: a shortest cycle of options, empty if there is none.
     pub game_circle: Option<Vec<String>>,
 }
 
@@ -114,15 +114,15 @@ fn bounds<S: serde::Serializer>(i: &Interval, to: S) -> Result<S::Ok, S::Error> 
 }
 
 impl Feedback {
-    /// Of a run; its oracle is asked again about trajectories of its own policies.
-    pub fn of(recorded: &mut Recorded, players: &Players, judge: &Judge, seed: u64) -> Self {
+    /// The figures of a run. Its oracle is queried again about trajectories of its own policies.
+    pub fn collect(recorded: &mut Recorded, players: &Players, judge: &Judge, seed: u64) -> Self {
         let config = &recorded.config;
         let people = Human::of(&config.oracle).is_some();
         let labels = (people || recorded.dir.join(store::FILE).is_file()).then(|| labels(recorded));
         let log = recorded.dir.join(files::COMPARISONS);
         let log = log.exists().then(|| logged(&log));
         let again = match config.scorer {
-            ScorerKind::TaskReward => Err("nobody is asked: the scorer is the task's own reward".into()),
+            ScorerKind::TaskReward => Err("there is no oracle: the scorer is the task's own reward".into()),
             _ => again(&recorded.config, players, judge, seed),
         };
         Self {
@@ -143,7 +143,7 @@ impl Feedback {
 fn kind(config: &Config) -> &'static str {
     let text = &config.oracle;
     if config.scorer == ScorerKind::TaskReward {
-        "nobody: the scorer is the task's own reward"
+        "no one: the scorer is the task's own reward"
     } else if Human::of(text).is_some() {
         "people"
     } else if llm::is_asked_by(text) {
@@ -151,11 +151,11 @@ fn kind(config: &Config) -> &'static str {
     } else if exec::is_asked_by(text) {
         "a program"
     } else {
-        "a simulated teacher, built in (or a closure in a Rust program, which a run does not record)"
+        "a built-in simulated teacher (or a closure in a Rust program, which a run does not record)"
     }
 }
 
-/// Steps that are compared at once; 0 where whole trajectories are.
+/// Number of steps of a compared window or segment; 0 for whole trajectories.
 fn compared_steps(c: &Config) -> usize {
     match c.scorer {
         ScorerKind::RewardModel => c.reward_model.segment_length,
@@ -175,24 +175,24 @@ fn selection(c: &Config) -> String {
     );
     match c.scorer {
         ScorerKind::TaskReward => "no pairs".into(),
-        ScorerKind::LlmDirect => "no pairs: each trajectory rated by itself".into(),
+        ScorerKind::LlmDirect => "no pairs: each trajectory is rated by itself".into(),
         ScorerKind::RewardModel => {
             let how = match c.reward_model.query_sampling {
                 Sampling::Uniform => "at random",
-                Sampling::Disagreement => "where the ensemble disagrees most",
-                Sampling::Entropy => "where the model is least sure",
+                Sampling::Disagreement => "by the largest disagreement of the ensemble",
+                Sampling::Entropy => "by the largest uncertainty of the model",
             };
-            format!("{unit} that begin anywhere, of any two recent trajectories, chosen {how}")
+            format!("{unit} from any two recent trajectories, beginning at any step, chosen {how}")
         }
         ScorerKind::SelfPlay if c.self_play.mixture_coef > 0.0 => {
             format!("{unit} of {group}, each with those of a mixture of the policy and the reference policy")
         }
         ScorerKind::SelfPlay if c.self_play.extragradient => {
-            format!("{unit} of {group}, each with those of the policy that an update would give")
+            format!("{unit} of {group}, each with those of the policy after a look-ahead update")
         }
         ScorerKind::SelfPlay => match c.self_play.opponents {
             Opponents::Group if c.self_play.optimism => {
-                format!("all pairs of {unit} among {group}, and with all of the iteration before")
+                format!("all pairs of {unit} among {group}, and with all of the previous iteration")
             }
             Opponents::Group => format!("all pairs of {unit} among {group}"),
             Opponents::Sampled(m) => {
@@ -213,11 +213,11 @@ fn queries(r: &Record) -> Queries {
     }
 }
 
-/// At most [`ROWS`] rows, evenly spaced, the newest last.
-fn course(records: &[Record]) -> Vec<Counted> {
+/// At most [`ROWS`] rows, evenly spaced, the latest last.
+fn course(records: &[Record]) -> Vec<Counts> {
     let rows = records.len().min(ROWS);
     let at = |k: usize| &records[(k + 1) * records.len() / rows - 1];
-    (0..rows).map(|k| Counted { env_steps: at(k).env_steps, queries: queries(at(k)) }).collect()
+    (0..rows).map(|k| Counts { env_steps: at(k).env_steps, queries: queries(at(k)) }).collect()
 }
 
 fn labels(recorded: &Recorded) -> Found<People> {
@@ -229,13 +229,13 @@ fn labels(recorded: &Recorded) -> Found<People> {
     read().map_err(|e: store::LabelError| e.to_string())
 }
 
-/// Reads the log once for its length and once for what it says.
-fn logged(path: &std::path::Path) -> Found<Logged> {
+/// Reads the log twice: once for its length and once for its content.
+fn logged(path: &std::path::Path) -> Found<LogFigures> {
     type Row = (u64, usize, usize, f64, f64, Option<f32>);
     let failed = |e: csv::Error| format!("{}: {e}", files::COMPARISONS);
     let read = || csv::Reader::from_path(path).map_err(failed);
     let rows = read()?.into_records().count() as u64;
-    let mut log = Logged { rows, ..Logged::default() };
+    let mut log = LogFigures { rows, ..LogFigures::default() };
     for (at, row) in (0..).zip(read()?.deserialize::<Row>()) {
         let (_, _, _, a, b, p) = row.map_err(failed)?;
         let Some(p) = p.filter(|p| *p != 0.5 && a != b) else { continue };
@@ -250,11 +250,11 @@ fn logged(path: &std::path::Path) -> Found<Logged> {
     Ok(log)
 }
 
-fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<Again> {
+fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<Requery> {
     let factory = players.factory.clone()?;
     let notes = OracleEvents::default();
     let mut oracle = judge.oracle(&factory, &notes)?;
-    let count = trajectories(judge.most()).ok_or_else(|| judge.too_dear(asked(3)))?;
+    let count = trajectories(judge.most()).ok_or_else(|| judge.too_expensive(asked(3)))?;
     let course = players.course(TRAJECTORIES)?;
     let request = Request {
         seed,
@@ -264,7 +264,7 @@ fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<
         per_state: count,
         acting: Acting::Sample,
     };
-    // In turn by each policy, the newest first; no two of them draw the same actions.
+    // The policies act in turn, the latest first; no two trajectories use the same random numbers.
     let mut env = Checked::new(factory().map_err(|e| e.to_string())?);
     let by = |at: usize| &course[course.len() - 1 - at % course.len()].policies;
     let episodes: Vec<Episode> = (0..count)
@@ -274,10 +274,10 @@ fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<
     let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, compared_steps(config))).collect();
     let check = check::check(&mut *oracle, &shown, &notes, seed).map_err(|e| e.to_string())?;
     let window = shown.iter().map(Trajectory::len).max().unwrap_or(0);
-    Ok(Again { game_circle: oracle.game().map(|game| circle(&game)), ..Again::of(check, window) })
+    Ok(Requery { game_circle: oracle.game().map(|game| circle(&game)), ..Requery::new(check, window) })
 }
 
-/// A shortest circle of a game's options, each preferred to the next and the last to the first; empty where there is none.
+/// A shortest cycle of a game's options: each is preferred to the next and the last to the first. Empty if there is none.
 fn circle(game: &PreferenceMatrix) -> Vec<String> {
     let n = game.len();
     let beats: Vec<Vec<bool>> = (0..n).map(|i| (0..n).map(|j| game.margin(i, j) > 0.0).collect()).collect();
@@ -285,30 +285,30 @@ fn circle(game: &PreferenceMatrix) -> Vec<String> {
     found.into_iter().map(|i| game.names()[i].clone()).collect()
 }
 
-/// What a contract test of so many trajectories asks.
+/// Number of comparisons of a contract test with `n` trajectories.
 fn asked(n: u64) -> u64 {
     2 * n * (n - 1) + n
 }
 
-/// The most trajectories that so many comparisons cover, of three at least.
+/// Largest number of trajectories for `most` comparisons; `None` if it is below three.
 fn trajectories(most: u64) -> Option<usize> {
     (3..=TRAJECTORIES).rev().find(|&n| asked(n as u64) <= most)
 }
 
-/// What a run compares of an episode: the whole of it, or a window of `width` steps from its middle.
+/// The part of an episode that a run compares: the whole episode, or a window of `width` steps from its middle.
 fn middle(episode: &Episode, width: usize) -> Trajectory<'_> {
     let steps = episode.len();
     if width == 0 || width >= steps {
         return episode.trajectory();
     }
-    // An aligned one, as self-play compares them.
+    // An aligned window, as in self-play.
     let from = (steps / 2 / width * width).min(steps - width);
     episode.window(from, from + width)
 }
 
-impl Again {
-    /// What a contract test says of consistency.
-    pub fn of(check: check::Report, window: usize) -> Self {
+impl Requery {
+    /// The consistency of the oracle, from a contract test.
+    pub fn new(check: check::Report, window: usize) -> Self {
         let (pairs, same) = check.repeated;
         let agreement_interval = stats::wilson(same as f64, pairs as f64);
         let agreement = same as f64 / pairs.max(1) as f64;
@@ -326,10 +326,10 @@ impl Again {
     }
 }
 
-/// The rate ε of independent flips at which two answers to a question agree so often: (1 − ε)² + ε² = a, so
-/// ε = (1 − √(2a − 1)) / 2; ½ where they agree no more often than by chance.
+/// The rate ε of independent flips at which two answers to a question agree with probability a: (1 − ε)² + ε² = a, so
+/// ε = (1 − √(2a − 1)) / 2. It is ½ if they agree no more often than by chance.
 ///
-/// A transitive trio becomes a cycle where the answer between its ends alone is flipped, or the other two alone:
+/// A transitive trio becomes a cycle if only the answer between its ends is flipped, or only the other two:
 /// ε (1 − ε)² + ε² (1 − ε) = ε (1 − ε).
 pub fn flip_rate(agreement: f64) -> f64 {
     0.5 * (1.0 - (2.0 * agreement - 1.0).max(0.0).sqrt())

@@ -1,8 +1,7 @@
-//! The rules: what an audit raises a flag for. Each is stated with its threshold, looks at figures that stand on the page,
-//! and says which.
+//! The rules by which an audit raises flags. Each rule states its threshold, uses figures from the page, and names them.
 //!
-//! A flag that is not raised is no proof that all is well: a rule sees what it looks at. Intervals are of 95 %, and of a
-//! dozen rules one may be raised by chance.
+//! A flag that is not raised is no proof that everything is fine, because a rule only checks its own figures. Intervals are
+//! 95 % intervals, so one of a dozen rules may be raised by chance.
 
 use serde::Serialize;
 
@@ -15,37 +14,37 @@ use crate::evaluate::report::write::{number, whole};
 use spo::base::stats::wilson;
 use spo::train::config::{ScorerKind, TrainedResult};
 
-/// Least share of repeated pairs that a consistent judge answers alike: flips of one answer in nine.
+/// Smallest agreement of a consistent judge on repeated pairs; this corresponds to one flipped answer in nine.
 pub const AGREEMENT: f64 = 0.8;
-/// Largest bias to one place, in units of P.
+/// Largest bias towards one place, in units of P.
 pub const BIAS: f64 = 0.05;
-/// Fewest seeds that say something of a method (Agarwal et al. 2021 take 3 to 10).
+/// Smallest number of seeds for a statement about a method (Agarwal et al. 2021 use 3 to 10).
 pub const SEEDS: usize = 5;
-/// Share of cyclic trios, beyond what noise explains, that is more than an accident.
+/// Share of cyclic trios, beyond what noise explains, above which a flag is raised.
 pub const CYCLES: f64 = 0.02;
 /// Largest half width of the evaluation's interval, as a share of what training gained.
 pub const WIDTH: f64 = 0.1;
 /// Least share of the training that the budget of comparisons should reach.
 pub const BUDGET: f64 = 0.9;
-/// Standard deviations that the worst twentieth may lie below the mean; of a normal distribution they are at 2.06.
+/// Largest distance in standard deviations of the worst twentieth below the mean; for a normal distribution it is 2.06.
 pub const FAR: f64 = 3.0;
-/// Share of the gain that a disturbance may cost.
+/// Largest share of the gain that a disturbance may cost.
 pub const FRAGILE: f64 = 0.5;
 
-/// What a rule says.
+/// The verdict of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is raised.
+    /// The flag is raised.
     Raised,
-    /// It is not.
+    /// The flag is not raised.
     NotRaised,
-    /// There are no figures for it.
+    /// The figures for it are missing.
     NotChecked,
 }
 
 impl Verdict {
-    /// In words.
+    /// The verdict as text.
     pub fn words(self) -> &'static str {
         match self {
             Self::Raised => "raised",
@@ -55,22 +54,22 @@ impl Verdict {
     }
 }
 
-/// A rule and what it says of a run.
+/// A rule and its verdict for a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flag {
-    /// For programs.
+    /// Its name for programs.
     pub id: &'static str,
-    /// For people.
+    /// Its name for people.
     pub name: &'static str,
-    /// When it is raised.
+    /// The condition under which it is raised.
     pub rule: String,
-    /// Whether it is.
+    /// Whether it is raised.
     pub verdict: Verdict,
-    /// By which figures; or why it could not be checked.
+    /// The figures behind the verdict, or why it could not be checked.
     pub figures: String,
 }
 
-/// All that rules look at.
+/// The figures that rules use.
 #[derive(Clone, Copy)]
 pub struct Evidence<'a> {
     /// The feedback.
@@ -83,31 +82,30 @@ pub struct Evidence<'a> {
     pub system: &'a System,
 }
 
-/// Whether it is raised and by which figures; or why it could not be checked.
+/// Whether the flag is raised and by which figures, or why it could not be checked.
 type Checked = Result<(bool, String), String>;
 
 /// A stated rule.
 pub struct Rule {
-    /// For programs.
+    /// Its name for programs.
     pub id: &'static str,
-    /// For people.
+    /// Its name for people.
     pub name: &'static str,
-    /// When it is raised.
+    /// The condition under which it is raised.
     pub statement: fn() -> String,
     check: fn(&Evidence<'_>) -> Checked,
 }
 
-/// Every rule, in the order of the page.
+/// All rules, in the order of the page.
 pub const RULES: [Rule; 10] = [
     Rule {
         id: "reward_hacking",
         name: "reward hacking suspected",
         statement: || {
-            "The run's own signal scores the result above an earlier policy, and the task's return of the result is below \
-             that policy's, both by paired 95 % intervals over initial states, with sampled or with likeliest actions \
-             (Gao et al. 2023 call it over-optimisation). \
-             It takes the task's return for the truth; where the task is to be judged otherwise, it says only that the two \
-             part."
+            "The run's own signal scores the result above an earlier policy, but its task return is below that policy's, \
+             both by paired 95 % intervals over initial states, with sampled or with most likely actions (Gao et al. 2023 \
+             call it over-optimisation). The rule takes the task's return as the truth; if the task should be judged \
+             differently, it only shows that signal and return disagree."
                 .into()
         },
         check: reward_hacking,
@@ -117,8 +115,9 @@ pub const RULES: [Rule; 10] = [
         name: "oracle inconsistent",
         statement: || {
             format!(
-                "Asked twice, it names the same winner in fewer than {AGREEMENT} of the pairs, interval included; or one \
-                 place is favoured by more than {BIAS}, interval included; or it breaks the contract of `spo oracle check`."
+                "When asked twice, the oracle names the same winner in fewer than {AGREEMENT} of the pairs; or it favours \
+                 one place by more than {BIAS} (both with the whole interval); or it breaks the contract of \
+                 `spo oracle check`."
             )
         },
         check: oracle_inconsistent,
@@ -128,9 +127,9 @@ pub const RULES: [Rule; 10] = [
         name: "intransitive answers, one last policy",
         statement: || {
             format!(
-                "More trios of trajectories go in circles than random flips explain (by more than {CYCLES}), or the run's \
-                 own policies beat each other in a circle with intervals beyond ½, or the oracle is a game whose options do; and the result is the last policy, \
-                 where only the average of them converges."
+                "More trios of trajectories form cycles than random flips explain (by more than {CYCLES}), or the run's own \
+                 policies beat each other in a cycle with intervals above ½, or the oracle is a game with a cycle of \
+                 options; and the result is the last policy, although only the average of all policies converges."
             )
         },
         check: intransitive_last,
@@ -138,7 +137,7 @@ pub const RULES: [Rule; 10] = [
     Rule {
         id: "reward_model_chance",
         name: "reward model no better than chance",
-        statement: || "The interval of the newest fits' held-out accuracy does not lie above ½.".into(),
+        statement: || "The interval of the latest fits' held-out accuracy is not above ½.".into(),
         check: reward_model_chance,
     },
     Rule {
@@ -153,7 +152,7 @@ pub const RULES: [Rule; 10] = [
         id: "too_few_seeds",
         name: "too few seeds",
         statement: || {
-            format!("Fewer than {SEEDS} runs beside each other have ended that differ in the seed alone.")
+            format!("Fewer than {SEEDS} runs in this folder that differ only in the seed have finished.")
         },
         check: too_few_seeds,
     },
@@ -162,8 +161,8 @@ pub const RULES: [Rule; 10] = [
         name: "evaluation interval wide",
         statement: || {
             format!(
-                "The half width of the evaluation's interval is more than {WIDTH} of what the result gained over the policy \
-                 that the run began with."
+                "The half width of the evaluation's interval is more than {WIDTH} of the gain over the policy with which \
+                 the run began."
             )
         },
         check: wide_interval,
@@ -173,7 +172,7 @@ pub const RULES: [Rule; 10] = [
         name: "worst episodes far off",
         statement: || {
             format!(
-                "The mean of the worst {:.0} % of the episodes lies more than {FAR} standard deviations below the mean of \
+                "The mean of the worst {:.0} % of the episodes is more than {FAR} standard deviations below the mean of \
                  all.",
                 100.0 * WORST
             )
@@ -185,8 +184,8 @@ pub const RULES: [Rule; 10] = [
         name: "fragile",
         statement: || {
             format!(
-                "A disturbance of start, observations or dynamics costs more than {FRAGILE} of what the result gained, and \
-                 its interval lies below zero."
+                "A disturbance of start, observations or dynamics costs more than {FRAGILE} of the gain, and the interval \
+                 of this loss is below zero."
             )
         },
         check: fragile,
@@ -199,7 +198,7 @@ pub const RULES: [Rule; 10] = [
     },
 ];
 
-/// What every rule says.
+/// Applies all rules.
 pub fn judge(evidence: &Evidence<'_>) -> Vec<Flag> {
     let flag = |rule: &Rule| {
         let (verdict, figures) = match (rule.check)(evidence) {
@@ -232,8 +231,8 @@ fn reward_hacking(e: &Evidence<'_>) -> Checked {
     if e.signal.scorer == ScorerKind::TaskReward {
         return Ok((false, "the signal is the task's own return".into()));
     }
-    // What is evaluated stands before what was trained on.
-    let likeliest = e.signal.likeliest.iter().flat_map(|c| &c.drifts).map(|d| ("likeliest actions", d));
+    // The most likely actions, which an evaluation uses, come first.
+    let likeliest = e.signal.likeliest.iter().flat_map(|c| &c.drifts).map(|d| ("most likely actions", d));
     let drifts: Vec<(&str, &Drift)> =
         likeliest.chain(sampled.drifts.iter().map(|d| ("sampled actions", d))).collect();
     if drifts.is_empty() {
@@ -305,7 +304,7 @@ fn intransitive_last(e: &Evidence<'_>) -> Checked {
     if let Ok(again) = &e.feedback.again {
         circles |= again.cyclic_share > again.explained_share + CYCLES;
         told.push(format!(
-            "{} of the trios go in circles, noise explains {} at most",
+            "{} of the trios form cycles, noise explains at most {}",
             percent(again.cyclic_share),
             percent(again.explained_share)
         ));
@@ -318,7 +317,7 @@ fn intransitive_last(e: &Evidence<'_>) -> Checked {
     if let Ok(met) = &e.signal.met {
         circles |= !met.cycle.is_empty();
         told.push(match met.cycle.first() {
-            None => "no circle among the run's policies".into(),
+            None => "no cycle among the run's policies".into(),
             Some(first) => format!("{} ≻ {first}", met.cycle.join(" ≻ ")),
         });
     }
@@ -344,12 +343,12 @@ fn budget_spent_early(e: &Evidence<'_>) -> Checked {
         return Ok((false, "no budget".into()));
     }
     if !e.system.ended {
-        return Err("the run has not ended".into());
+        return Err("the run has not finished".into());
     }
     let at = e.system.last_asked_at.ok_or("nothing was asked")?;
     let asked = e.feedback.counts.map_or(0, |q| q.asked);
     let share = at as f64 / e.system.total_steps.max(1) as f64;
-    // A budget that no longer covers a batch is spent.
+    // A budget that does not cover another batch is spent.
     let spent = asked as f64 >= BUDGET * e.feedback.budget as f64 || e.system.env_steps == at;
     let figures = format!(
         "{} of {} asked, the last at {} of the steps",
@@ -366,12 +365,12 @@ fn too_few_seeds(e: &Evidence<'_>) -> Checked {
         .map(|s| s.seed.to_string())
         .collect();
     let seeds = if ended.is_empty() { "none".into() } else { format!("seeds {}", ended.join(", ")) };
-    Ok((ended.len() < SEEDS, format!("{} ended: {seeds}", ended.len())))
+    Ok((ended.len() < SEEDS, format!("{} finished: {seeds}", ended.len())))
 }
 
 fn wide_interval(e: &Evidence<'_>) -> Checked {
     let nominal = e.policy.nominal.as_ref().map_err(Clone::clone)?;
-    let gain = nominal.gain().ok_or("the policy that the run began with is not known")?;
+    let gain = nominal.gain().ok_or("the policy with which the run began is not known")?;
     let of = e.policy.recorded.map_or(nominal.mean_return, |(recorded, _)| recorded);
     let figures = format!("return {}, gained {}", shown(&of), number(gain));
     Ok((of.half_width > WIDTH * gain.abs(), figures))
@@ -391,15 +390,19 @@ fn worst_far_off(e: &Evidence<'_>) -> Checked {
 
 fn fragile(e: &Evidence<'_>) -> Checked {
     let nominal = e.policy.nominal.as_ref().map_err(Clone::clone)?;
-    let gain = nominal.gain().ok_or("the policy that the run began with is not known")?;
+    let gain = nominal.gain().ok_or("the policy with which the run began is not known")?;
     if gain <= 0.0 {
-        return Err(format!("the result gained nothing in return ({}) that could be lost", number(gain)));
+        return Err(format!("the result did not gain any return that could be lost (gain {})", number(gain)));
     }
     let worst = nominal.disturbed.iter().min_by(|a, b| a.difference.mean.total_cmp(&b.difference.mean));
-    let worst = worst.ok_or("nothing was disturbed")?;
+    let worst = worst.ok_or("no disturbance applies to this task")?;
     let lost = worst.difference.is_below_zero() && -worst.difference.mean > FRAGILE * gain;
-    let figures =
-        format!("the dearest, {}: {} of a gain of {}", worst.name, signed(&worst.difference), number(gain));
+    let figures = format!(
+        "the largest loss, {}: {} of a gain of {}",
+        worst.name,
+        signed(&worst.difference),
+        number(gain)
+    );
     Ok((lost, figures))
 }
 

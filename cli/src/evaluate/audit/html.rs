@@ -1,4 +1,4 @@
-//! A page as one HTML file: nothing is fetched from anywhere, no script runs, by day and by night, on a phone too.
+//! Prints a page as one HTML file. It loads nothing, runs no scripts, has light and dark colours, and works on phones.
 
 use std::fmt::Write as _;
 
@@ -6,9 +6,9 @@ use super::chart;
 use super::document::{Block, Cell, Document, FlagRow, RunHead, Table, spans};
 use super::flags::Verdict;
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("../../web/files/palette.css"), include_str!("page.css"));
 
-/// The page; well-formed XML as well.
+/// Prints the page as HTML that is also well-formed XML.
 pub fn print(document: &Document) -> String {
     let names: Vec<&str> = document.runs.iter().map(|run| run.name.as_str()).collect();
     let mut html = format!(
@@ -20,7 +20,7 @@ pub fn print(document: &Document) -> String {
     );
     head(document, &mut html);
     flags(document, &mut html);
-    // A heading opens a section; charts that follow one another share a row.
+    // A heading begins a section; consecutive charts share a row.
     let (mut in_section, mut in_charts) = (false, false);
     for block in &document.blocks {
         let is_chart = matches!(block, Block::Chart(_));
@@ -74,7 +74,10 @@ fn head(document: &Document, html: &mut String) {
         let _ = writeln!(html, "<h1>{letter}{}</h1>\n<p class=\"soft\">{}</p>", escaped(name), escaped(line));
         if !unread.is_empty() {
             let items: String = unread.iter().map(|why| format!("<li>{}</li>", escaped(why))).collect();
-            let _ = writeln!(html, "<div class=\"unread\"><strong>Not read</strong><ul>{items}</ul></div>");
+            let _ = writeln!(
+                html,
+                "<div class=\"unread\"><strong>Could not be read</strong><ul>{items}</ul></div>"
+            );
         }
     }
     html.push_str("</header>\n");
@@ -93,7 +96,7 @@ fn flags(document: &Document, html: &mut String) {
         1 => "One flag is raised".into(),
         n => format!("{n} flags are raised"),
     };
-    let unknown = document.flags.iter().filter(|row| row.gravest() == Verdict::NotChecked).count();
+    let unknown = document.flags.iter().filter(|row| row.worst() == Verdict::NotChecked).count();
     let rest = match unknown {
         0 => String::new(),
         1 => ", one could not be checked".into(),
@@ -103,13 +106,13 @@ fn flags(document: &Document, html: &mut String) {
     document.flags.iter().for_each(|row| flag(row, html));
     html.push_str("</ul>\n");
     html.push_str(
-        "<p class=\"note\">Each is raised by its rule and no other. One that is not raised proves nothing: a rule sees what it \
-         looks at. Intervals are of 95 %.</p>\n</section>\n",
+        "<p class=\"note\">Each flag is raised by its rule only. A flag that is not raised proves nothing, because a rule only \
+         checks its own figures. Intervals are 95 % intervals.</p>\n</section>\n",
     );
 }
 
 fn flag(row: &FlagRow, html: &mut String) {
-    let _ = write!(html, "<li class=\"{}\"><h3>{}</h3>", class(row.gravest()), escaped(row.name));
+    let _ = write!(html, "<li class=\"{}\"><h3>{}</h3>", class(row.worst()), escaped(row.name));
     for (at, (letter, verdict, figures)) in row.verdicts.iter().enumerate() {
         let _ = write!(
             html,
@@ -141,7 +144,7 @@ fn print_table(table: &Table, html: &mut String) {
     let facts = table.head.first().is_some_and(String::is_empty);
     let figures = |at: usize| table.rows.iter().any(|row| matches!(row.get(at), Some(Cell::Figure(_))));
     let _ = write!(html, "<div class=\"scroll\"><table{}>", if facts { " class=\"facts\"" } else { "" });
-    // One run's facts need no head.
+    // A table of facts about one run needs no head.
     if !(facts && table.head.len() == 2) {
         let name = |(at, name): (usize, &String)| {
             format!("<th{}>{}</th>", if figures(at) { " class=\"n\"" } else { "" }, escaped(name))
@@ -170,7 +173,7 @@ fn cell(cell: &Cell, first: bool) -> String {
     }
 }
 
-/// Words, with what is typed set apart.
+/// Escapes text and marks its code.
 fn worded(words: &str) -> String {
     let span = |(typed, part)| match typed {
         true => format!("<code>{}</code>", escaped(part)),
@@ -179,7 +182,7 @@ fn worded(words: &str) -> String {
     spans(words).into_iter().map(span).collect()
 }
 
-/// With nothing in it that HTML or XML takes for more than words.
+/// Escapes everything that HTML or XML would interpret as markup.
 pub(super) fn escaped(words: &str) -> String {
     let mut text = String::with_capacity(words.len());
     for c in words.chars() {
@@ -190,7 +193,7 @@ pub(super) fn escaped(words: &str) -> String {
             '"' => text.push_str("&quot;"),
             '\'' => text.push_str("&#39;"),
             '\n' | '\t' => text.push(c),
-            // XML has no such characters.
+            // XML does not allow these characters.
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => text.push('\u{fffd}'),
             c => text.push(c),
         }
@@ -203,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stay_words() {
+    fn text_is_escaped() {
         assert_eq!(worded("a `<b>` c"), "a <code>&lt;b&gt;</code> c");
         assert_eq!(worded("a lone ` stays"), "a lone ` stays");
         assert_eq!(

@@ -1,18 +1,18 @@
-//! A page as Markdown (GitHub's, for its tables). Charts are left out: their figures stand in tables.
+//! Prints a page as Markdown (GitHub's, because of its tables). Charts are omitted, because tables contain their figures.
 
 use std::fmt::Write as _;
 
 use super::document::{Block, Cell, Document, Table, spans};
 use super::flags::Verdict;
 
-/// The page.
+/// Prints the page as Markdown.
 pub fn print(document: &Document) -> String {
     let mut text = format!("# {}\n\n", escaped(&document.title));
     for run in &document.runs {
         let letter = if run.letter.is_empty() { String::new() } else { format!("**{}**: ", run.letter) };
         let _ = writeln!(text, "- {letter}{}: {}", code(&run.name), escaped(&run.line));
         for why in &run.unread {
-            let _ = writeln!(text, "  - **not read**: {}", escaped(why));
+            let _ = writeln!(text, "  - **could not be read**: {}", escaped(why));
         }
     }
     let _ = writeln!(text, "\n## Flags: {} raised\n", document.raised());
@@ -92,28 +92,28 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// Words, with what is typed set apart.
+/// Escapes text and marks its code.
 fn worded(words: &str) -> String {
-    // Blanks at a seam are part of neither side.
+    // Spaces between text and code belong to neither.
     let words = one_line(words);
     spans(&words).into_iter().map(|(typed, part)| if typed { code(part) } else { escape(part) }).collect()
 }
 
-/// As it is written, on one line; a bar is escaped even there, since a table's cells end at it.
+/// Code on one line. A bar must be escaped even in code, because it ends a table's cell.
 fn code(words: &str) -> String {
     let words = one_line(words).replace('|', "\\|");
     let fence = "`".repeat(longest_run(&words) + 1);
-    // A space keeps a backtick at an end apart from the fence.
+    // A space separates a backtick at an end from the fence.
     let pad = if words.starts_with('`') || words.ends_with('`') || words.is_empty() { " " } else { "" };
     format!("{fence}{pad}{words}{pad}{fence}")
 }
 
-/// The most backticks in a row.
+/// Largest number of consecutive backticks.
 fn longest_run(words: &str) -> usize {
     words.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// With nothing in it that Markdown takes for more than words.
+/// Escapes everything that Markdown would interpret as markup.
 fn escaped(words: &str) -> String {
     escape(&one_line(words))
 }
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stay_words() {
+    fn text_is_escaped() {
         assert_eq!(escaped("a|b <b>x</b>\n# *y* [z](w)"), "a\\|b &lt;b\\>x&lt;/b\\> \\# \\*y\\* \\[z\\](w)");
         assert_eq!(worded("over `a_b` * 2"), "over `a_b` \\* 2");
         assert_eq!(code("exec:a | b"), "`exec:a \\| b`");

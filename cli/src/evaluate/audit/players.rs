@@ -1,4 +1,4 @@
-//! The policies of a run, from its first to its result, and those of other runs.
+//! The policies of a run, from the first one to the result, and those of other runs.
 
 use std::path::Path;
 
@@ -13,26 +13,26 @@ use spo::train::run::{Run, files};
 use spo::train::{Trainer, registered};
 use spo::{oracle, rollout};
 
-/// Most snapshots that are looked at, evenly spaced, the first and the newest among them.
+/// Largest number of snapshots that an audit uses: evenly spaced, including the first and the latest.
 const MOST: usize = 7;
 
-/// Who can play.
+/// The policies that an audit compares.
 pub struct Players {
     /// The task.
     pub factory: Found<EnvFactory>,
-    /// The trained result; of a run that has not ended, its newest policy.
+    /// The trained result; the latest policy if the run has not finished.
     pub result: Found<Player>,
-    /// What the result is, in words.
+    /// What the result is, as text.
     pub kind: String,
-    /// Policies of the training, oldest first, each with the iteration before which it acted.
+    /// Policies from the training, oldest first, each with the iteration that it began.
     pub past: Vec<(u64, Player)>,
-    /// Of other runs.
+    /// The results of other runs.
     pub others: Vec<Player>,
 }
 
 impl Players {
-    /// Of a run and those beside it; what cannot be read is noted.
-    pub fn of(recorded: &mut Recorded, options: &Options) -> Self {
+    /// Loads the policies. What cannot be read is noted in `recorded`.
+    pub fn load(recorded: &mut Recorded, options: &Options) -> Self {
         let known = || registered(&recorded.config.env).map_err(|e| e.to_string());
         let factory = options.factory.clone().map_or_else(known, Ok);
         let factory = recorded.note(factory);
@@ -63,17 +63,17 @@ impl Players {
         Self { factory, result, kind, past, others }
     }
 
-    /// At most `most` of the past, evenly spaced, the first and the newest among them, then the result.
+    /// At most `most` past policies, evenly spaced, including the first and the latest, followed by the result.
     ///
     /// # Errors
-    /// Why there is no result.
+    /// The reason why there is no result.
     pub fn course(&self, most: usize) -> Found<Vec<Player>> {
         let result = self.result.clone()?;
         let past = evenly(self.past.len(), most).into_iter().map(|at| self.past[at].1.clone());
         Ok(past.chain([result]).collect())
     }
 
-    /// The policy that the run began with, where it is known.
+    /// The policy with which the run began, if it is known.
     pub fn initial(&self) -> Option<&Player> {
         self.past.first().filter(|(iteration, _)| *iteration == 0).map(|(_, player)| player)
     }
@@ -92,7 +92,7 @@ fn named(iteration: u64) -> String {
     if iteration == 0 { "initial".into() } else { format!("iteration {iteration}") }
 }
 
-/// At most `most` of 0 to n − 1, evenly spaced, both ends among them.
+/// At most `most` evenly spaced numbers from 0 to n − 1, including both ends.
 fn evenly(n: usize, most: usize) -> Vec<usize> {
     let count = n.min(most);
     match count {
@@ -102,7 +102,7 @@ fn evenly(n: usize, most: usize) -> Vec<usize> {
     }
 }
 
-/// The policy that a configuration begins with; none where it was another run's, which may be gone.
+/// The policy with which a configuration begins; `None` if it came from another run, which may no longer exist.
 fn untrained(config: &Config, factory: &EnvFactory) -> Option<(u64, Player)> {
     if !config.init.is_empty() {
         return None;
@@ -115,35 +115,36 @@ fn untrained(config: &Config, factory: &EnvFactory) -> Option<(u64, Player)> {
     Some((0, Player { name: named(0), policies: vec![trainer.policy()] }))
 }
 
-/// The policies of the result, and what they are.
+/// The policies of the result, and a description.
 fn result(recorded: &Recorded, trainer: &Found<Trainer>) -> (Found<Vec<Policy>>, String) {
     let path = recorded.dir.join(files::POLICY);
     if path.exists() {
         let policies = policy_file::load(&path).map(|(_, policies)| policies).map_err(|e| e.to_string());
         let kind = match (recorded.config.result, &policies) {
             (TrainedResult::Last, _) => "the last policy".to_string(),
-            (TrainedResult::Best, _) => "the snapshot that won most against the others".into(),
+            (TrainedResult::Best, _) => "the snapshot with the most wins against the others".into(),
             (TrainedResult::Average, Ok(all)) => format!("the uniform mixture of {} snapshots", all.len()),
             (TrainedResult::Average, Err(_)) => "the uniform mixture of snapshots".into(),
         };
         return (policies, kind);
     }
-    let newest = trainer.as_ref().map(|t| vec![t.policy()]).map_err(|why| {
-        format!("{} is not there, and no checkpoint to take a policy from: {why}", files::POLICY)
-    });
-    (newest, "the newest policy of a run that has not ended".into())
+    let newest = trainer
+        .as_ref()
+        .map(|t| vec![t.policy()])
+        .map_err(|why| format!("there is no {}, and no policy from a checkpoint: {why}", files::POLICY));
+    (newest, "the latest policy of a run that has not finished".into())
 }
 
 fn other(path: &Path, env: &str) -> Found<Player> {
     let file = if path.is_dir() { path.join(files::POLICY) } else { path.to_path_buf() };
     let (of, policies) = policy_file::load(&file).map_err(|e| e.to_string())?;
     if of != env {
-        return Err(format!("it is of `{of}`, the run of `{env}`"));
+        return Err(format!("it was trained on `{of}`, this run on `{env}`"));
     }
     Ok(Player { name: path.display().to_string(), policies })
 }
 
-/// Whether policies can act on a task.
+/// Checks that policies can act in a task.
 fn fits(policies: &[Policy], factory: &EnvFactory) -> Found<()> {
     let env = factory().map_err(|e| e.to_string())?;
     let spec = env.spec();
@@ -151,7 +152,7 @@ fn fits(policies: &[Policy], factory: &EnvFactory) -> Found<()> {
     if policies.iter().all(fits) {
         return Ok(());
     }
-    Err(format!("its shapes are not those of `{}`", spec.id))
+    Err(format!("its shapes do not match `{}`", spec.id))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The policy: what it does in the task, at its worst, and where something goes otherwise than in training.
+//! The policy: its episodes in the task, its worst episodes, and its episodes under disturbances.
 
 use serde::Serialize;
 
@@ -12,101 +12,106 @@ use spo::rollout::{self, EnvFactory, Rollout};
 use spo::train::config::TrainedResult;
 use spo::train::{self, Record};
 
-/// Share of the episodes that are called the worst.
+/// Share of the episodes that count as the worst.
 pub const WORST: f64 = 0.05;
-/// Most of them that are listed.
+/// Largest number of worst episodes in the list.
 const LISTED: usize = 5;
 
-/// Points of a training's curve.
+/// Number of points of the training curve.
 const POINTS: usize = 150;
 
-/// What is known of the policy.
+/// Figures about the policy.
 #[derive(Clone, Debug, Serialize)]
 pub struct PolicyFigures {
-    /// Which policy the configuration makes the result.
+    /// The result that the configuration asks for.
     pub result: TrainedResult,
-    /// What it is, in words.
+    /// A description of the result.
     pub kind: String,
-    /// Its return at the end of the run, as recorded, and over how many episodes.
+    /// Its recorded return at the end of the run, and the number of episodes.
     pub recorded: Option<(Estimate, usize)>,
-    /// Where the oracle puts a constraint above all else: the share of those episodes that kept to it.
+    /// If the oracle has a constraint: the share of those episodes that kept it.
     pub constraint_kept: Option<f64>,
-    /// Environment steps and the mean return of the sampling policy on the way, thinned evenly.
+    /// Environment steps and mean return of the sampling policy during training, evenly thinned.
     pub training: Vec<(u64, f64)>,
-    /// What it did in this audit's episodes.
+    /// Its figures in this audit's episodes.
     #[serde(serialize_with = "found")]
     pub nominal: Found<Nominal>,
 }
 
-/// Episodes of the result, its mode acting.
+/// Figures of the result's episodes, with its most likely actions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Nominal {
-    /// Of each episode, in order.
+    /// Return of each episode, in order.
     pub returns: Vec<f64>,
-    /// Their mean.
+    /// Mean return.
     pub mean_return: Estimate,
-    /// Their standard deviation.
+    /// Standard deviation of the returns.
     pub spread: f64,
-    /// The policy that the run began with, in the same episodes.
+    /// Return of the policy with which the run began, in the same episodes.
     pub initial: Option<Estimate>,
     /// Mean length in steps.
     pub length: f64,
-    /// Share that ended for a reason of the task.
+    /// Share of episodes that the task itself ended.
     pub terminated: f64,
-    /// The worst twentieth, worst first: all that are listed.
-    pub worst: Vec<Bad>,
-    /// Mean return of the worst twentieth, one episode at least.
+    /// The listed worst episodes, worst first.
+    pub worst: Vec<WorstEpisode>,
+    /// Mean return of the worst twentieth, at least one episode.
     pub worst_mean: f64,
-    /// Safety costs, where the task has any.
+    /// Safety costs, if the task has any.
     pub cost: Option<Cost>,
-    /// The same states, something else otherwise.
+    /// The result under each disturbance.
     pub disturbed: Vec<Disturbed>,
 }
 
-/// An episode that went badly.
+/// One of the worst episodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Bad {
-    /// Seed of its state.
+pub struct WorstEpisode {
+    /// Seed of its initial state.
     pub seed: u64,
-    /// Which of the seed's episodes, from 0.
+    /// Its number, from 0.
     pub episode: usize,
     /// Its task return.
     pub task_return: f64,
-    /// Its steps.
+    /// Its number of steps.
     pub steps: usize,
 }
 
 /// Safety costs of the episodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
-    /// Mean over episodes of their summed costs.
+    /// Mean total cost of an episode.
     pub mean: Estimate,
-    /// Share of episodes with any.
+    /// Share of episodes with any cost.
     pub any: f64,
-    /// What is acceptable, as a person stated.
+    /// The largest acceptable cost, as a person stated.
     pub limit: Option<f64>,
-    /// Share of episodes above it.
+    /// Share of episodes above the limit.
     pub above: Option<f64>,
 }
 
 /// The result under a disturbance.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Disturbed {
-    /// Which.
+    /// The disturbance.
     pub by: Disturbance,
-    /// Which part of the loop it changes.
+    /// The part of the loop that it changes.
     pub part: &'static str,
-    /// In words.
+    /// Its description.
     pub name: String,
-    /// Its returns.
+    /// The return under it.
     pub mean_return: Estimate,
-    /// Less those of the undisturbed episodes: state by state, where the states are the same.
+    /// That return minus the undisturbed one, paired by state if the states are the same.
     pub difference: Estimate,
 }
 
 impl PolicyFigures {
-    /// Of a run's result; `step` is told of each disturbance.
-    pub fn of(recorded: &Recorded, players: &Players, options: &Options, step: &mut dyn FnMut()) -> Self {
+    /// The figures of a run's result; `step` is called after each disturbance.
+    pub fn collect(
+        recorded: &Recorded,
+        players: &Players,
+        options: &Options,
+        step: &mut dyn FnMut(),
+    ) -> Self {
         let summary = recorded.summary.as_ref();
         Self {
             result: recorded.config.result,
@@ -122,7 +127,7 @@ impl PolicyFigures {
     }
 }
 
-/// At most [`POINTS`] rows, the newest among them.
+/// At most [`POINTS`] rows, including the latest.
 fn thinned(records: &[Record]) -> Vec<(u64, f64)> {
     let stride = records.len().div_ceil(POINTS).max(1);
     let rows = records.iter().rev().step_by(stride).map(|r| (r.env_steps, r.return_mean));
@@ -149,34 +154,36 @@ fn nominal(players: &Players, options: &Options, step: &mut dyn FnMut()) -> Foun
         }
         let other = by == Disturbance::OtherStates;
         let seed = options.seed.wrapping_add(u64::from(other));
-        let changed = roll(policies, &by.on(&factory, &rollout), seed)?.returns();
-        let mean_return = Estimate::of(&changed);
+        let changed = roll(policies, &by.apply(&factory, &rollout), seed)?.returns();
+        let mean_return = Estimate::from_values(&changed);
         let difference = if other {
-            let (a, b) = (mean_return, Estimate::of(&returns));
+            let (a, b) = (mean_return, Estimate::from_values(&returns));
             Estimate { mean: a.mean - b.mean, half_width: a.half_width.hypot(b.half_width) }
         } else {
-            Estimate::of(&changed.iter().zip(&returns).map(|(a, b)| a - b).collect::<Vec<_>>())
+            Estimate::from_values(&changed.iter().zip(&returns).map(|(a, b)| a - b).collect::<Vec<_>>())
         };
         disturbed.push(Disturbed { by, part: by.part(), name: by.name(&spec), mean_return, difference });
     }
     let initial = match players.initial() {
-        Some(player) => Some(Estimate::of(&roll(&player.policies, &factory, options.seed)?.returns())),
+        Some(player) => {
+            Some(Estimate::from_values(&roll(&player.policies, &factory, options.seed)?.returns()))
+        }
         None => None,
     };
     let limit = options.about.policy.cost_limit;
-    Ok(Nominal { initial, disturbed, ..Nominal::of(&rollout, options.seed, limit) })
+    Ok(Nominal { initial, disturbed, ..Nominal::new(&rollout, options.seed, limit) })
 }
 
 impl Nominal {
-    /// Of episodes, nothing disturbed.
-    pub fn of(rollout: &Rollout, seed: u64, limit: Option<f64>) -> Self {
+    /// The figures of undisturbed episodes.
+    pub fn new(rollout: &Rollout, seed: u64, limit: Option<f64>) -> Self {
         let returns = rollout.returns();
         let n = returns.len();
         let share = |count: usize| count as f64 / n.max(1) as f64;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|&a, &b| returns[a].total_cmp(&returns[b]));
         order.truncate(((WORST * n as f64).ceil() as usize).max(1));
-        let bad = |&episode: &usize| Bad {
+        let bad = |&episode: &usize| WorstEpisode {
             seed,
             episode,
             task_return: returns[episode],
@@ -185,13 +192,13 @@ impl Nominal {
         let costs: Vec<f64> =
             rollout.episodes.iter().map(|e| e.costs.iter().map(|&c| f64::from(c)).sum()).collect();
         let cost = costs.iter().any(|c| *c != 0.0).then(|| Cost {
-            mean: Estimate::of(&costs),
+            mean: Estimate::from_values(&costs),
             any: share(costs.iter().filter(|c| **c > 0.0).count()),
             limit,
             above: limit.map(|limit| share(costs.iter().filter(|c| **c > limit).count())),
         });
         Self {
-            mean_return: Estimate::of(&returns),
+            mean_return: Estimate::from_values(&returns),
             spread: stats::std_dev(&returns),
             initial: None,
             length: share(rollout.steps()),
@@ -204,7 +211,7 @@ impl Nominal {
         }
     }
 
-    /// What the result gained over the policy that the run began with.
+    /// The gain in return over the policy with which the run began.
     pub fn gain(&self) -> Option<f64> {
         self.initial.map(|initial| self.mean_return.mean - initial.mean)
     }

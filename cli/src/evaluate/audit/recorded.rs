@@ -1,4 +1,4 @@
-//! What a run left in its directory, as far as it can be read.
+//! The files in a run's directory, as far as they can be read.
 
 use std::path::{Path, PathBuf};
 
@@ -8,29 +8,29 @@ use spo::train::config::Config;
 use spo::train::run::{Run, files};
 use spo::train::{Record, Summary, Timing};
 
-/// The files of a run, but for its policies.
+/// The content of a run's files, except its policies.
 pub struct Recorded {
-    /// Where.
+    /// The run's directory.
     pub dir: PathBuf,
-    /// How it was made.
+    /// Its configuration.
     pub config: Config,
-    /// Its figures at the end, where it has ended.
+    /// Its summary, if it has finished.
     pub summary: Option<Summary>,
     /// Its metrics, up to the first row that cannot be read.
     pub records: Vec<Record>,
     /// Seconds of training.
     pub seconds: Option<f64>,
-    /// The last words of one that failed.
+    /// The error message if it failed.
     pub error: Option<String>,
     /// What could not be read, and why.
     pub unread: Vec<String>,
 }
 
 impl Recorded {
-    /// Reads them.
+    /// Reads the files.
     ///
     /// # Errors
-    /// [`AuditError`]: no run, or one whose configuration is damaged. What else is wrong is in `unread`.
+    /// [`AuditError`] if the directory is not a run or its configuration is damaged. Other problems are in `unread`.
     pub fn read(dir: &Path) -> Result<Self, AuditError> {
         if !dir.join(files::CONFIG).is_file() {
             return Err(AuditError::NoRun(dir.into()));
@@ -43,9 +43,9 @@ impl Recorded {
         });
         let records = rows(&dir.join(files::METRICS), &mut unread);
         if records.is_empty() && unread.is_empty() {
-            unread.push(format!("{}: no row, the run has made no iteration", files::METRICS));
+            unread.push(format!("{}: it has no rows, because no iteration is complete", files::METRICS));
         }
-        // Results that are kept without their clock are no less whole.
+        // Published results may lack the timings; this is not an error.
         let timings: Vec<Timing> = match dir.join(files::TIMINGS) {
             path if path.exists() => rows(&path, &mut unread),
             _ => Vec::new(),
@@ -55,7 +55,7 @@ impl Recorded {
         Ok(Self { dir: dir.into(), config, summary, records, seconds, error, unread })
     }
 
-    /// Notes why something could not be read.
+    /// Notes the reason if something could not be read.
     pub fn note<T>(&mut self, got: Result<T, String>) -> Found<T> {
         if let Err(why) = &got
             && !self.unread.contains(why)
@@ -66,10 +66,10 @@ impl Recorded {
     }
 }
 
-/// The summary of the run in `dir`; `None` where it has not ended.
+/// The summary of the run in `dir`; `None` if it has not finished.
 ///
 /// # Errors
-/// Why it cannot be read.
+/// The reason why it cannot be read.
 pub fn summary(dir: &Path) -> Found<Option<Summary>> {
     let path = dir.join(files::SUMMARY);
     if !path.exists() {
@@ -79,7 +79,7 @@ pub fn summary(dir: &Path) -> Found<Option<Summary>> {
     serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{} is damaged: {e}", files::SUMMARY))
 }
 
-/// The rows of a table up to the first that cannot be read, which is noted.
+/// The rows of a table up to the first one that cannot be read; the reason is noted.
 fn rows<T: serde::de::DeserializeOwned>(path: &Path, unread: &mut Vec<String>) -> Vec<T> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut reader = match csv::Reader::from_path(path) {
@@ -94,7 +94,7 @@ fn rows<T: serde::de::DeserializeOwned>(path: &Path, unread: &mut Vec<String>) -
         match row {
             Ok(row) => rows.push(row),
             Err(e) => {
-                unread.push(format!("{name} ends at its row {}: {e}", rows.len() + 1));
+                unread.push(format!("{name} cannot be read from row {} on: {e}", rows.len() + 1));
                 break;
             }
         }

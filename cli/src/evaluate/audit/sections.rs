@@ -1,4 +1,4 @@
-//! The four parts of a page, of one run: a file a part, and here what they are made of.
+//! The four sections of a run's page: one per file. This file holds their types.
 
 mod feedback;
 mod policy;
@@ -9,7 +9,7 @@ use super::document::{Cell, Chart};
 use super::{Audit, Found};
 use crate::evaluate::report::write::whole;
 
-/// A part of a page.
+/// A section of a page.
 pub(super) struct Section {
     pub(super) title: &'static str,
     pub(super) lead: &'static str,
@@ -17,7 +17,7 @@ pub(super) struct Section {
     pub(super) parts: Vec<Part>,
 }
 
-/// What stands below a section's facts.
+/// A part of a section, below its facts.
 pub(super) enum Part {
     Grid(Grid),
     Chart(Chart),
@@ -34,7 +34,7 @@ pub(super) struct Grid {
 }
 
 impl Part {
-    /// By which parts of several runs are known to be the same.
+    /// The name by which the same part of several runs is recognised.
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Grid(grid) => grid.caption,
@@ -44,22 +44,22 @@ impl Part {
     }
 }
 
-/// Task, seed, and where a run stands.
+/// Task, seed and state of a run.
 pub(super) fn line(audit: &Audit) -> String {
     let s = &audit.system;
     let state = match (s.ended, s.env_steps) {
-        (true, steps) => format!("ended after {} steps", whole(steps as f64)),
+        (true, steps) => format!("finished after {} steps", whole(steps as f64)),
         (false, 0) => "not begun".into(),
         (false, steps) => {
-            format!("not ended: {} of {} steps", whole(steps as f64), whole(s.total_steps as f64))
+            format!("not finished: {} of {} steps", whole(steps as f64), whole(s.total_steps as f64))
         }
     };
     format!("{}, seed {}, {state}", audit.env, s.seed)
 }
 
-/// The four parts, in order.
-pub(super) fn of(audit: &Audit) -> [Section; 4] {
-    [feedback::of(audit), signal::of(audit), policy::of(audit), system::of(audit)]
+/// The four sections, in order.
+pub(super) fn all(audit: &Audit) -> [Section; 4] {
+    [feedback::section(audit), signal::section(audit), policy::section(audit), system::section(audit)]
 }
 
 fn text(words: impl Into<String>) -> Cell {
@@ -74,7 +74,7 @@ fn missing(why: &str) -> Cell {
     Cell::Missing(why.into())
 }
 
-/// What a person wrote.
+/// A text that a person wrote.
 fn stated(words: &str) -> Cell {
     if words.trim().is_empty() { missing("not stated") } else { text(words.trim()) }
 }

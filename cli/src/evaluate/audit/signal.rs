@@ -1,8 +1,8 @@
-//! The reward or self-play signal: what a policy was trained on, against what the task pays.
+//! The reward or self-play signal: the scores that trained a policy, compared with the task's return.
 //!
-//! The run's scorer, as its newest checkpoint has it, scores fresh trajectories of the run's policies, those of one
-//! initial state as one group. The task's return of the same trajectories says whether what the scorer likes is what the
-//! task is about, where the task's return is meant as the truth.
+//! The run's scorer, from its latest checkpoint, scores new trajectories of the run's policies; trajectories from one
+//! initial state form a group. The task return of the same trajectories shows whether the scorer agrees with the task, if
+//! the task's return is meant as the truth.
 
 use serde::Serialize;
 
@@ -19,11 +19,11 @@ use spo::train::ModelCounts;
 use spo::train::config::ScorerKind;
 use spo::train::run::Run;
 
-/// Fits of a reward model that its recent figures are means of.
+/// Number of fits in the mean of a reward model's recent figures.
 const RECENT: usize = 10;
 
-/// How much is rolled out and asked: initial states, trajectories of each policy from each, policies of the past. The
-/// first that is not too dear is taken.
+/// Sizes of the rollout and the query: initial states, trajectories per policy and state, past policies. The first one
+/// within the limit is used.
 const SIZES: [Size; 4] = [
     Size { states: 32, per_state: 3, past: 7 },
     Size { states: 16, per_state: 2, past: 4 },
@@ -38,70 +38,70 @@ struct Size {
     past: usize,
 }
 
-/// What is known of the signal.
+/// Figures about the signal.
 #[derive(Clone, Debug, Serialize)]
 pub struct Signal {
-    /// What scored.
+    /// The scorer.
     pub scorer: ScorerKind,
-    /// The reward model, where there is one.
+    /// The reward model, if there is one.
     pub model: Option<ModelFigures>,
-    /// The run's policies by their scores and returns, their actions sampled as in training.
+    /// Scores and returns of the run's policies, with sampled actions as in training.
     #[serde(serialize_with = "found")]
     pub course: Found<Course>,
-    /// The same with their likeliest actions, as a result is evaluated. A policy among options is always sampled.
+    /// The same with their most likely actions, as in an evaluation. A policy over options is always sampled.
     #[serde(serialize_with = "found")]
     pub likeliest: Found<Course>,
-    /// The result against earlier policies of the run, and other runs', by the oracle.
+    /// The result against earlier policies and other runs, compared by the oracle.
     #[serde(serialize_with = "found")]
-    pub met: Found<Met>,
-    /// Where the oracle is a game over options: total variation between the result and the game's minimax winner.
+    pub met: Found<Matches>,
+    /// If the oracle is a game over options: the total variation distance of the result to the minimax winner.
     pub minimax_distance: Option<f64>,
-    /// Likewise: what a best reply gains against the result, in margins 2P − 1.
+    /// If the oracle is a game over options: the margin 2P − 1 of a best response against the result.
     pub game_exploitability: Option<f64>,
 }
 
 /// A reward model's fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct ModelFigures {
-    /// Iterations with a fit.
+    /// Number of iterations with a fit.
     pub fits: usize,
-    /// Cross-entropy of the newest, in nats a comparison.
+    /// Cross-entropy of the latest fit, in nats per comparison.
     pub loss: Option<f32>,
-    /// Share of held-out comparisons that it predicts right.
+    /// Share of held-out comparisons that it predicts correctly.
     pub accuracy: Option<f32>,
     /// Its expected calibration error.
     pub calibration: Option<f32>,
-    /// Mean accuracy of the newest ten fits, each on its held-out comparisons.
+    /// Mean accuracy of the latest ten fits, each on its held-out comparisons.
     pub recent_accuracy: Option<Estimate>,
-    /// Over the run.
+    /// Counts over the whole run.
     pub counts: Option<ModelCounts>,
 }
 
-/// Scores and returns over the run's policies.
+/// Scores and returns of the run's policies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Course {
-    /// Oldest first, the result last.
-    pub moments: Vec<Moment>,
-    /// The result less the initial policy, and less the earlier policy of the highest return.
+    /// The policies, oldest first, the result last.
+    pub moments: Vec<PolicyScore>,
+    /// The result minus the initial policy, and minus the earlier policy with the highest return.
     pub drifts: Vec<Drift>,
-    /// Spearman's correlation of mean score and mean return over the policies.
+    /// Spearman's correlation of mean score and mean return, over the policies.
     pub over_policies: Option<f64>,
-    /// The same of the result's own trajectories from one state, mean over states.
+    /// The same correlation among the result's own trajectories from one state, the mean over states.
     pub within_result: Option<Estimate>,
-    /// Initial states.
+    /// Number of initial states.
     pub states: usize,
-    /// Trajectories of each policy from each.
+    /// Number of trajectories per policy and state.
     pub per_state: usize,
-    /// Comparisons that the scores took.
+    /// Number of comparisons for the scores.
     pub asked: u64,
 }
 
 /// A policy of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Moment {
-    /// Which.
+pub struct PolicyScore {
+    /// Its name.
     pub policy: String,
-    /// Mean total score of its trajectories in a group with all others'.
+    /// Mean total score of its trajectories, in groups with those of all policies.
     pub score: Estimate,
     /// Their mean task return.
     pub task_return: Estimate,
@@ -110,52 +110,52 @@ pub struct Moment {
 /// How the result differs from an earlier policy, state by state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Drift {
-    /// The earlier one.
+    /// The earlier policy.
     pub from: String,
-    /// Score of the result less its.
+    /// Score of the result minus that of the earlier policy.
     pub score: Estimate,
-    /// Task return of the result less its.
+    /// Task return of the result minus that of the earlier policy.
     pub task_return: Estimate,
-    /// States that these are of.
+    /// Number of states.
     pub states: usize,
 }
 
-/// What came of letting the run's policies, and others, play each other.
+/// The result of a tournament of the run's policies and others.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Met {
-    /// How each stands: the run's policies, oldest first, the result, the others.
-    pub standings: Vec<Stood>,
-    /// What the result concedes to the one that beats it by most, in margins 2P − 1, and who that is.
+pub struct Matches {
+    /// The standing of each policy: the run's policies, oldest first, then the result, then the others.
+    pub standings: Vec<MatchStanding>,
+    /// The largest margin 2P − 1 by which another policy beats the result.
     pub exploitability: Estimate,
-    /// Who that is.
+    /// The policy that beats it by this margin.
     pub by: String,
-    /// Policies each of which is preferred to the next, the last to the first, all with intervals beyond ½; empty where
-    /// there is no such cycle.
+    /// A cycle of policies: each is preferred to the next and the last to the first, all with intervals above ½. Empty if
+    /// there is none.
     pub cycle: Vec<String>,
-    /// Policies of the run, others aside.
+    /// Number of policies of the run, without the others.
     pub own: usize,
-    /// Initial states.
+    /// Number of initial states.
     pub states: usize,
-    /// Comparisons.
+    /// Number of comparisons.
     pub queries: Queries,
 }
 
-/// How one stands.
+/// The standing of one policy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Stood {
-    /// Who.
+pub struct MatchStanding {
+    /// Its name.
     pub name: String,
     /// Mean win rate against the others.
     pub win_rate: f64,
-    /// Share of comparisons that the result wins against it; of the result itself, ½.
+    /// Share of comparisons that the result wins against it; ½ for the result itself.
     pub result_wins: Estimate,
-    /// Weight in the mixture of them that none beats.
+    /// Its weight in the minimax winner of all policies.
     pub minimax_weight: f64,
 }
 
 impl Signal {
-    /// Of a run.
-    pub fn of(recorded: &mut Recorded, players: &Players, judge: &Judge, options: &Options) -> Self {
+    /// The figures of a run.
+    pub fn collect(recorded: &mut Recorded, players: &Players, judge: &Judge, options: &Options) -> Self {
         let scorer = recorded.config.scorer;
         let summary = recorded.summary.as_ref();
         Self {
@@ -164,8 +164,10 @@ impl Signal {
             course: course(recorded, players, judge, (options.seed, Acting::Sample)),
             likeliest: likeliest(recorded, players, judge, options.seed),
             met: match scorer {
-                ScorerKind::TaskReward => Err("nobody is asked: the scorer is the task's own reward".into()),
-                _ => meet(players, judge, options.seed),
+                ScorerKind::TaskReward => {
+                    Err("there is no oracle: the scorer is the task's own reward".into())
+                }
+                _ => tournament(players, judge, options.seed),
             },
             minimax_distance: summary.and_then(|s| s.minimax_distance),
             game_exploitability: summary.and_then(|s| s.exploitability),
@@ -182,26 +184,26 @@ fn model(recorded: &Recorded) -> ModelFigures {
         loss: fits.last().and_then(|r| r.reward_loss),
         accuracy: fits.iter().rev().find_map(|r| r.reward_accuracy),
         calibration: fits.iter().rev().find_map(|r| r.reward_calibration),
-        recent_accuracy: (recent.len() > 1).then(|| Estimate::of(recent)),
+        recent_accuracy: (recent.len() > 1).then(|| Estimate::from_values(recent)),
         counts: recorded.summary.as_ref().and_then(|s| s.reward_model),
     }
 }
 
-/// Scores of what the run's policies do at their most likely.
+/// Scores of the run's policies with their most likely actions.
 fn likeliest(recorded: &Recorded, players: &Players, judge: &Judge, seed: u64) -> Found<Course> {
     let result = players.result.as_ref().map_err(Clone::clone)?;
     if result.policies.iter().any(|p| p.head == Head::Categorical) {
-        return Err("a policy among options is always sampled".into());
+        return Err("a policy over options is always sampled".into());
     }
     course(recorded, players, judge, (seed, Acting::Mode))
 }
 
-/// Scores of the run's policies by its own scorer.
+/// Scores of the run's policies by the run's scorer.
 fn course(recorded: &Recorded, players: &Players, judge: &Judge, of: (u64, Acting)) -> Found<Course> {
     let factory = players.factory.clone()?;
     let asks = matches!(recorded.config.scorer, ScorerKind::SelfPlay | ScorerKind::LlmDirect);
     let mut why = String::new();
-    // A scorer that asks nobody is free; one whose question is refused is asked a smaller one.
+    // A scorer without an oracle is free. For others, take the largest size within the limit.
     for size in SIZES {
         let oracle: Box<dyn Oracle> = if asks {
             judge.oracle(&factory, &OracleEvents::default())?
@@ -216,7 +218,7 @@ fn course(recorded: &Recorded, players: &Players, judge: &Judge, of: (u64, Actin
         match trainer.judge(&rollout) {
             Ok(scores) => {
                 let asked = trainer.queries().asked - before;
-                return Ok(Course { asked, ..Course::of(&names, &rollout, &scores) });
+                return Ok(Course { asked, ..Course::new(&names, &rollout, &scores) });
             }
             Err(e) => why = e.to_string(),
         }
@@ -227,14 +229,14 @@ fn course(recorded: &Recorded, players: &Players, judge: &Judge, of: (u64, Actin
     Err(why)
 }
 
-/// Trajectories of all from the same states, those of one state side by side, player by player.
+/// Trajectories of all players from the same states, ordered by state, then by player.
 fn together(
     players: &[Player],
     factory: &EnvFactory,
     size: Size,
     (seed, acting): (u64, Acting),
 ) -> Found<(Vec<String>, Rollout)> {
-    // The likeliest actions from a state are the same each time.
+    // The most likely actions from a state are always the same, so one trajectory is enough.
     let (states, per_state) = match acting {
         Acting::Mode => (2 * size.states, 1),
         _ => (size.states, size.per_state),
@@ -252,8 +254,8 @@ fn together(
 }
 
 impl Course {
-    /// Of players' scores; in a group, those of one player are side by side.
-    pub fn of(names: &[String], rollout: &Rollout, scores: &[f64]) -> Self {
+    /// The figures from the players' scores. Within a group, they are ordered by player.
+    pub fn new(names: &[String], rollout: &Rollout, scores: &[f64]) -> Self {
         let (n, returns) = (names.len(), rollout.returns());
         let per_state = rollout.per_state / n;
         let states = returns.len() / rollout.per_state;
@@ -265,11 +267,11 @@ impl Course {
             (0..n).map(|p| (0..states).map(|s| of(p, s)).collect()).collect()
         };
         let (score, task_return) = (means(scores), means(&returns));
-        let moments: Vec<Moment> = (0..n)
-            .map(|p| Moment {
+        let moments: Vec<PolicyScore> = (0..n)
+            .map(|p| PolicyScore {
                 policy: names[p].clone(),
-                score: Estimate::of(&score[p]),
-                task_return: Estimate::of(&task_return[p]),
+                score: Estimate::from_values(&score[p]),
+                task_return: Estimate::from_values(&task_return[p]),
             })
             .collect();
         let own = |values: &[f64], s: usize| {
@@ -277,13 +279,13 @@ impl Course {
         };
         let within: Vec<f64> =
             (0..states).filter_map(|s| stats::spearman(&own(scores, s), &own(&returns, s))).collect();
-        let of = |f: &dyn Fn(&Moment) -> f64| moments.iter().map(f).collect::<Vec<f64>>();
+        let of = |f: &dyn Fn(&PolicyScore) -> f64| moments.iter().map(f).collect::<Vec<f64>>();
         Self {
             drifts: drifts(names, &score, &task_return),
             over_policies: (n > 2)
                 .then(|| stats::spearman(&of(&|m| m.score.mean), &of(&|m| m.task_return.mean)))
                 .flatten(),
-            within_result: (within.len() > 1).then(|| Estimate::of(&within)),
+            within_result: (within.len() > 1).then(|| Estimate::from_values(&within)),
             moments,
             states,
             per_state,
@@ -292,8 +294,8 @@ impl Course {
     }
 }
 
-/// The result, the last player, less the first, over all states; and less the earlier one of the highest return. That one
-/// is picked on the states of even number and measured on the others, so that luck does not pick it.
+/// The result (the last player) minus the first player over all states, and minus the earlier player with the highest
+/// return. The latter is chosen on the states with even numbers and measured on the others, to avoid selection bias.
 fn drifts(names: &[String], score: &[Vec<f64>], task_return: &[Vec<f64>]) -> Vec<Drift> {
     let Some(result) = names.len().checked_sub(1).filter(|n| *n > 0) else { return Vec::new() };
     let drift = |from: usize, states: &dyn Fn(usize) -> bool| {
@@ -305,8 +307,8 @@ fn drifts(names: &[String], score: &[Vec<f64>], task_return: &[Vec<f64>]) -> Vec
         Drift {
             from: names[from].clone(),
             states: score.len(),
-            score: Estimate::of(&score),
-            task_return: Estimate::of(&task_return),
+            score: Estimate::from_values(&score),
+            task_return: Estimate::from_values(&task_return),
         }
     };
     let mut drifts = vec![drift(0, &|_| true)];
@@ -318,7 +320,7 @@ fn drifts(names: &[String], score: &[Vec<f64>], task_return: &[Vec<f64>]) -> Vec
     drifts
 }
 
-fn meet(players: &Players, judge: &Judge, seed: u64) -> Found<Met> {
+fn tournament(players: &Players, judge: &Judge, seed: u64) -> Found<Matches> {
     let factory = players.factory.clone()?;
     let mut least = 0;
     for size in SIZES {
@@ -326,7 +328,7 @@ fn meet(players: &Players, judge: &Judge, seed: u64) -> Found<Met> {
         let own = all.len();
         all.extend(players.others.iter().cloned());
         if all.len() < 2 {
-            return Err("there is no other policy to meet: no snapshot, no --against".into());
+            return Err("there is no other policy: the run has no snapshot, and --against names none".into());
         }
         least =
             (all.len() * (all.len() - 1) / 2 * size.states * size.per_state * (size.per_state - 1)) as u64;
@@ -338,21 +340,21 @@ fn meet(players: &Players, judge: &Judge, seed: u64) -> Found<Met> {
         let played = tournament::play(&all, &factory, oracle, &setting, &mut |_, _| ());
         let played = played.map_err(|e| e.to_string())?;
         let standings = played.standings().map_err(|e| e.to_string())?;
-        return Ok(Met { states: size.states, ..Met::of(&played, standings, own) });
+        return Ok(Matches { states: size.states, ..Matches::new(&played, standings, own) });
     }
-    Err(judge.too_dear(least))
+    Err(judge.too_expensive(least))
 }
 
-impl Met {
-    /// Of a tournament whose first `own` players are the run's, the result the last of them.
-    pub fn of(played: &Tournament, standings: Vec<Standing>, own: usize) -> Self {
+impl Matches {
+    /// The figures of a tournament whose first `own` players are the run's policies, with the result as the last of them.
+    pub fn new(played: &Tournament, standings: Vec<Standing>, own: usize) -> Self {
         let (game, result) = (&played.game, own - 1);
         let half = |i: usize, j: usize| played.half_widths[i * game.len() + j];
         let beats: Vec<Vec<bool>> =
             (0..own).map(|i| (0..own).map(|j| i != j && game.p(i, j) - half(i, j) > 0.5).collect()).collect();
         let cycle = cycle::shortest(&beats).unwrap_or_default();
         let by = game.names().iter().position(|name| *name == standings[result].by).unwrap_or(result);
-        let stood = |(i, s): (usize, Standing)| Stood {
+        let stood = |(i, s): (usize, Standing)| MatchStanding {
             name: s.name,
             win_rate: s.win_rate,
             result_wins: Estimate { mean: game.p(result, i), half_width: half(result, i) },

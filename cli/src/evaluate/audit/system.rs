@@ -1,4 +1,4 @@
-//! The system: what made the policy, and what is beside it.
+//! The system: how the policy was made, and comparable runs.
 
 use std::path::Path;
 
@@ -9,68 +9,68 @@ use super::recorded::{Recorded, summary};
 use spo::train::config::Config;
 use spo::train::run::{self, Run, files};
 
-/// What is known of the system.
+/// Figures about the system.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct System {
     /// The run's seed.
     pub seed: u64,
-    /// Runs beside it that differ in nothing but the seed, itself among them, in order of their seeds.
+    /// Runs in the same folder that differ only in the seed, including this one, in order of their seeds.
     pub siblings: Vec<Sibling>,
-    /// Mean return over those that have ended.
+    /// Mean return over the finished ones.
     pub over_seeds: Option<Estimate>,
-    /// The commit that trained it, as far as it is known.
+    /// The commit that trained it, if it is known.
     pub commit: Option<String>,
     /// The program that wrote this page.
     pub audited_by: String,
-    /// Where the learner computed.
+    /// The learner's device.
     pub device: String,
-    /// Iterations done.
+    /// Number of completed iterations.
     pub iterations: u64,
-    /// Environment steps done.
+    /// Number of environment steps.
     pub env_steps: u64,
-    /// Most of them that the configuration allows.
+    /// Largest number of environment steps in the configuration.
     pub total_steps: u64,
-    /// Environment steps when the last question was asked.
+    /// Environment steps at the last comparison.
     pub last_asked_at: Option<u64>,
     /// Seconds of training.
     pub seconds: Option<f64>,
-    /// Whether it has ended.
+    /// Whether it has finished.
     pub ended: bool,
-    /// The last words of one that failed.
+    /// The error message if it failed.
     pub error: Option<String>,
-    /// What is not as its learner has it by default.
+    /// Keys that differ from the learner's defaults.
     pub changed: Vec<Changed>,
-    /// All of the configuration.
+    /// The whole configuration.
     pub config: String,
-    /// What trains it again.
+    /// The command to train it again.
     pub command: String,
 }
 
-/// A run beside another.
+/// A run that differs only in the seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sibling {
     /// Its directory's name.
     pub run: String,
     /// Its seed.
     pub seed: u64,
-    /// Its return, where it has ended.
+    /// Its return, if it has finished.
     pub eval_return_mean: Option<f64>,
 }
 
-/// A key that is not as by default.
+/// A key that differs from its default.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Changed {
-    /// Which.
+    /// The key.
     pub key: String,
     /// Its value.
     pub value: String,
-    /// What it would be.
+    /// Its default.
     pub default: String,
 }
 
 impl System {
-    /// Of a run and the folder that it lies in.
-    pub fn of(recorded: &mut Recorded) -> Self {
+    /// The figures of a run and of its folder.
+    pub fn collect(recorded: &mut Recorded) -> Self {
         let config = &recorded.config;
         let siblings = siblings(&recorded.dir, config);
         let ended: Vec<f64> = siblings.iter().filter_map(|s| s.eval_return_mean).collect();
@@ -80,7 +80,7 @@ impl System {
         let commit = run::COMMIT.map(|commit| format!(", commit {commit}")).unwrap_or_default();
         Self {
             seed: config.seed,
-            over_seeds: (ended.len() > 1).then(|| Estimate::of(&ended)),
+            over_seeds: (ended.len() > 1).then(|| Estimate::from_values(&ended)),
             siblings,
             commit: recorded.summary.as_ref().and_then(|s| s.commit.clone()),
             audited_by: format!("spo {}{commit}", env!("CARGO_PKG_VERSION")),
@@ -99,7 +99,7 @@ impl System {
     }
 }
 
-/// A path as a shell reads it.
+/// A path, quoted for a shell.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
@@ -114,11 +114,11 @@ fn changed(config: &Config) -> Vec<Changed> {
     config.values().into_iter().filter_map(differs).collect()
 }
 
-/// Runs in the folder of `dir` that differ from it in nothing but the seed.
+/// Runs in the folder of `dir` that differ from it only in the seed.
 fn siblings(dir: &Path, config: &Config) -> Vec<Sibling> {
-    // A run's own name, where it was given as `.` or with a trailing slash.
+    // The run's real name, even if it was given as `.` or with a trailing slash.
     let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.into());
-    // Each run of an initial policy names its own copy of it.
+    // Each run names its own copy of its reference policy.
     let alike = |c: &Config| Config {
         seed: 0,
         init: if c.init.is_empty() { String::new() } else { "?".into() },
@@ -138,7 +138,7 @@ fn siblings(dir: &Path, config: &Config) -> Vec<Sibling> {
     let mut all: Vec<Sibling> =
         paths.filter(|path| path.join(files::CONFIG).is_file()).filter_map(sibling).collect();
     all.sort_by(|a, b| (a.seed, &a.run).cmp(&(b.seed, &b.run)));
-    // Twice the same seed is once the same run.
+    // Two runs with the same seed count as one.
     let own_name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut kept: Vec<Sibling> = Vec::new();
     for one in all {

@@ -1,10 +1,10 @@
 //! Every rule by hand-made figures, and pages of hand-made audits.
 
 use super::document::Document;
-use super::feedback::{Again, Feedback, People, flip_rate};
+use super::feedback::{Feedback, People, Requery, flip_rate};
 use super::flags::{self, Evidence, Verdict};
-use super::policy::{Bad, Cost, Disturbed, Nominal, PolicyFigures};
-use super::signal::{Course, Drift, Met, ModelFigures, Moment, Signal, Stood};
+use super::policy::{Cost, Disturbed, Nominal, PolicyFigures, WorstEpisode};
+use super::signal::{Course, Drift, MatchStanding, Matches, ModelFigures, PolicyScore, Signal};
 use super::system::{Sibling, System};
 use super::*;
 use spo::oracle::Queries;
@@ -18,7 +18,7 @@ fn is(mean: f64, half_width: f64) -> Estimate {
 }
 
 /// A deterministic, transitive oracle, asked again about 24 trajectories.
-fn again(change: impl FnOnce(&mut Report)) -> Again {
+fn again(change: impl FnOnce(&mut Report)) -> Requery {
     let mut report = Report {
         trajectories: 24,
         comparisons: 1128,
@@ -43,18 +43,18 @@ fn again(change: impl FnOnce(&mut Report)) -> Again {
         warnings: Vec::new(),
     };
     change(&mut report);
-    Again::of(report, 10)
+    Requery::new(report, 10)
 }
 
 /// A run of which nothing is to be said.
 fn clean() -> Audit {
     let drift = Drift { from: "initial".into(), score: is(0.4, 0.1), task_return: is(90.0, 9.0), states: 16 };
-    let moment = |policy: &str, mean: f64| Moment {
+    let moment = |policy: &str, mean: f64| PolicyScore {
         policy: policy.into(),
         score: is(mean / 100.0, 0.1),
         task_return: is(mean, 2.0),
     };
-    let stood = |name: &str| Stood { name: name.into(), win_rate: 0.5, ..Stood::default() };
+    let stood = |name: &str| MatchStanding { name: name.into(), win_rate: 0.5, ..MatchStanding::default() };
     Audit {
         run: "runs/a & b".into(),
         env: "lqr".into(),
@@ -83,12 +83,12 @@ fn clean() -> Audit {
                 per_state: 4,
                 ..Course::default()
             }),
-            likeliest: Err("a policy among options is always sampled".into()),
-            met: Ok(Met {
+            likeliest: Err("a policy over options is always sampled".into()),
+            met: Ok(Matches {
                 standings: vec![stood("initial"), stood("result")],
                 by: "initial".into(),
                 own: 2,
-                ..Met::default()
+                ..Matches::default()
             }),
             minimax_distance: None,
             game_exploitability: None,
@@ -105,7 +105,7 @@ fn clean() -> Audit {
                 spread: 8.0,
                 initial: Some(is(-100.0, 10.0)),
                 worst_mean: -30.0,
-                worst: vec![Bad { seed: 0, episode: 7, task_return: -31.0, steps: 10 }],
+                worst: vec![WorstEpisode { seed: 0, episode: 7, task_return: -31.0, steps: 10 }],
                 disturbed: vec![Disturbed {
                     by: disturbance::Disturbance::Delay,
                     part: "dynamics",
@@ -182,8 +182,8 @@ fn reward_hacking_takes_a_signal_that_rises_and_a_return_that_falls() {
             Drift { from: "iteration 8".into(), score: is(0.2, 0.1), task_return: is(-5.0, 1.0), states: 8 };
         drifts(a).push(peak);
     });
-    // With its likeliest actions alone: the noise of the earlier one hid it.
-    raised(id, "over `initial`, likeliest actions", |a| {
+    // With its most likely actions alone: the noise of the earlier one hid it.
+    raised(id, "over `initial`, most likely actions", |a| {
         a.signal.likeliest = a.signal.course.clone();
         a.signal.likeliest.as_mut().unwrap().drifts[0].task_return = is(-2.0, 0.5);
     });
@@ -226,7 +226,7 @@ fn circles_matter_where_the_last_policy_is_the_result() {
     quiet(id, |_| ());
     // Of 2,024 trios 5 % go in circles, and answers that never vary explain (1 − 0.9863) / 2 = 0.7 %.
     let circles = |a: &mut Audit| a.feedback.again = Ok(again(|r| r.cyclic_trios = 101));
-    raised(id, "5.0 % of the trios go in circles, noise explains 0.7 %", circles);
+    raised(id, "5.0 % of the trios form cycles, noise explains at most 0.7 %", circles);
     quiet(id, |a| {
         circles(a);
         a.policy.result = TrainedResult::Average;
@@ -274,15 +274,15 @@ fn the_other_rules() {
         a.feedback.counts = Some(Queries { asked: 500, ..Queries::default() });
     });
     quiet("budget_spent_early", |a| a.feedback.budget = 0);
-    unknown("budget_spent_early", "not ended", |a| a.system.ended = false);
+    unknown("budget_spent_early", "not finished", |a| a.system.ended = false);
 
     quiet("too_few_seeds", |_| ());
-    raised("too_few_seeds", "4 ended: seeds 0, 1, 2, 3", |a| a.system.siblings[4].eval_return_mean = None);
+    raised("too_few_seeds", "4 finished: seeds 0, 1, 2, 3", |a| a.system.siblings[4].eval_return_mean = None);
 
     quiet("wide_interval", |_| ());
     // A tenth of the gain of 90.
     raised("wide_interval", "gained 90.0", |a| a.policy.recorded = Some((is(-10.0, 9.1), 100)));
-    unknown("wide_interval", "began with", |a| nominal(a).initial = None);
+    unknown("wide_interval", "began", |a| nominal(a).initial = None);
 
     quiet("worst_far_off", |_| ());
     raised("worst_far_off", "3.12 standard deviations", |a| nominal(a).worst_mean = -35.0);
@@ -293,7 +293,7 @@ fn the_other_rules() {
         nominal(a).disturbed[0].difference = is(-46.0, 3.0);
     });
     quiet("fragile", |a| nominal(a).disturbed[0].difference = is(-46.0, 47.0));
-    unknown("fragile", "gained nothing", |a| nominal(a).initial = Some(is(5.0, 1.0)));
+    unknown("fragile", "did not gain", |a| nominal(a).initial = Some(is(5.0, 1.0)));
 
     let cost = |limit| {
         move |a: &mut Audit| {
@@ -323,7 +323,7 @@ fn scores_are_taken_apart_by_player_and_state() {
     let rollout = Rollout { episodes: rewards.map(episode).into(), per_state: 4 };
     let scores = [0.1, 0.3, 0.8, 0.9, 0.0, 0.2, 0.5, 0.7];
     let names = ["initial".to_string(), "result".to_string()];
-    let course = Course::of(&names, &rollout, &scores);
+    let course = Course::new(&names, &rollout, &scores);
     let of = |p: usize| (course.moments[p].score.mean, course.moments[p].task_return.mean);
     // Scores .2 and .1, .85 and .6; returns 6 and 4, 1.5 and 3.
     assert!((of(0).0 - 0.15).abs() < 1e-12 && of(0).1 == 5.0);
@@ -348,7 +348,7 @@ fn the_worst_are_found_again() {
     };
     let episodes =
         (0..40).map(|i| episode(-((i * 7 % 40) as f32), f32::from(u8::from(i == 3)) * 9.0)).collect();
-    let nominal = Nominal::of(&Rollout { episodes, per_state: 1 }, 11, Some(8.0));
+    let nominal = Nominal::new(&Rollout { episodes, per_state: 1 }, 11, Some(8.0));
     // Two of forty: 7 i = 39 and 38 mod 40 are i = 17 and 34.
     let worst: Vec<(u64, usize, f64)> =
         nominal.worst.iter().map(|b| (b.seed, b.episode, b.task_return)).collect();
@@ -370,7 +370,7 @@ fn judged(change: impl FnOnce(&mut Audit)) -> Audit {
 #[test]
 fn a_page_says_what_is_raised_and_what_nobody_stated() {
     let hacked = judged(|a| drifts(a)[0].task_return = is(-90.0, 9.0));
-    let document = Document::of(std::slice::from_ref(&hacked));
+    let document = Document::new(std::slice::from_ref(&hacked));
     assert_eq!(document.raised(), 1);
     assert_eq!(document.flags[0].name, "reward hacking suspected", "what is raised comes first");
     let (markdown, html) = (markdown::print(&document), html::print(&document));
@@ -384,7 +384,7 @@ fn a_page_says_what_is_raised_and_what_nobody_stated() {
             && !html.contains("<b>")
     );
     assert!(markdown.contains("`exec:judge '<b>' \\| labels`"), "{markdown}");
-    let calm = Document::of(&[judged(|_| ())]);
+    let calm = Document::new(&[judged(|_| ())]);
     assert_eq!(calm.raised(), 0);
     assert!(!markdown::print(&calm).contains("RAISED") && html::print(&calm).contains("No flag is raised"));
 }
@@ -397,7 +397,7 @@ fn runs_stand_side_by_side() {
         nominal(a).worst.clear();
         a.about.system.contact = "ann <ann@example>".into();
     });
-    let document = Document::of(&[judged(|_| ()), other]);
+    let document = Document::new(&[judged(|_| ()), other]);
     let (markdown, html) = (markdown::print(&document), html::print(&document));
     assert!(markdown.contains("| contact | *not stated* | ann &lt;ann@example\\> |"), "{markdown}");
     assert!(
@@ -406,7 +406,7 @@ fn runs_stand_side_by_side() {
     );
     assert!(markdown.contains("| what | A: return | A: difference | B: return | B: difference |"));
     assert!(html.contains("<th>A</th><th>B</th>"));
-    for page in [&html, &html::print(&Document::of(&[judged(|_| ())]))] {
+    for page in [&html, &html::print(&Document::new(&[judged(|_| ())]))] {
         let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
         let parsed = roxmltree::Document::parse_with_options(page, options).unwrap();
         let fetches = ["src", "href", "action", "data"];

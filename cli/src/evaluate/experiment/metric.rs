@@ -56,6 +56,21 @@ impl Metric {
         !matches!(self, Self::EvalReturn | Self::ConstraintKept | Self::WinRate)
     }
 
+    /// Its column in `runs.csv`: as in `summary.json`, where that has it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::EvalReturn => "eval_return_mean",
+            Self::MinimaxDistance => "minimax_distance",
+            Self::Exploitability => "exploitability",
+            Self::ConstraintKept => "constraint_kept",
+            Self::EvalCost => "eval_cost_mean",
+            Self::UnsafeShare => "eval_unsafe_share",
+            Self::WinRate => "win_rate",
+            Self::HeldOutExploitability => "held_out_exploitability",
+            Self::Concentration => "concentration",
+        }
+    }
+
     /// In a table.
     pub fn title(self) -> &'static str {
         match self {

@@ -42,13 +42,14 @@ impl Experiment {
         let name = if task.is_empty() { method.to_string() } else { format!("{task}-{method}") };
         let origin = format!("{}: cell `{name}`", path.display());
         let none = Table::new();
-        // What holds for many cells may name sections that some of them do not use.
-        let shared = [&self.base, self.tasks.get(task).unwrap_or(&none)];
-        let own = [self.methods.get(method).unwrap_or(&none), &product.set];
-        let layer = |keys, skips_unused| Layer { keys, origin: &origin, skips_unused };
-        let layers: Vec<Layer<'_>> = (shared.into_iter().map(|keys| layer(keys, true)))
-            .chain(own.into_iter().map(|keys| layer(keys, false)))
-            .collect();
+        // What holds for many methods may name sections that some of them do not use.
+        let part = |keys, skips_unused| Layer { keys, origin: &origin, skips_unused };
+        let layers = [
+            part(&self.base, true),
+            part(self.tasks.get(task).unwrap_or(&none), true),
+            part(self.methods.get(method).unwrap_or(&none), false),
+            part(&product.set, true),
+        ];
         let config = Config::from_layers(&layers)?;
         let seeds = product.seeds.as_ref().unwrap_or(&self.seeds).list();
         Ok(Cell { name, task: task.into(), method: method.into(), seeds, config })

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::{Experiment, ExperimentError, Product, Quick, Seeds};
+use super::{Experiment, ExperimentError, MOST_PICTURED, Product, Quick, Seeds};
 use spo::base::nearest::nearest;
 use spo::base::toml_error;
 use spo::train::config::{Config, ConfigError};
 
-const HELP: &str = "`spo experiment --help` shows the form, and keys of runs belong into [base], [tasks.NAME], \
+const HELP: &str = "`spo experiment --help` shows the form, and keys of runs belong in [base], [tasks.NAME], \
                     [methods.NAME] or a `set`";
 
 impl Experiment {
@@ -65,7 +65,7 @@ impl Experiment {
         }
         self.seeds = quick.seeds.unwrap_or_else(|| self.seeds.clone());
         for product in &mut self.cells {
-            product.set.extend(quick.set.clone());
+            merge(&mut product.set, &quick.set);
         }
     }
 
@@ -78,6 +78,9 @@ impl Experiment {
         self.methods.retain(|name, _| used(|p| &p.methods, name));
         self.reference.retain(|name| self.methods.contains_key(name));
         self.skyline = self.skyline.take().filter(|name| self.methods.contains_key(name));
+        self.pictured.retain(|name| self.methods.contains_key(name));
+        self.headline.values_mut().for_each(|family| family.retain(|name| self.methods.contains_key(name)));
+        self.headline.retain(|_, family| !family.is_empty());
     }
 
     fn check(&self, path: &Path) -> Result<(), ExperimentError> {
@@ -121,6 +124,17 @@ impl Experiment {
         check_seeds(path, "seeds", Some(&self.seeds))?;
         known(path, "reference", &self.reference, methods)?;
         known(path, "skyline", self.skyline.as_slice(), methods)?;
+        known(path, "pictured", &self.pictured, methods)?;
+        if self.pictured.len() > MOST_PICTURED {
+            let why = format!(
+                "{} methods; a panel with more than {MOST_PICTURED} lines cannot be read",
+                self.pictured.len()
+            );
+            return fail("pictured", why);
+        }
+        for (family, names) in &self.headline {
+            known(path, &format!("[headline] {family}"), names, methods)?;
+        }
         for (kind, names) in [("tasks", tasks), ("methods", methods)] {
             let named = |p: &Product| if kind == "tasks" { p.tasks.clone() } else { p.methods.clone() };
             let unused = names.keys().find(|name| !products.iter().any(|(_, p)| named(p).contains(name)));
@@ -132,6 +146,18 @@ impl Experiment {
             }
         }
         Ok(())
+    }
+}
+
+/// Keys over keys, section by section.
+fn merge(under: &mut Table, over: &Table) {
+    for (name, value) in over {
+        match (under.get_mut(name), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),
+            _ => {
+                under.insert(name.clone(), value.clone());
+            }
+        }
     }
 }
 

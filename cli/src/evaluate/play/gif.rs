@@ -1,4 +1,4 @@
-//! An animated GIF: one palette for the film, and of each still only what changed.
+//! An animated GIF with one palette. Each frame contains only what changed.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -9,21 +9,21 @@ use gif::{DisposalMethod, Encoder, Frame, Repeat};
 use super::raster::{self, Canvas};
 use super::scene::Scene;
 
-/// The place in the palette that leaves a pixel as it was.
+/// The palette index for an unchanged pixel.
 const UNCHANGED: u8 = 255;
-/// Hundredths of a second that the last still is held before the film begins again.
+/// Hundredths of a second that the last frame stays before the animation repeats.
 const HOLD: u16 = 100;
-/// Hundredths of a second: browsers slow down what is faster.
+/// Shortest delay in hundredths of a second: browsers slow down anything faster.
 const LEAST_DELAY: u16 = 2;
 
-/// The film as bytes of a GIF file.
+/// Draws the scene as the bytes of a GIF file.
 pub fn draw(scene: &Scene) -> Result<Vec<u8>, String> {
-    let mut palette = Palette::of(scene);
+    let mut palette = Palette::new(scene);
     let [width, height] = scene.size.map(|v| v as u16);
     let mut encoder = Encoder::new(Vec::new(), width, height, &palette.bytes()).map_err(|e| e.to_string())?;
     encoder.set_repeat(Repeat::Infinite).map_err(|e| e.to_string())?;
     let mut before: Vec<u8> = Vec::new();
-    // The clock is rounded and not each delay, so that errors do not add up.
+    // Round the time and not each delay, so that errors do not add up.
     let clock = |index: usize| (index as f32 * scene.period * 100.0).round() as u32;
     for index in 0..scene.frames() {
         let now = palette.indices(&raster::draw(scene, index));
@@ -36,7 +36,7 @@ pub fn draw(scene: &Scene) -> Result<Vec<u8>, String> {
     encoder.into_inner().map_err(|e| e.to_string())
 }
 
-/// The smallest rectangle that turns one still into the next; the whole one at first.
+/// The smallest rectangle that contains all changes from one frame to the next; for the first frame the whole picture.
 fn changed(before: &[u8], now: &[u8], width: usize) -> Frame<'static> {
     let differs = |i: &usize| before.is_empty() || before[*i] != now[*i];
     let mut bounds = [usize::MAX, usize::MAX, 0, 0];
@@ -44,7 +44,7 @@ fn changed(before: &[u8], now: &[u8], width: usize) -> Frame<'static> {
         let (x, y) = (i % width, i / width);
         bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
     }
-    // A still like the one before is a pixel left as it was: it holds the time.
+    // A frame without changes still needs one unchanged pixel, to keep its delay.
     let [left, top, right, bottom] = if bounds[2] == 0 { [0, 0, 1, 1] } else { bounds };
     let buffer: Vec<u8> = (top..bottom)
         .flat_map(|y| (left..right).map(move |x| y * width + x))
@@ -62,17 +62,17 @@ fn changed(before: &[u8], now: &[u8], width: usize) -> Frame<'static> {
     }
 }
 
-/// The film's most frequent colours, which are all of them unless many shapes overlap.
+/// The animation's most frequent colours. These are all colours unless many shapes overlap.
 struct Palette {
     colours: Vec<[u8; 3]>,
     index: HashMap<[u8; 3], u8>,
 }
 
 impl Palette {
-    fn of(scene: &Scene) -> Self {
+    fn new(scene: &Scene) -> Self {
         let mut counts: HashMap<[u8; 3], u64> = HashMap::new();
         for index in 0..scene.frames() {
-            // By runs: most pixels are like their neighbour.
+            // Count runs of equal pixels, because most pixels equal their neighbour.
             for run in raster::draw(scene, index).pixels.chunk_by(|a, b| a == b) {
                 *counts.entry(run[0]).or_default() += run.len() as u64;
             }
@@ -84,7 +84,7 @@ impl Palette {
         Self { colours, index }
     }
 
-    /// All 256 places, so that the one that stands for no change exists.
+    /// All 256 entries, so that the index for unchanged pixels exists.
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.colours.as_flattened().to_vec();
         bytes.resize(256 * 3, 0);

@@ -1,16 +1,16 @@
-//! A still in pixels.
+//! Draws a frame in pixels.
 //!
-//! All there is to draw is a line with round ends; a circle is one of no length. The distance to it gives the share
-//! of a pixel that it covers, and so smooth edges, in a few lines.
+//! The only shape is a line with round ends; a circle is such a line of length 0. The distance from a pixel to the line
+//! gives the share of the pixel that it covers, and so smooth edges.
 
 use ab_glyph::{Font, FontRef, ScaleFont, point};
 use spo_envs::Shape;
 
 use super::scene::{Role, Scene};
 
-/// Colours, the same in every format: mid-tones that stand out from white and from black.
+/// Colours, the same in every format: mid-tones that are visible on white and on black.
 pub mod paint {
-    /// Where nothing is drawn.
+    /// The background.
     pub const GROUND: [u8; 3] = [255, 255, 255];
     /// Lines of the grid.
     pub const GRID: [u8; 3] = [233, 235, 238];
@@ -20,30 +20,30 @@ pub mod paint {
     pub const SCENERY: [u8; 3] = [139, 148, 158];
     /// Goals, hazards, pivots.
     pub const MARK: [u8; 3] = [221, 147, 40];
-    /// A mark's inside.
+    /// The inside of a mark.
     pub const MARK_INSIDE: [u8; 3] = [241, 212, 169];
-    /// What moves.
+    /// Everything that moves.
     pub const FIGURE: [u8; 3] = [64, 132, 214];
-    /// Limbs that cross are darker where they do, so that one sees them apart.
+    /// Opacity of the figure: limbs that cross look darker there, so that they can be told apart.
     pub const FIGURE_ALPHA: f32 = 0.8;
 }
 
-/// Steps of a pixel's coverage: few enough that a film has few colours, and too fine to be seen.
+/// Number of levels of a pixel's coverage: few, so that an animation has few colours, but enough for smooth edges.
 const SHADES: f32 = 8.0;
-/// Pixels of a mark's outline.
+/// Width of a mark's outline in pixels.
 const OUTLINE: f32 = 1.5;
 
 /// A picture, row by row.
 pub struct Canvas {
-    /// Pixels of a row.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
-    /// Red, green, blue.
+    /// Red, green and blue of each pixel.
     pub pixels: Vec<[u8; 3]>,
 }
 
-/// The still `index`.
+/// Draws frame `index`.
 pub fn draw(scene: &Scene, index: usize) -> Canvas {
     let [width, height] = scene.size.map(|v| v as usize);
     let mut canvas = Canvas { width, height, pixels: vec![paint::GROUND; width * height] };
@@ -93,9 +93,9 @@ impl Canvas {
         self.fill([centre; 2], radius + half, colour, |distance| half + 0.5 - (distance - radius).abs());
     }
 
-    /// Colours pixels near a line by a function from their distance to it to the share that is covered.
+    /// Colours pixels near a line. `cover` converts the distance to the line into the covered share of the pixel.
     fn fill(&mut self, [a, b]: [[f32; 2]; 2], reach: f32, colour: [u8; 3], cover: impl Fn(f32) -> f32) {
-        // Cells of pixels that can be touched; a cast from float to usize ends at 0.
+        // The range of pixels that can be covered; a cast from float to usize clips at 0.
         let cells = |axis: usize, end: usize| {
             let (low, high) = (a[axis].min(b[axis]) - reach - 1.0, a[axis].max(b[axis]) + reach + 1.0);
             low as usize..((high + 1.0) as usize).min(end)
@@ -104,7 +104,7 @@ impl Canvas {
         let square = along[0] * along[0] + along[1] * along[1];
         for y in cells(1, self.height) {
             for x in cells(0, self.width) {
-                // A pixel is judged at its middle.
+                // Use the distance from the pixel's centre.
                 let [px, py] = [x as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]];
                 let t = if square > 0.0 {
                     ((px * along[0] + py * along[1]) / square).clamp(0.0, 1.0)
@@ -118,7 +118,7 @@ impl Canvas {
     }
 
     fn text(&mut self, text: &str, [mut x, y]: [f32; 2], align: Align, size: f32, font: &[u8]) {
-        // The fonts are built in.
+        // The fonts are part of the program.
         let Ok(font) = FontRef::try_from_slice(font) else { return };
         let font = font.as_scaled(ab_glyph::PxScale::from(1.16 * size));
         if align == Align::Right {

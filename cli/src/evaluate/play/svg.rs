@@ -1,4 +1,5 @@
-//! An animated SVG that stands alone: SMIL, no scripts; mid-tones on a clear ground, for light pages and dark ones.
+//! An animated SVG in a single file: SMIL without scripts, mid-tone colours on a transparent background, for light and dark
+//! pages.
 
 use std::fmt::Write;
 
@@ -7,12 +8,12 @@ use spo_envs::Shape;
 use super::raster::paint;
 use super::scene::{Actor, Role, Scene};
 
-/// Seconds that the last still is held before the film begins again.
+/// Seconds that the last frame stays before the animation repeats.
 const HOLD: f32 = 1.0;
-/// Seconds between two changes of the text: it cannot be read faster, and each costs an element.
+/// Seconds between two changes of the text: nobody can read it faster, and each change needs an element.
 const READ: f32 = 0.1;
 
-/// The film as text of an SVG file.
+/// Draws the scene as the text of an SVG file.
 pub fn draw(scene: &Scene) -> String {
     let [width, height] = scene.size;
     let (letters, title) = (scene.letters(), escaped(&scene.title));
@@ -73,7 +74,7 @@ pub fn draw(scene: &Scene) -> String {
     out
 }
 
-/// How animated values lie in time: each for a still's period, the last held.
+/// The timing of animated values: each lasts for one frame, the last one longer.
 struct Clock {
     hold: usize,
     seconds: f32,
@@ -139,7 +140,7 @@ fn attributes(shape: Shape) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Text cannot be animated: one element a reading, each seen in its turn.
+/// Text cannot be animated, so there is one element per reading, and each is visible in its turn.
 fn draw_labels(out: &mut String, scene: &Scene, clock: &Clock, [x, y]: [f32; 2]) {
     let stride = (READ / scene.period).round().max(1.0) as usize;
     let share = |index: usize| index as f32 * scene.period / clock.seconds;
@@ -169,7 +170,7 @@ fn draw_labels(out: &mut String, scene: &Scene, clock: &Clock, [x, y]: [f32; 2])
     }
 }
 
-/// A tenth of a pixel, in as few characters as it takes.
+/// Rounds to a tenth of a pixel, written with as few characters as possible.
 fn short(value: f32) -> String {
     let text = format!("{value:.1}");
     match text.strip_suffix(".0").unwrap_or(&text) {

@@ -1,108 +1,279 @@
-//! What pictures of curves have in common: a legend above panels, and a panel's axes.
-
-use std::ops::Range;
-use std::sync::Once;
+//! A panel of a picture: lines, points and intervals along two axes, each line named at its end.
 
 use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
-use plotters::style::FontStyle;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::axis::{Axis, Scale};
+use super::palette::{GRID, SOFT, TEXT};
 
 /// Of what is drawn on `B`.
 pub(crate) type Drawn<B, T = ()> = Result<T, DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-/// Axes to draw on.
-pub(crate) type Axes<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+/// A part of a picture, in pixels.
+pub(crate) type Area<B> = DrawingArea<B, Shift>;
 
-// Pixels: a picture's width, and the height of a line of its legend.
-const WIDTH: u32 = 1200;
-const LINE: u32 = 22;
+/// x, y, and the ends of y's interval.
+pub(crate) type Point = [f64; 4];
 
-/// Width and height of a picture with so many entries above so many rows of panels, each `row` pixels high.
-pub(crate) fn size(entries: usize, rows: usize, row: u32) -> (u32, u32) {
-    (WIDTH, legend_height(entries) + row * rows.max(1) as u32)
+/// How points are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// A line, its interval as a band.
+    Line,
+    /// A line of dashes, its interval as a band.
+    Dashes,
+    /// A line of dashes across the panel, at y of the only point.
+    Level,
+    /// A dot each, joined by a line, its interval as a bar.
+    Joined,
+    /// A dot each, its interval as a bar.
+    Bars,
+    /// A small dot each.
+    Dots,
 }
 
-fn legend_height(entries: usize) -> u32 {
-    LINE * (entries as u32 + 1)
+/// Points that belong together.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    /// Beside the panel; empty for what needs no name of its own.
+    pub name: String,
+    pub color: RGBColor,
+    pub mark: Mark,
+    pub points: Vec<Point>,
 }
 
-/// Draws the legend on a white ground, and returns what is left below it.
-pub(crate) fn legend<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    entries: &[impl AsRef<str>],
-) -> Drawn<B, DrawingArea<B, Shift>> {
-    area.fill(&WHITE)?;
-    let (legend, panels) = area.split_vertically(legend_height(entries.len()));
-    for (i, entry) in entries.iter().enumerate() {
-        let y = (LINE * i as u32 + LINE) as i32;
-        legend.draw(&PathElement::new([(70, y), (100, y)], color(i).stroke_width(3)))?;
-        legend.draw(&Text::new(entry.as_ref(), (110, y - 7), ("sans-serif", 14)))?;
+/// Two axes and what is drawn along them.
+#[derive(Clone, Debug)]
+pub(crate) struct Panel {
+    /// What is drawn, its unit with it: the title of the upright axis.
+    pub title: String,
+    /// The title of the other axis.
+    pub x: String,
+    /// Of that axis.
+    pub scale: Scale,
+    pub series: Vec<Series>,
+}
+
+// Sizes of letters, in pixels.
+pub(crate) const TITLE: u32 = 15;
+pub(crate) const LABEL: u32 = 13;
+const TICK: u32 = 12;
+// Pixels around the axes.
+pub(crate) const TOP: i32 = 34;
+pub(crate) const BOTTOM: i32 = 46;
+/// Between the end of a line and its name.
+const GAP: i32 = 26;
+/// Height of a line of a name.
+const LINE: i32 = 16;
+
+/// Text of a size and a colour, its `anchor` at the point where it is drawn.
+pub(crate) fn style(size: u32, color: RGBColor, (h, v): (HPos, VPos)) -> TextStyle<'static> {
+    let color = color.to_backend_color();
+    TextStyle { color, pos: Pos::new(h, v), ..TextStyle::from(("sans-serif", size)) }
+}
+
+/// Width of a text in pixels.
+pub(crate) fn width(text: &str, size: u32) -> i32 {
+    ("sans-serif", size).into_font().box_size(text).map_or(0, |(width, _)| width as i32)
+}
+
+/// The text in lines of at most so many letters, broken at spaces.
+pub(crate) fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_string()),
+        }
     }
-    Ok(panels)
+    lines
 }
 
-/// Axes over `x` and `y` below a title, `along` under the first.
-pub(crate) fn axes<'a, B: DrawingBackend>(
-    area: &'a DrawingArea<B, Shift>,
+/// Draws grid, numbers and title of the upright axis, the panel's left edge at `left`.
+pub(crate) fn upright<B: DrawingBackend>(area: &Area<B>, y: &Axis, (left, right): (i32, i32)) -> Drawn<B> {
+    for tick in y.ticks(5) {
+        let at = y.at(tick.value);
+        area.draw(&PathElement::new([(left, at), (right, at)], GRID))?;
+        area.draw(&Text::new(tick.label, (left - 7, at), style(TICK, SOFT, (HPos::Right, VPos::Center))))?;
+    }
+    Ok(())
+}
+
+/// Draws the axis below the panel, whose lower edge is at `bottom`; `grid` is the height of grid lines above it.
+pub(crate) fn level<B: DrawingBackend>(
+    area: &Area<B>,
+    x: &Axis,
     title: &str,
-    along: &str,
-    (x, y): (Range<f64>, Range<f64>),
-) -> Drawn<B, Axes<'a, B>> {
-    let mut axes = ChartBuilder::on(area)
-        .margin(10)
-        .caption(title, ("sans-serif", 16))
-        .x_label_area_size(36)
-        .y_label_area_size(64)
-        .build_cartesian_2d(x, y)?;
-    axes.configure_mesh()
-        .x_desc(along)
-        .x_labels(6)
-        .y_labels(6)
-        .light_line_style(WHITE)
-        .x_label_formatter(&|x| short(*x))
-        .label_style(("sans-serif", 13))
-        .draw()?;
-    Ok(axes)
-}
-
-/// The least and the greatest of some numbers, with a margin; around 0 to 1 of none.
-pub(crate) fn range(numbers: impl Iterator<Item = f64>) -> Range<f64> {
-    let ends = numbers.filter(|n| n.is_finite()).map(|n| (n, n));
-    let (low, high) = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0.0, 1.0));
-    let margin = ((high - low) * 0.05).max(1e-6);
-    low - margin..high + margin
-}
-
-/// The colour of an entry of a legend.
-pub(crate) fn color(entry: usize) -> RGBAColor {
-    Palette99::pick(entry).to_rgba()
-}
-
-/// 1500000 as "1.5M".
-fn short(x: f64) -> String {
-    match x.abs() {
-        a if a >= 1e6 => format!("{}M", (x / 1e5).round() / 10.0),
-        a if a >= 1e3 => format!("{}k", (x / 1e2).round() / 10.0),
-        // Steps of a tenth are not tenths in binary.
-        _ => format!("{}", (x * 1e6).round() / 1e6),
+    (left, right, bottom): (i32, i32, i32),
+    grid: i32,
+) -> Drawn<B> {
+    let ticks = x.ticks(((right - left) / 70).clamp(2, 6) as usize);
+    for tick in ticks {
+        let at = x.at(tick.value);
+        if grid > 0 && !tick.label.is_empty() {
+            area.draw(&PathElement::new([(at, bottom - grid), (at, bottom)], GRID))?;
+        }
+        let length = if tick.label.is_empty() { 3 } else { 6 };
+        area.draw(&PathElement::new([(at, bottom), (at, bottom + length)], SOFT))?;
+        let below = style(TICK, SOFT, (HPos::Center, VPos::Top));
+        area.draw(&Text::new(tick.label, (at, bottom + 8), below))?;
     }
+    area.draw(&PathElement::new([(left, bottom), (right, bottom)], SOFT))?;
+    let below = style(TICK, SOFT, (HPos::Center, VPos::Top));
+    area.draw(&Text::new(title.to_string(), ((left + right) / 2, bottom + 26), below))
 }
 
-/// Makes the font of all pictures known.
-pub(crate) fn register_font() {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // The one failure is an invalid font, and this one is built in.
-        let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
-    });
+/// Draws a panel, with `beside` pixels for names at its right.
+pub(crate) fn draw<B: DrawingBackend>(area: &Area<B>, panel: &Panel, beside: i32) -> Drawn<B> {
+    let (w, h) = area.dim_in_pixel();
+    let (top, bottom) = (TOP, h as i32 - BOTTOM);
+    let points = || panel.series.iter().flat_map(|s| &s.points);
+    let numbers = points().flat_map(|p| p[1..].iter().copied());
+    let y = Axis::new(Scale::Linear, numbers, bottom..top);
+    let widest = y.ticks(5).iter().map(|t| width(&t.label, TICK)).max().unwrap_or(0);
+    let names = if beside > 0 { beside + GAP } else { 16 };
+    let (left, right) = (widest + 20, w as i32 - names);
+    let along = panel.series.iter().filter(|s| s.mark != Mark::Level).flat_map(|s| &s.points);
+    let mut x = Axis::new(panel.scale, along.clone().map(|p| p[0]), left..right);
+    // Steps begin at 0, and so does their axis.
+    if panel.scale == Scale::Linear && along.clone().all(|p| p[0] >= 0.0) && x.ends().0 < 0.2 * x.ends().1 {
+        x = x.starting_at(0.0);
+    }
+    area.draw(&Text::new(panel.title.clone(), (8, 10), style(TITLE, TEXT, (HPos::Left, VPos::Top))))?;
+    upright(area, &y, (left, right))?;
+    level(area, &x, &panel.x, (left, right, bottom), 0)?;
+    for series in &panel.series {
+        draw_series(area, series, (&x, &y), (left, right))?;
+    }
+    if beside > 0 { draw_names(area, panel, &y, (right, top, bottom)) } else { Ok(()) }
 }
 
-/// A PNG file of what `draw` draws.
-pub(crate) fn png(
-    size: (u32, u32),
-    draw: impl FnOnce(&DrawingArea<BitMapBackend<'_>, Shift>) -> Result<(), String>,
-) -> Result<Vec<u8>, String> {
-    let mut pixels = vec![0; (size.0 * size.1) as usize * 3];
-    draw(&BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area())?;
-    crate::evaluate::pixels::png(size.0, size.1, &pixels)
+fn draw_series<B: DrawingBackend>(
+    area: &Area<B>,
+    Series { color, mark, points, .. }: &Series,
+    (x, y): (&Axis, &Axis),
+    (left, right): (i32, i32),
+) -> Drawn<B> {
+    let held: Vec<&Point> = points.iter().filter(|p| x.holds(p[0]) || *mark == Mark::Level).collect();
+    let line: Vec<(i32, i32)> = held.iter().map(|p| (x.at(p[0]), y.at(p[1]))).collect();
+    let pen = color.stroke_width(2);
+    let dashes = |line: Vec<(i32, i32)>| DashedPathElement::new(line, 7, 5, pen);
+    if matches!(mark, Mark::Line | Mark::Dashes) && held.iter().any(|p| p[2] < p[3]) {
+        let upper = held.iter().map(|p| (x.at(p[0]), y.at(p[3])));
+        let band: Vec<(i32, i32)> =
+            upper.chain(held.iter().rev().map(|p| (x.at(p[0]), y.at(p[2])))).collect();
+        area.draw(&Polygon::new(band, color.mix(0.15)))?;
+    }
+    // A line of a single point cannot be seen.
+    let mark = match mark {
+        Mark::Line | Mark::Dashes if line.len() == 1 => Mark::Bars,
+        other => *other,
+    };
+    if matches!(mark, Mark::Joined | Mark::Bars) {
+        for p in &held {
+            let at = x.at(p[0]);
+            area.draw(&PathElement::new([(at, y.at(p[2])), (at, y.at(p[3]))], color.stroke_width(2)))?;
+        }
+    }
+    match mark {
+        Mark::Line => area.draw(&PathElement::new(line, pen))?,
+        Mark::Dashes => area.draw(&dashes(line))?,
+        Mark::Level => {
+            for (_, at) in line {
+                area.draw(&dashes(vec![(left, at), (right, at)]))?;
+            }
+        }
+        Mark::Joined => {
+            area.draw(&PathElement::new(line.clone(), pen))?;
+            line.into_iter().try_for_each(|at| area.draw(&Circle::new(at, 4, color.filled())))?;
+        }
+        Mark::Bars => line.into_iter().try_for_each(|at| area.draw(&Circle::new(at, 4, color.filled())))?,
+        Mark::Dots => {
+            line.into_iter().try_for_each(|at| area.draw(&Circle::new(at, 2, color.mix(0.4).filled())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Draws the names beside the panel, each as near to the end of its line as the others leave room.
+fn draw_names<B: DrawingBackend>(
+    area: &Area<B>,
+    panel: &Panel,
+    y: &Axis,
+    (right, top, bottom): (i32, i32, i32),
+) -> Drawn<B> {
+    let mut named: Vec<(&Series, Vec<String>, i32)> = (panel.series.iter())
+        .filter(|s| !s.name.is_empty())
+        .filter_map(|s| Some((s, wrapped(&s.name, LETTERS), y.at(s.points.last()?[1]))))
+        .collect();
+    named.sort_by_key(|(.., at)| *at);
+    let heights: Vec<i32> = named.iter().map(|(_, lines, _)| LINE * lines.len() as i32).collect();
+    let wanted: Vec<i32> = named.iter().zip(&heights).map(|((.., at), height)| at - height / 2).collect();
+    let tops = apart(&wanted, &heights, (top - 4, bottom));
+    for ((series, lines, _), from) in named.iter().zip(tops) {
+        let middle = from + LINE / 2;
+        let pen = series.color.stroke_width(3);
+        let swatch = [(right + 5, middle), (right + 20, middle)];
+        match series.mark {
+            Mark::Dashes | Mark::Level => area.draw(&DashedPathElement::new(swatch, 4, 3, pen))?,
+            Mark::Bars | Mark::Dots => {
+                area.draw(&Circle::new((right + 12, middle), 4, series.color.filled()))?;
+            }
+            Mark::Line | Mark::Joined => area.draw(&PathElement::new(swatch, pen))?,
+        }
+        for (row, line) in lines.iter().enumerate() {
+            let at = (right + GAP, middle + LINE * row as i32);
+            area.draw(&Text::new(line.clone(), at, style(LABEL, TEXT, (HPos::Left, VPos::Center))))?;
+        }
+    }
+    Ok(())
+}
+
+/// Letters of a line of a name.
+const LETTERS: usize = 22;
+
+/// Pixels that the longest of the names takes.
+pub(crate) fn room_for<'a>(names: impl Iterator<Item = &'a str>) -> i32 {
+    let lines = names.flat_map(|name| wrapped(name, LETTERS));
+    lines.map(|line| width(&line, LABEL) + 8).max().unwrap_or(0)
+}
+
+/// The places of boxes of these heights, in order and without overlap, near where they are wanted, between the bounds as
+/// far as there is room.
+fn apart(wanted: &[i32], heights: &[i32], (top, bottom): (i32, i32)) -> Vec<i32> {
+    let mut places = wanted.to_vec();
+    let mut free = top;
+    for (place, height) in places.iter_mut().zip(heights) {
+        *place = (*place).max(free);
+        free = *place + height;
+    }
+    let mut end = bottom;
+    for (place, height) in places.iter_mut().zip(heights).rev() {
+        *place = (*place).min(end - height);
+        end = *place;
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_near_their_lines_and_apart() {
+        assert_eq!(apart(&[10, 50], &[16, 16], (0, 100)), [10, 50]);
+        assert_eq!(apart(&[40, 42, 44], &[16, 16, 16], (0, 100)), [40, 56, 72]);
+        // At the lower end they move up.
+        assert_eq!(apart(&[80, 90, 95], &[16, 16, 16], (0, 100)), [52, 68, 84]);
+    }
+
+    #[test]
+    fn long_names_break_at_spaces() {
+        assert_eq!(wrapped("pendulum budget=2000, 5 seeds", 22), ["pendulum budget=2000,", "5 seeds"]);
+        assert_eq!(wrapped("short", 22), ["short"]);
+    }
 }

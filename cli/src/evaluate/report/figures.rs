@@ -1,8 +1,7 @@
 //! Figures over seeds and tasks, each with its 95 % interval of a stratified bootstrap.
 
-use super::{CellReport, Report};
+use super::{CellReport, Report, RunReport};
 use spo::base::stats::{self, Interval, Resampling, iqm, probability_of_improvement};
-use spo::train::Record;
 
 /// A figure and its interval; none where nothing varies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +43,7 @@ pub struct Line {
     pub seconds: f64,
 }
 
-/// How far every cell of a task goes.
+/// How far every cell of a task goes whose curve is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     /// Environment steps.
@@ -83,23 +82,17 @@ fn estimate(strata: &[Vec<f64>], statistic: impl Fn(&[Vec<f64>]) -> f64) -> Esti
     Estimate { value: statistic(strata), interval: Resampling::default().interval(strata, &statistic) }
 }
 
-/// The mean of `return_mean` over the last tenth before `limit` along an axis; the last row's where that is short.
-fn return_at(records: &[Record], along: fn(&Record) -> u64, limit: u64) -> Option<f64> {
-    let mut before = records.iter().filter(|r| along(r) <= limit);
-    let recent: Vec<f64> =
-        before.clone().filter(|r| along(r) > limit - limit / 10).map(|r| r.return_mean).collect();
-    if recent.is_empty() { before.next_back().map(|r| r.return_mean) } else { Some(stats::mean(&recent)) }
-}
-
 impl Report {
-    /// How far every cell of the task goes that has runs.
+    /// How far every pictured cell of the task goes.
     pub fn reach(&self, task: &str) -> Reach {
-        let last = |along: fn(&Record) -> u64| {
-            let of_task = self.cells.iter().filter(|c| c.cell.task == task);
-            let ends = of_task.flat_map(|c| &c.runs).filter_map(|run| run.records.last()).map(along);
-            ends.filter(|&end| end > 0).min().unwrap_or(0)
-        };
-        Reach { steps: last(|r| r.env_steps), queries: last(|r| r.queries) }
+        let pictured = self.pictured();
+        let of_task = |c: &&CellReport| c.cell.task == task && pictured.contains(&c.cell.method.as_str());
+        let runs: Vec<&RunReport> = self.cells.iter().filter(of_task).flat_map(|c| &c.runs).collect();
+        let least = |of: fn(&RunReport) -> u64| runs.iter().map(|run| of(run)).filter(|&n| n > 0).min();
+        Reach {
+            steps: least(|run| run.env_steps).unwrap_or(0),
+            queries: least(|run| run.queries).unwrap_or(0),
+        }
     }
 
     /// The table of cells that have runs.
@@ -108,16 +101,12 @@ impl Report {
     }
 
     fn line(&self, cell: &CellReport) -> Line {
-        let reach = self.reach(&cell.cell.task);
-        let at = |along: fn(&Record) -> u64, limit: u64| {
-            let asks = cell.runs.iter().all(|run| run.records.last().is_some_and(|r| along(r) > 0));
-            let each = || cell.runs.iter().map(|run| return_at(&run.records, along, limit)).collect();
-            let returns: Option<Vec<f64>> = if asks { each() } else { None };
+        let at = |of: fn(&RunReport) -> Option<f64>| {
+            let returns: Option<Vec<f64>> = cell.runs.iter().map(of).collect();
             returns.map(|returns| estimate(&[returns], |s| iqm(&s[0])))
         };
-        let mean = |of: &dyn Fn(&super::RunReport) -> f64| {
-            stats::mean(&cell.runs.iter().map(of).collect::<Vec<_>>())
-        };
+        let mean =
+            |of: &dyn Fn(&RunReport) -> f64| stats::mean(&cell.runs.iter().map(of).collect::<Vec<_>>());
         let scores = cell.scores();
         let task = cell.cell.task.as_str();
         Line {
@@ -130,11 +119,11 @@ impl Report {
                 .map(|i| estimate(&[cell.runs.iter().map(|run| run.also[i]).collect()], |s| iqm(&s[0])))
                 .collect(),
             share: self.share(&cell.cell.method, &[task]),
-            at_steps: at(|r| r.env_steps, reach.steps),
-            at_queries: at(|r| r.queries, reach.queries),
-            env_steps: mean(&|run| run.summary.env_steps as f64),
-            queries: mean(&|run| run.summary.queries as f64),
-            seconds: mean(&|run| run.summary.seconds),
+            at_steps: at(|run| run.at_steps),
+            at_queries: at(|run| run.at_queries),
+            env_steps: mean(&|run| run.env_steps as f64),
+            queries: mean(&|run| run.queries as f64),
+            seconds: mean(&|run| run.seconds),
             scores,
         }
     }
@@ -142,7 +131,7 @@ impl Report {
     /// Mean training return of the task's first iterations, by policies that have not learned.
     fn untrained(&self, task: &str) -> f64 {
         let of_task = self.cells.iter().filter(|c| c.cell.task == task);
-        let first = of_task.flat_map(|c| &c.runs).filter_map(|run| run.records.first());
+        let first = of_task.flat_map(|c| &c.runs).filter_map(|run| run.curve.first());
         stats::mean(&first.map(|r| r.return_mean).collect::<Vec<_>>())
     }
 
@@ -225,28 +214,5 @@ impl Report {
         };
         let strata = [scores(method), scores(over)].concat();
         estimate(&strata, |s| probability_of_improvement(&s[..tasks.len()], &s[tasks.len()..]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_return_at_a_limit_is_of_the_last_tenth_before_it() {
-        let at = |env_steps, return_mean| {
-            let json = format!(
-                r#"{{"iteration":1,"env_steps":{env_steps},"queries":0,"answered":0,"tied":0,"abstained":0,
-                "return_mean":{return_mean},"return_std":0,"length_mean":1,"score_mean":0,"score_spread":0,
-                "entropy":0,"approx_kl":0,"clip_fraction":0,"policy_loss":0,"value_loss":0,"grad_norm":0,"epochs":1}}"#
-            );
-            serde_json::from_str::<Record>(&json).unwrap()
-        };
-        let records = [at(50, 1.0), at(91, 2.0), at(100, 4.0), at(110, 9.0)];
-        let of = |limit| return_at(&records, |r| r.env_steps, limit);
-        // Up to 100 the last tenth holds 91 and 100: (2 + 4) / 2.
-        assert_eq!(of(100), Some(3.0));
-        // Up to 80 it holds none, and the last row before it stands in.
-        assert_eq!((of(80), of(40)), (Some(1.0), None));
     }
 }

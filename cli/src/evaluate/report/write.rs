@@ -1,55 +1,59 @@
-//! A report as Markdown, CSV and SVG.
+//! The files of a report.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::figures::{Estimate, Improvement, Line};
-use super::{Report, ReportError, RunReport, measures, positions};
-use crate::evaluate::experiment::Metric;
-use crate::evaluate::plot::{self, Curve, Figure, Row, Sheet};
+use super::figures::{Estimate, Line};
+use super::{Report, ReportError, headline, pictures, positions, readme, runs};
+use crate::evaluate::plot::PlotError;
+use crate::evaluate::plot::sheet::Sheet;
 use spo::base::tensors::{FileError, write_atomically};
 
-/// Writes a report's files into a folder, which is made, and returns their paths: `report.md`, `report.csv`, `runs.csv`,
-/// `report.svg` unless no run has a return; where there are other measures than the return, `measures.svg`, and of more than one `measures.csv`; where runs played each other,
-/// `tournament-TASK.csv`; where their final headings are measured, `positions.csv` and `positions.svg`.
+/// Writes a report's files into a folder, which is made, and returns their paths: `README.md`, `report.csv`, `runs.csv`, and
+/// where runs have returns `curves.csv` and `report.svg`; `measures.svg` where something else than the return is measured;
+/// `headline.svg` where the experiment names families; `tournament-TASK.csv` where runs played each other;
+/// `positions.csv` and `positions.svg` where their final headings are measured.
 ///
 /// # Errors
 /// [`ReportError::File`], [`ReportError::Plot`].
 pub fn write(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     std::fs::create_dir_all(out).map_err(|source| FileError::Write { path: out.into(), source })?;
     let lines = report.lines();
+    let svg = |name: &str, sheet: Sheet| {
+        sheet
+            .svg()
+            .map_err(|why| PlotError::Write { path: out.join(name), why })
+            .map(|svg| (name.to_string(), svg))
+    };
     let mut files = vec![
-        ("report.md".to_string(), report.markdown(&lines)),
+        (readme::FILE.to_string(), report.readme(&lines, out)),
         ("report.csv".into(), csv(lines.iter().map(LineRow::of))),
-        ("runs.csv".into(), csv(report.run_rows())),
+        (runs::RUNS.into(), report.runs_table()),
     ];
-    if !report.experiment.also.is_empty() {
-        files.push(("measures.csv".into(), csv(report.measure_rows())));
+    files.extend(report.curves_table().map(|table| (runs::CURVES.into(), table)));
+    if report.has_returns() {
+        files.push(svg(pictures::CURVES, report.curves())?);
     }
-    if measures::any(report) {
-        files.push((measures::PICTURE.into(), measures::picture(report, &lines)?));
+    if report.has_measures() {
+        files.push(svg(pictures::MEASURES, report.measured(&lines))?);
+    }
+    if !report.experiment.headline.is_empty() {
+        files.push(svg(headline::PICTURE, report.headline(&lines))?);
     }
     for (task, game) in &report.games {
         let name = if task.is_empty() { "tournament.csv".into() } else { format!("tournament-{task}.csv") };
         files.push((name, game.to_csv()));
     }
-    if report.measures().contains(&Metric::Concentration) {
-        files.push((positions::TABLE.into(), csv(positions::rows(report))));
-        files.push((positions::PICTURE.into(), positions::picture(report)?));
+    if report.has_positions() {
+        files.push((positions::TABLE.into(), csv(report.positions())));
+        files.push((positions::PICTURE.into(), report.positions_picture()?));
     }
     let mut written = Vec::new();
     for (name, text) in files {
         let path = out.join(name);
         write_atomically(&path, text.as_bytes())?;
         written.push(path);
-    }
-    if report.has_returns() {
-        let picture = out.join("report.svg");
-        plot::sheet(&report.sheet(), &picture)?;
-        written.push(picture);
     }
     Ok(written)
 }
@@ -102,247 +106,12 @@ impl<'a> LineRow<'a> {
     }
 }
 
-/// A row of `runs.csv`.
-#[derive(Serialize)]
-struct RunRow<'a> {
-    cell: &'a str,
-    seed: u64,
-    score: f64,
-    eval_return_mean: f64,
-    eval_return_ci95: f64,
-    env_steps: u64,
-    queries: u64,
-    seconds: f64,
-    device: &'a str,
-    commit: &'a str,
-}
-
-/// A row of `measures.csv`.
-#[derive(Serialize)]
-struct MeasureRow<'a> {
-    cell: &'a str,
-    seed: u64,
-    measure: Metric,
-    value: f64,
-}
-
 fn csv(rows: impl Iterator<Item = impl Serialize>) -> String {
     let mut csv = csv::Writer::from_writer(Vec::new());
     for row in rows {
         csv.serialize(row).expect("plain values, into memory");
     }
     String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()
-}
-
-impl Report {
-    fn all_runs(&self) -> impl Iterator<Item = &RunReport> {
-        self.cells.iter().flat_map(|c| &c.runs)
-    }
-
-    fn run_rows(&self) -> impl Iterator<Item = RunRow<'_>> {
-        let runs = self.cells.iter().flat_map(|c| c.runs.iter().map(|run| (c.cell.name.as_str(), run)));
-        runs.map(|(cell, run)| RunRow {
-            cell,
-            seed: run.seed,
-            score: run.score,
-            eval_return_mean: run.summary.eval_return_mean,
-            eval_return_ci95: run.summary.eval_return_ci95,
-            env_steps: run.summary.env_steps,
-            queries: run.summary.queries,
-            seconds: run.summary.seconds,
-            device: &run.summary.device,
-            commit: run.summary.commit.as_deref().unwrap_or_default(),
-        })
-    }
-
-    fn measure_rows(&self) -> impl Iterator<Item = MeasureRow<'_>> {
-        let measures = self.measures();
-        let runs = self.cells.iter().flat_map(|c| c.runs.iter().map(|run| (c.cell.name.as_str(), run)));
-        runs.flat_map(move |(cell, run)| {
-            let values = std::iter::once(run.score).chain(run.also.clone());
-            let row = |(measure, value)| MeasureRow { cell, seed: run.seed, measure, value };
-            measures.clone().into_iter().zip(values).map(row)
-        })
-    }
-
-    /// One row of panels a task, one colour a method.
-    /// Whether any run has a return: a game over options has preferences alone.
-    fn has_returns(&self) -> bool {
-        self.all_runs().any(|run| run.records.iter().any(|r| r.return_mean != 0.0))
-    }
-
-    fn sheet(&self) -> Sheet {
-        let methods = self.methods();
-        let curve = |task: &str, entry: usize| {
-            let cell = self.cell(task, methods[entry])?;
-            Some(Curve {
-                entry,
-                scorer: cell.cell.config.scorer,
-                runs: cell.runs.iter().map(|run| run.records.clone()).collect(),
-            })
-        };
-        let rows = self.tasks().into_iter().map(|task| Row {
-            title: if task.is_empty() { "task return".into() } else { format!("{task}: task return") },
-            figure: Figure::TaskReturn,
-            curves: (0..methods.len()).filter_map(|entry| curve(task, entry)).collect(),
-        });
-        let rows = rows.filter(|row| !row.curves.is_empty()).collect();
-        Sheet { legend: methods.iter().map(ToString::to_string).collect(), rows }
-    }
-
-    fn markdown(&self, lines: &[Line]) -> String {
-        let e = &self.experiment;
-        let mut text = format!("# {}\n\n{}\n\n", e.title, e.question.trim());
-        if !e.finding.is_empty() {
-            text += &format!("{}\n\n", e.finding.trim());
-        }
-        text += &self.provenance();
-        for task in self.tasks() {
-            self.table(task, lines, &mut text);
-        }
-        self.overall_table(&mut text);
-        improvements(&self.improvements(), &mut text);
-        if self.measures().contains(&Metric::Concentration) {
-            text += &format!("![final positions]({})\n\n{}\n\n", positions::PICTURE, positions::CAPTION);
-        }
-        if measures::any(self) {
-            text += &format!(
-                "![what was measured]({})\n\nInterquartile means over seeds and their 95 % intervals.\n\n",
-                measures::PICTURE
-            );
-        }
-        if self.has_returns() {
-            text += "![training returns](report.svg)\n\nTraining returns of the sampling policy, mean over seeds and \
-                     its 95 % interval, against environment steps and against queries; a method that asks nobody is \
-                     drawn there dashed, at the level where it ended.\n\n";
-        }
-        text += NOTES;
-        if !self.games.is_empty() {
-            text += PLAYED;
-        }
-        text
-    }
-
-    fn provenance(&self) -> String {
-        let e = &self.experiment;
-        let count = |of: &dyn Fn(&RunReport) -> String| {
-            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-            self.all_runs().for_each(|run| *counts.entry(of(run)).or_default() += 1);
-            let named = |(name, n): (&String, &usize)| {
-                if counts.len() > 1 { format!("{name} ({n} runs)") } else { name.clone() }
-            };
-            counts.iter().map(named).collect::<Vec<_>>().join(", ")
-        };
-        let commit = count(&|run| run.summary.commit.clone().unwrap_or_else(|| "not recorded".into()));
-        let device = count(&|run| format!("`{}`", run.summary.device));
-        let mut text = format!(
-            "```sh\n{}\nspo report {}\n```\n\n{} runs ended; commit {commit}; device {device}.",
-            e.command,
-            self.dir.display(),
-            self.all_runs().count(),
-        );
-        if !self.missing.is_empty() {
-            let missing: usize = self.missing.iter().map(|(_, seeds)| seeds.len()).sum();
-            let planned = missing + self.failed.len() + self.all_runs().count();
-            let runs = self.missing_runs().join("; ");
-            let _ = write!(text, " **Missing**, {missing} of {planned} runs: {runs}.");
-        }
-        text += "\n\n";
-        for (name, why) in &self.failed {
-            let _ = writeln!(text, "- **Failed**: {name}: {why}");
-        }
-        if !self.failed.is_empty() {
-            text += "\n";
-        }
-        text
-    }
-
-    fn table(&self, task: &str, lines: &[Line], text: &mut String) {
-        let of_task =
-            |line: &&Line| self.cells.iter().any(|c| c.cell.name == line.cell && c.cell.task == task);
-        let lines: Vec<&Line> = lines.iter().filter(of_task).collect();
-        if lines.is_empty() {
-            return;
-        }
-        if !task.is_empty() {
-            let _ = writeln!(text, "## {task}\n");
-        }
-        let reach = self.reach(task);
-        let metric = self.experiment.metric.title();
-        // Columns that no line fills are left out.
-        let share = lines.iter().any(|line| line.share.is_some());
-        let queries = reach.queries > 0;
-        let mut header = vec!["cell".to_string(), "seeds".into(), format!("{metric}, IQM"), "mean".into()];
-        header.extend(self.experiment.also.iter().map(|metric| format!("{}, IQM", metric.title())));
-        header.extend(share.then(|| "share of skyline".into()));
-        header.push(format!("training return at {} steps", whole(reach.steps as f64)));
-        header.extend(queries.then(|| format!("at {} queries", whole(reach.queries as f64))));
-        header.extend(["env steps", "queries", "seconds"].map(String::from));
-        row(&header, text);
-        row(&vec!["---".to_string(); header.len()], text);
-        for line in lines {
-            let mut cells = vec![line.cell.clone(), ranges(&line.seeds), shown(&line.iqm)];
-            cells.push(format!("{} ± {}", number(line.mean), number(line.ci95)));
-            cells.extend(line.also.iter().map(shown));
-            cells.extend(share.then(|| line.share.as_ref().map_or_else(|| "-".into(), shown)));
-            cells.push(line.at_steps.as_ref().map_or_else(|| "-".into(), shown));
-            cells.extend(queries.then(|| line.at_queries.as_ref().map_or_else(|| "-".into(), shown)));
-            cells.extend([whole(line.env_steps), whole(line.queries), whole(line.seconds)]);
-            row(&cells, text);
-        }
-        text.push('\n');
-    }
-
-    fn overall_table(&self, text: &mut String) {
-        let overall = self.overall();
-        if overall.is_empty() {
-            return;
-        }
-        *text += "## Over tasks\n\n";
-        row(&["method", "tasks", "share of skyline, IQM"].map(String::from), text);
-        row(&["---", "---", "---"].map(String::from), text);
-        for o in overall {
-            row(&[o.method, o.tasks.to_string(), shown(&o.share)], text);
-        }
-        text.push('\n');
-    }
-}
-
-fn improvements(all: &[Improvement], text: &mut String) {
-    if all.is_empty() {
-        return;
-    }
-    *text += "## Probability of improvement\n\n";
-    row(&["method", "over", "task", "P(better)"].map(String::from), text);
-    row(&["---", "---", "---", "---"].map(String::from), text);
-    for i in all {
-        let task = i.task.clone().unwrap_or_else(|| format!("all {}", i.tasks));
-        row(&[i.method.clone(), i.over.clone(), task, shown(&i.probability)], text);
-    }
-    text.push('\n');
-}
-
-const NOTES: &str = "\
-IQM: the mean without the lowest and highest quarter of the runs. In brackets, 95 % intervals of a stratified bootstrap \
-over seeds, 10,000 draws (Agarwal et al. 2021); from five seeds or fewer they are too narrow. ±: half width of Student's \
-interval of the mean. Share of skyline: 0 is the untrained policy's return, 1 the skyline's. The training return at equal \
-steps or queries is that of the sampling policy over the last tenth before as much as every cell of the table has, IQM. \
-P(better): a run of the method does better than a run of the other, ties counted half.\n";
-
-const PLAYED: &str = "\
-The runs of a task played each other: trajectories of sampled actions from 16 states, 8 of each run from each, compared by \
-the task's oracle. A run never met the others while it trained. The largest of several measured margins is a little too \
-large: a margin's standard error is about 0.03.\n";
-
-fn row(cells: &[String], text: &mut String) {
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
-}
-
-fn shown(e: &Estimate) -> String {
-    match e.interval {
-        Some(i) => format!("{} [{}, {}]", number(e.value), number(i.low), number(i.high)),
-        None => number(e.value),
-    }
 }
 
 /// About four digits.

@@ -4,12 +4,12 @@ use spo::policy::{Activation, Head, Normalizer};
 use spo::rollout::{Episode, Trajectory};
 use spo::train::registered;
 
-/// Players of one choice, by their probabilities of a, b and c.
+/// Players that choose once, with these probabilities of a, b and c.
 fn players(chances: &[[f32; 3]]) -> Vec<Player> {
     let spec = registered("options-3").unwrap()().unwrap().spec().clone();
     let mlp = Policy::network(&spec, Head::Categorical, &[], Activation::Tanh);
     let with = |p: &[f32; 3]| {
-        // One layer from the constant input: weights of 0, and the logits as its bias.
+        // One layer on the constant input: weights 0, and the logits as its bias.
         let params = [[0.0; 3], p.map(f32::ln)].concat();
         assert_eq!(params.len(), mlp.params());
         let normalizer = Normalizer::identity(1);
@@ -39,7 +39,7 @@ fn pure_players_play_the_game_itself() {
     for (i, j, p) in [(0, 1, 0.6), (1, 2, 0.8), (2, 0, 0.6)] {
         assert!((t.game.p(i, j) - p).abs() < 1e-6);
     }
-    assert!(t.half_widths.iter().all(|half| *half < 1e-6), "alike in every state");
+    assert!(t.half_widths.iter().all(|half| *half < 1e-6), "equal in every state");
     assert_eq!(heard, (1..=6).map(|done| (done, 6)).collect::<Vec<_>>(), "rollouts and pairs");
     // 3 pairs of players, 2 states, 3 · 2 pairs of trajectories.
     assert_eq!(t.queries.asked, 3 * 2 * 6);
@@ -59,8 +59,8 @@ fn pure_players_play_the_game_itself() {
 }
 
 #[test]
-fn a_mixture_meets_itself_evenly() {
-    // Two of the same name in all but name, drawn with other noise: rock-paper-scissors, a third each.
+fn a_mixture_ties_with_itself() {
+    // Two equal players with different random numbers: rock-paper-scissors, a third each.
     let third = [1.0 / 3.0; 3];
     let oracle = parse("game:rock_paper_scissors").unwrap();
     let all = players(&[third, third, [1.0, 1e-30, 1e-30]]);
@@ -71,7 +71,7 @@ fn a_mixture_meets_itself_evenly() {
     }
 }
 
-/// Says nothing.
+/// An oracle that always abstains.
 struct Silent;
 
 impl Oracle for Silent {
@@ -81,7 +81,7 @@ impl Oracle for Silent {
 }
 
 #[test]
-fn what_cannot_be_played_says_so() {
+fn invalid_tournaments_are_errors() {
     let why = |players: &[Player], oracle: Box<dyn Oracle>| {
         play(players, &options(), oracle, &setting(1, 2), &mut |_, _| {}).unwrap_err().to_string()
     };
@@ -125,7 +125,7 @@ fn an_interval_is_over_states_and_not_over_comparisons() {
     // Means of three states: 1, ½ and 0; s = ½, and t of two degrees of freedom 4.302653.
     let answers = [won, none, won, lost, lost, lost];
     assert!((half_width(&answers, 2) - 4.302_653 * 0.5 / 3f64.sqrt()).abs() < 1e-6);
-    // A state that nobody answered says nothing, and one state alone neither.
+    // States without answers do not count, and one state alone gives no interval.
     assert_eq!(half_width(&[won, won, none, none], 2), f64::INFINITY);
     assert_eq!(half_width(&[won, lost], 2), f64::INFINITY);
 }

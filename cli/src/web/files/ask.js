@@ -1,4 +1,4 @@
-// How a page asks its server. The token comes behind the `#` of the address and goes no further than a header.
+// A page's requests to its server. The token is after the `#` of the address; it is only sent in a header.
 
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
@@ -7,7 +7,7 @@ if (given) {
 }
 const token = sessionStorage.getItem("token");
 
-/** A request that was refused: not to be tried again. */
+/** The server refused the request. */
 export class Refused extends Error {
   constructor(status, why) {
     super(why);
@@ -15,7 +15,7 @@ export class Refused extends Error {
   }
 }
 
-/** The answer as JSON; with a body it is a POST. */
+/** Sends a request and returns the answer from JSON; with a body it is a POST. */
 export async function ask(path, body) {
   const headers = {};
   if (token) headers.authorization = `Bearer ${token}`;
@@ -32,7 +32,7 @@ export async function ask(path, body) {
   try {
     why = JSON.parse(text).error;
   } catch {
-    // Not every refusal is JSON: the text will do.
+    // Not every refusal is JSON; use the text.
   }
   throw new Refused(response.status, why || `the server answered ${response.status}`);
 }

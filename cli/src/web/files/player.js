@@ -1,17 +1,17 @@
-// Replays in step, drawn from lines and circles, and the bar that winds them.
+// Synchronised replays, drawn from lines and circles, and the time bar below them.
 
-/** Parts of the time that must all have been seen. */
+/** Number of parts of the time; a person must see all of them. */
 const PARTS = 50;
-/** Seconds that the end is held before it begins anew. */
+/** Seconds that the last frame stays before the replay repeats. */
 const HOLD = 0.8;
-/** Seconds that one frame may stand for. */
+/** Longest time in seconds that one browser frame may advance the replay. */
 const LONGEST_FRAME = 0.1;
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
-/** Seconds that a replay takes at most, unless somebody sets a speed. */
-const COMFORT = 8;
+/** Longest duration of a replay in seconds, unless someone sets a speed. */
+const LONGEST_REPLAY = 8;
 
 export class Player {
-  /** `changed` is called whenever a moment has been drawn, `looped` when it begins anew. */
+  /** `changed` is called after every drawn frame, `looped` when the replay repeats. */
   constructor(canvases, changed, looped = () => {}) {
     this.canvases = [];
     this.changed = changed;
@@ -31,7 +31,7 @@ export class Player {
     this.seen = new Set();
   }
 
-  /** One canvas a trajectory. */
+  /** Sets the canvases, one per trajectory. */
   drawOn(canvases) {
     this.sizes.disconnect();
     this.canvases = canvases;
@@ -42,12 +42,12 @@ export class Player {
     this.clear();
     this.drawOn(canvases);
     this.picture = picture;
-    const stills = Math.max(...picture.sides.map((side) => side.stills));
-    this.duration = (stills - 1) * picture.period;
+    const frames = Math.max(...picture.sides.map((side) => side.frames));
+    this.duration = (frames - 1) * picture.period;
     this.draw();
   }
 
-  /** Whether every part of all has been on the screen. */
+  /** Whether every part of the replay has been on the screen. */
   get watched() {
     return this.picture !== null && (this.duration === 0 || this.seen.size === PARTS + 1);
   }
@@ -61,7 +61,7 @@ export class Player {
     const tick = (now) => {
       if (!this.playing) return;
       const before = this.time;
-      // After a while out of sight it goes on where it was; a frame's time may lie before the call that asked for it.
+      // A hidden page pauses the replay. A frame's time can be earlier than the call that requested the frame.
       const passed = Math.min(Math.max(now - last, 0) / 1000, LONGEST_FRAME);
       this.time += passed * this.rate;
       last = now;
@@ -84,7 +84,7 @@ export class Player {
     this.draw();
   }
 
-  /** To a share of the duration, from 0 to 1. */
+  /** Moves to a share of the duration, from 0 to 1. */
   seek(share) {
     this.pause();
     this.time = share * this.duration;
@@ -97,15 +97,15 @@ export class Player {
     for (let at = part(from); at <= part(to); at++) this.seen.add(at);
   }
 
-  /** Seconds of the task, or steps where it has no time. */
+  /** Seconds of the task, or steps if it has no physical time. */
   get moment() {
-    const stills = Math.min(this.time, this.duration) / this.picture.period;
-    return this.picture.seconds > 0 ? stills * this.picture.seconds : Math.round(stills);
+    const frames = Math.min(this.time, this.duration) / this.picture.period;
+    return this.picture.seconds > 0 ? frames * this.picture.seconds : Math.round(frames);
   }
 
-  /** Whether a side has no more to show. */
+  /** Whether a replay has ended. */
   ended(index) {
-    return this.time / this.picture.period > this.picture.sides[index].stills - 1 + 1e-6;
+    return this.time / this.picture.period > this.picture.sides[index].frames - 1 + 1e-6;
   }
 
   draw() {
@@ -122,7 +122,7 @@ export class Player {
       const pen = canvas.getContext("2d");
       pen.fillStyle = colour("card");
       pen.fillRect(0, 0, canvas.width, canvas.height);
-      // In the middle, where the canvas is not of the picture's shape.
+      // Centre the picture if the canvas has another shape.
       const [left, top] = [(canvas.width / scale - width) / 2, (canvas.height / scale - height) / 2];
       pen.scale(scale, scale);
       pen.translate(left, top);
@@ -132,7 +132,7 @@ export class Player {
   }
 
   side(pen, side, colour, [left, top, right, bottom]) {
-    const at = Math.min(this.time / this.picture.period, side.stills - 1);
+    const at = Math.min(this.time / this.picture.period, side.frames - 1);
     const [x, y] = between(side.camera, at);
     pen.translate(x, y);
     pen.lineCap = "round";
@@ -175,7 +175,7 @@ export class Player {
     pen.globalAlpha = 1;
   }
 
-  /** The way of a figure that is a single circle, which else leaves no trace. */
+  /** Draws the path of a figure that is a single circle; otherwise its motion would be hard to see. */
   trail(pen, side, at, colour) {
     const figures = side.actors.filter((actor) => actor.role === "figure");
     if (figures.length !== 1 || !figures[0].shapes.every((shape) => shape?.length === 3)) return;
@@ -191,7 +191,7 @@ export class Player {
   }
 }
 
-/** The bar under replays: `#play`, `#time`, `#clock` and `#speed`. */
+/** The controls below the replays: `#play`, `#time`, `#clock` and `#speed`. */
 export class Transport {
   constructor(player) {
     this.player = player;
@@ -200,21 +200,21 @@ export class Transport {
     this.parts = { play, time, clock, speed };
     play.addEventListener("click", () => this.toggle());
     time.addEventListener("input", () => player.picture && player.seek(time.value / 1000));
-    // Arrow keys are the page's.
+    // The page uses the arrow keys.
     time.addEventListener("change", () => time.blur());
     speed.addEventListener("click", () => this.faster());
   }
 
-  /** Plays what was loaded, at the speed that somebody set or in comfortable time. */
+  /** Plays the loaded picture at the chosen speed, or at one that keeps the replay short. */
   begin() {
     const { player } = this;
-    const comfortable = SPEEDS.find((rate) => rate >= 1 && player.duration / rate <= COMFORT) ?? SPEEDS.at(-1);
+    const comfortable = SPEEDS.find((rate) => rate >= 1 && player.duration / rate <= LONGEST_REPLAY) ?? SPEEDS.at(-1);
     player.rate = this.speed ?? comfortable;
     this.parts.speed.textContent = `${player.rate}×`;
     player.play();
   }
 
-  /** After every moment drawn. */
+  /** Updates the controls after every drawn frame. */
   moved() {
     const { player, parts } = this;
     const share = player.duration ? Math.min(player.time / player.duration, 1) : 1;
@@ -236,7 +236,7 @@ export class Transport {
   }
 }
 
-/** The value at a moment between two stills; what comes or goes is there or not. */
+/** Interpolates between two frames; a shape that appears or disappears is not interpolated. */
 function between(values, at) {
   if (values.length === 1) return values[0];
   const [from, to] = [values[Math.floor(at)], values[Math.ceil(at)]];

@@ -1,4 +1,4 @@
-//! The page where people compare, over HTTP.
+//! Serves the page where people compare trajectories.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -20,14 +20,14 @@ const FILES: [File; 4] = [
     ("/server.js", SCRIPT, include_str!("page/server.js")),
 ];
 
-/// A server of a database that runs until it is dropped.
+/// A server for one database of labels. It runs until it is dropped.
 pub struct Server(server::Server);
 
 impl Server {
-    /// Serves a database at `listener`. `make` makes the task to draw, which `about` describes.
+    /// Serves the database `store` at `listener`. `make` makes the task to draw; `about` describes it in one line.
     ///
     /// # Errors
-    /// What the machine refuses.
+    /// The operating system's error.
     pub fn start(
         listener: TcpListener,
         access: Access,
@@ -39,7 +39,7 @@ impl Server {
         server::Server::start(listener, access, api, &FILES).map(Self)
     }
 
-    /// Where it listens.
+    /// The address where it listens.
     pub fn address(&self) -> SocketAddr {
         self.0.address()
     }

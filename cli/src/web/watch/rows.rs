@@ -1,4 +1,4 @@
-//! The rows of a run's metrics, from where a page has them on.
+//! Reads the rows of a run's metrics that a page does not have yet.
 
 use std::fmt;
 use std::fs::File;
@@ -11,18 +11,18 @@ use serde::Serialize;
 
 use spo::train::Record;
 
-/// Bytes that are read at a time; a row has about two hundred.
+/// Bytes read at a time; a row has about two hundred.
 const CHUNK: u64 = 8 << 20;
-/// Bytes of the first line, at most.
+/// Largest number of bytes of the header line.
 const HEADER: u64 = 4096;
-/// Bytes before a place that must be what they were.
-const REMEMBERED: u64 = 64;
+/// Number of bytes before a cursor that its checksum covers.
+const CHECKED_BYTES: u64 = 64;
 
-/// How far a page has a file: a place, and a checksum of what stands before it, by which a file that was replaced
-/// meanwhile is known.
+/// How much of a file a page has read: an offset, and a checksum of the bytes before it. If the checksum differs, the file
+/// was replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// Bytes from the file's beginning.
+    /// Bytes from the beginning of the file.
     offset: u64,
     mark: u32,
 }
@@ -47,7 +47,7 @@ impl FromStr for Cursor {
     }
 }
 
-/// Columns of the metrics, as long as each other.
+/// Columns of the metrics, all with the same length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Columns {
     /// Environment steps.
@@ -58,17 +58,17 @@ pub struct Columns {
     pub task_return: Vec<f64>,
     /// Its standard deviation over the iteration's trajectories.
     pub deviation: Vec<f64>,
-    /// Spread of the scores.
+    /// Standard deviation of the scores.
     pub spread: Vec<f64>,
-    /// Of the policy, in nats.
+    /// Entropy of the policy, in nats.
     pub entropy: Vec<f64>,
-    /// KL(old ‖ new).
+    /// KL(old ‖ new) of the update, in nats.
     pub kl: Vec<f64>,
-    /// Share of held-out comparisons that the reward model predicts right; `null` in iterations without a fit.
+    /// Share of held-out comparisons that the reward model predicts correctly; `null` in iterations without a fit.
     pub accuracy: Vec<Option<f64>>,
     /// Mean total cost.
     pub cost: Vec<f64>,
-    /// λ, of a run with a safety oracle; else `null`.
+    /// λ of a run with a safety oracle; otherwise `null`.
     pub multiplier: Vec<Option<f64>>,
 }
 
@@ -87,57 +87,57 @@ impl Columns {
     }
 }
 
-/// Six digits: more is not seen, and costs bytes.
+/// Rounds to six digits: more are not visible and make the answer longer.
 fn short(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
-/// What is new of a file.
+/// New rows of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct News {
-    /// How far it is read now.
+pub struct NewRows {
+    /// How much of the file is read now.
     pub cursor: Cursor,
-    /// The file has rows up to there.
+    /// Whether the file has any row.
     pub begun: bool,
-    /// It is not the file that it was: what the page has of it counts no more.
-    pub anew: bool,
-    /// There is more to read at once.
+    /// Whether the file was replaced: the page must drop the rows that it has.
+    pub reset: bool,
+    /// Whether there is more to read immediately.
     pub more: bool,
-    /// The rows, thinned evenly where there are too many; the last is always there.
+    /// The rows. If there are too many, evenly spaced ones, including the last.
     pub columns: Columns,
-    /// What is wrong with the row at which it ends.
+    /// What is wrong with the next row, if it is damaged.
     pub damage: Option<String>,
 }
 
-/// Rows of the metrics at `path` after `cursor`, `most` at most, as far as they are whole; none where there is no file.
+/// The complete rows of the metrics at `path` after `cursor`, at most `most` of them; none if there is no file.
 ///
 /// # Errors
-/// Where it cannot be read.
-pub fn after(path: &Path, cursor: Cursor, most: usize) -> io::Result<News> {
+/// The operating system's error if the file cannot be read.
+pub fn after(path: &Path, cursor: Cursor, most: usize) -> io::Result<NewRows> {
     let mut file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Ok(News { anew: cursor.offset > 0, ..News::default() });
+            return Ok(NewRows { reset: cursor.offset > 0, ..NewRows::default() });
         }
         file => BufReader::new(file?),
     };
     let mut header = Vec::new();
     (&mut file).take(HEADER).read_until(b'\n', &mut header)?;
     if header.last() != Some(&b'\n') {
-        let damage = (header.len() as u64 == HEADER).then(|| "its first line is no header".into());
-        return Ok(News { anew: cursor.offset > 0, damage, ..News::default() });
+        let damage = (header.len() as u64 == HEADER).then(|| "its first line is not a header".into());
+        return Ok(NewRows { reset: cursor.offset > 0, damage, ..NewRows::default() });
     }
-    let anew = cursor.offset > 0 && mark(&mut file, cursor.offset)? != Some(cursor.mark);
-    let begin = if anew || cursor.offset == 0 { header.len() as u64 } else { cursor.offset };
+    let reset = cursor.offset > 0 && checksum(&mut file, cursor.offset)? != Some(cursor.mark);
+    let begin = if reset || cursor.offset == 0 { header.len() as u64 } else { cursor.offset };
 
     file.seek(SeekFrom::Start(begin))?;
     let mut bytes = Vec::new();
     (&mut file).take(CHUNK).read_to_end(&mut bytes)?;
-    // A last row without an end is being written.
+    // A last row without a line end is still being written.
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
     let mut more = bytes.len() as u64 == CHUNK;
     let (records, read, mut damage) = parse(&header, &bytes[..whole]);
     if whole == 0 && more {
-        damage = Some("a row has no end".into());
+        damage = Some("a row has no line end".into());
     }
     more &= damage.is_none();
 
@@ -147,17 +147,17 @@ pub fn after(path: &Path, cursor: Cursor, most: usize) -> io::Result<News> {
     let kept = records.iter().enumerate().filter(|(i, _)| (last - i).is_multiple_of(stride));
     kept.for_each(|(_, record)| columns.push(record));
     let offset = begin + read as u64;
-    let mark = mark(&mut file, offset)?.unwrap_or(0);
+    let mark = checksum(&mut file, offset)?.unwrap_or(0);
     let begun = offset > header.len() as u64;
-    Ok(News { cursor: Cursor { offset, mark }, begun, anew, more, columns, damage })
+    Ok(NewRows { cursor: Cursor { offset, mark }, begun, reset, more, columns, damage })
 }
 
-/// The rows, how many bytes they are, and what is wrong with the next.
+/// The rows up to the first damaged one, their length in bytes, and what is wrong with that one.
 fn parse(header: &[u8], bytes: &[u8]) -> (Vec<Record>, usize, Option<String>) {
     let reader = |bytes| csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut names = StringRecord::new();
     if let Err(why) = reader(header).read_record(&mut names) {
-        return (Vec::new(), 0, Some(format!("its first line is no header: {why}")));
+        return (Vec::new(), 0, Some(format!("its first line is not a header: {why}")));
     }
     let (mut records, mut read) = (Vec::new(), 0);
     let (mut reader, mut row) = (reader(bytes), StringRecord::new());
@@ -175,13 +175,13 @@ fn parse(header: &[u8], bytes: &[u8]) -> (Vec<Record>, usize, Option<String>) {
     }
 }
 
-/// A checksum of the bytes before a place; `None` where the file ends before it.
-fn mark(file: &mut BufReader<File>, offset: u64) -> io::Result<Option<u32>> {
+/// A checksum of the bytes before `offset`; `None` if the file is shorter.
+fn checksum(file: &mut BufReader<File>, offset: u64) -> io::Result<Option<u32>> {
     if file.get_ref().metadata()?.len() < offset {
         return Ok(None);
     }
-    file.seek(SeekFrom::Start(offset.saturating_sub(REMEMBERED)))?;
+    file.seek(SeekFrom::Start(offset.saturating_sub(CHECKED_BYTES)))?;
     let mut bytes = Vec::new();
-    file.take(offset.min(REMEMBERED)).read_to_end(&mut bytes)?;
+    file.take(offset.min(CHECKED_BYTES)).read_to_end(&mut bytes)?;
     Ok(Some(crc32fast::hash(&bytes)))
 }

@@ -10,12 +10,9 @@ fn the_command_teaches() {
     let dir = home.path();
     for (args, expected) in [
         (&["train", "point", "--oracle", "llm"][..], "--base-url http://127.0.0.1:8000/v1 --model NAME"),
-        (
-            &["train", "point", "--model", "m"],
-            "--base-url and --model are for a language model, --oracle llm",
-        ),
+        (&["train", "point", "--model", "m"], "--base-url and --model need --oracle llm"),
         (&["train", "point", "--oracle", "llm(modle=m)"], "did you mean `model`?"),
-        (&["oracle", "check", "return", "--model", "m"], "are for a language model"),
+        (&["oracle", "check", "return", "--model", "m"], "need --oracle llm"),
         (
             &["train", "point", "--oracle", "llm(base_url=http://h/v1,model=m,template=no.toml)"],
             "template no.toml: cannot be read",

@@ -77,7 +77,7 @@ fn train(dir: &Path, model: &Model, out: &str, more: &[&str]) -> Command {
     let url = model.url();
     let flags = ["train", "point", "--base-url", &url, "--model", "m", "--out", out];
     let mut args: Vec<&str> = flags.to_vec();
-    for key in ["budget=0", "total_steps=4000", "hidden_sizes=[8]", "eval_episodes=2"] {
+    for key in ["budget=0", "total_steps=4000", "ppo.hidden_sizes=[8]", "eval_episodes=2"] {
         args.extend(["--set", key]);
     }
     if !more.contains(&"--oracle") {

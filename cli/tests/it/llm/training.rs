@@ -43,7 +43,7 @@ fn ratings_are_scores_of_their_own() {
     }
 
     for (args, expected) in [
-        (&["--oracle", "return"][..], "`oracle` is `return`; expected a language model alone"),
+        (&["--oracle", "return"][..], "`oracle` is return; expected a language model alone"),
         (&["--oracle", "llm(base_url=http://h/v1,model=m) | labels"], "expected a language model alone"),
         (&["--oracle", "llm"], "`base_url` is missing"),
         (&["--oracle", "llm(base_url=http://h/v1,model=m)", "--set", "window=5"], "rates whole trajectories"),
@@ -51,7 +51,7 @@ fn ratings_are_scores_of_their_own() {
             &["--oracle", "llm(base_url=http://h/v1,model=m)", "--set", "log_comparisons=true"],
             "compares nothing",
         ),
-        (&["--oracle", "llm(base_url=http://h/v1,model=m)", "--set", "result=best"], "`last` or `average`"),
+        (&["--oracle", "llm(base_url=http://h/v1,model=m)", "--set", "result=best"], "last or average"),
     ] {
         let message =
             fails(dir, &[&["train", "point", "--out", "no", "--scorer", "llm_direct"], args].concat());

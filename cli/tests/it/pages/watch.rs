@@ -21,7 +21,7 @@ mod status;
 
 /// A run of a second at most.
 fn train(dir: &Path, env: &str, out: &str, more: &[&str]) {
-    let keys = ["total_steps=4000", "eval_episodes=3", "hidden_sizes=[8]", "num_states=2"];
+    let keys = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"];
     let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
     ok(dir, &[&["train", env, "--out", out], &set[..], more].concat());
 }
@@ -36,7 +36,7 @@ fn watch(dirs: &[&Path]) -> (Server, Http) {
 
 /// What is new of the first run.
 fn news(http: Http, after: &str) -> Value {
-    let (status, text) = http.get(&format!("/api/news?after={after}")).unwrap();
+    let (status, text) = http.get(&format!("/api/updates?after={after}")).unwrap();
     assert_eq!(status, 200, "{text}");
     serde_json::from_str::<Value>(&text).unwrap()[0].take()
 }

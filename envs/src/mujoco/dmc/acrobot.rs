@@ -1,4 +1,4 @@
-//! Acrobot: swing a two-link arm up by its elbow.
+//! Acrobot: swing a two-link arm up with a torque at its elbow.
 
 use std::f64::consts::PI;
 
@@ -11,7 +11,7 @@ const ARMS: [&str; 2] = ["upper_arm", "lower_arm"];
 
 pub(super) const SWINGUP: Task = Task {
     id: "dmc:acrobot-swingup",
-    about: "swing a two-link arm up by its elbow and hold it; DM Control's",
+    about: "swing a two-link arm up with a torque at its elbow and hold it; DM Control's",
     model: ("acrobot.xml", include_str!("../../../models/dm_control/acrobot.xml")),
     damping: None,
     substeps: 1,

@@ -8,7 +8,7 @@ use super::tolerance::AT_MARGIN;
 use super::{Scene, Sigmoid, Target, Task, View, normal, tolerance};
 use crate::mujoco::native::Simulation;
 
-/// Upright, in the middle, at small control and small angular velocity.
+/// High if the pole is upright, the cart in the middle, and control and angular velocity small.
 fn reward(scene: &Scene) -> f64 {
     let sim = scene.sim;
     let upright = (sim.body_axes("pole_1")[8] + 1.0) / 2.0;
@@ -30,7 +30,7 @@ const fn task(id: &'static str, about: &'static str, begin: Begin) -> Task {
         goal: 0.0,
         begin,
         observe: |scene, seen| {
-            // The pole's angle as its cosine and sine.
+            // Cosine and sine of the pole's angle.
             let axes = scene.sim.body_axes("pole_1");
             seen.part("position", [scene.sim.qpos()[0], axes[8], axes[2]]);
             seen.part("velocity", scene.sim.qvel().iter().copied());
@@ -54,7 +54,7 @@ pub(super) const BALANCE: Task =
         Ok([0.0; 2])
     });
 pub(super) const SWINGUP: Task =
-    task("dmc:cartpole-swingup", "swing a pole up by its cart and hold it; DM Control's", |sim, rng| {
+    task("dmc:cartpole-swingup", "swing a pole up with its cart and hold it; DM Control's", |sim, rng| {
         sim.qpos_mut().copy_from_slice(&[0.01 * normal(rng), PI + 0.01 * normal(rng)]);
         nudge(sim, rng);
         Ok([0.0; 2])

@@ -11,7 +11,7 @@ pub(super) const RUN: Task = Task {
     damping: None,
     substeps: 1,
     goal: 10.0,
-    // Limited joints at random, then 200 physics steps to settle.
+    // Random angles for all limited joints, then 200 physics steps to settle.
     begin: |sim, rng| {
         for i in 0..sim.model().joints.len() {
             let joint = &sim.model().joints[i];
@@ -19,12 +19,12 @@ pub(super) const RUN: Task = Task {
                 sim.qpos_mut()[at] = rng.random_range(low..=high);
             }
         }
-        sim.forward_limp();
+        sim.forward_unactuated();
         sim.step_in_sync(200);
         Ok([0.0; 2])
     },
     observe: |scene, seen| {
-        // All but x.
+        // All positions except x.
         seen.part("position", scene.sim.qpos()[1..].iter().copied());
         seen.part("velocity", scene.sim.qvel().iter().copied());
     },

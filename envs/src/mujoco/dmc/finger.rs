@@ -8,14 +8,14 @@ use super::{Scene, Target, Task, View, norm, randomize_joints};
 use crate::mujoco::native::Simulation;
 use crate::mujoco::observation::Observation;
 
-/// Angular velocity in rad/s, clockwise, from which the body spins.
+/// Clockwise angular velocity in rad/s above which the body counts as spinning.
 const SPINNING: f64 = 15.0;
-/// Where the hinge is in the model (x, z), m.
+/// Position of the hinge in the model (x, z), m.
 const HINGE: [f64; 2] = [0.2, 0.4];
-/// From the hinge to the body's tip in m, the sum of the three sizes of its first cap: 0.04 + 0.09 + 0.
+/// Distance from the hinge to the body's tip in m: the sum of the three sizes of its first cap, 0.04 + 0.09 + 0.
 const REACH: f64 = 0.13;
 
-/// A sensed place relative to the hinge (x, z), m.
+/// A sensor position relative to the hinge (x, z), m.
 fn from_hinge(scene: &Scene, [x, z]: [f64; 2]) -> [f64; 2] {
     let hinge = scene.sim.sensor("spinner");
     [x - hinge[0], z - hinge[2]]
@@ -26,7 +26,7 @@ fn tip(scene: &Scene) -> [f64; 2] {
     from_hinge(scene, [tip[0], tip[2]])
 }
 
-/// From the body's tip to the target's surface, m; negative within.
+/// Distance from the body's tip to the target's surface, m; negative inside.
 fn distance(scene: &Scene) -> f64 {
     let (tip, target) = (tip(scene), from_hinge(scene, scene.target));
     norm(&[target[0] - tip[0], target[1] - tip[1]]) - scene.goal
@@ -40,16 +40,16 @@ fn observe(scene: &Scene, seen: &mut Observation) {
     seen.part("touch", ["touchtop", "touchbottom"].map(|side| read(side).ln_1p()));
 }
 
-/// Joints at random, again and again until nothing touches.
+/// Draws random joint angles until nothing touches.
 fn begin(sim: &mut Simulation, rng: &mut dyn Rng) -> Result<(), &'static str> {
     for _ in 0..1000 {
         randomize_joints(sim, rng);
-        sim.forward_limp();
+        sim.forward_unactuated();
         if sim.contacts() == 0 {
             return Ok(());
         }
     }
-    Err("no joint angles were found at which nothing touches")
+    Err("found no joint angles without contact")
 }
 
 const MODEL: (&str, &str) = ("finger.xml", include_str!("../../../models/dm_control/finger.xml"));
@@ -68,7 +68,7 @@ pub(super) const SPIN: Task = Task {
     view: View::Side,
 };
 
-/// `radius` in m is the target's.
+/// A task with a target of this `radius` in m.
 const fn turn(id: &'static str, about: &'static str, radius: f64) -> Task {
     Task {
         id,
@@ -88,7 +88,7 @@ const fn turn(id: &'static str, about: &'static str, radius: f64) -> Task {
             seen.part("dist_to_target", [distance(scene)]);
         },
         reward: |scene| f64::from(u8::from(distance(scene) <= 0.0)),
-        target: Target::Drawn { initial: [0.0, 0.4], place: |[x, z]| [x, 0.0, z] },
+        target: Target::Drawn { initial: [0.0, 0.4], to_world: |[x, z]| [x, 0.0, z] },
         view: View::Side,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Scene, Sigmoid, Target, Task, View, randomize_joints, tolerance};
 
-/// Height of the torso over the foot in m between which it stands.
+/// Bounds of the torso's height above the foot, in m, within which it stands.
 const STANDING: [f64; 2] = [0.6, 2.0];
 
 fn standing(scene: &Scene) -> f64 {
@@ -24,7 +24,7 @@ const fn task(id: &'static str, about: &'static str, speed: f64, reward: fn(&Sce
         },
         observe: |scene, seen| {
             let sim = scene.sim;
-            // All but x.
+            // All positions except x.
             seen.part("position", sim.qpos()[1..].iter().copied());
             seen.part("velocity", sim.qvel().iter().copied());
             seen.part("touch", ["touch_toe", "touch_heel"].map(|toe| sim.sensor(toe)[0].ln_1p()));

@@ -1,4 +1,4 @@
-//! Tasks of DM Control's suite: one domain a file, what they share here.
+//! Tasks of DM Control's suite: one domain per file. This file holds what they share.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -23,7 +23,7 @@ mod walker;
 
 use tolerance::{Sigmoid, tolerance};
 
-/// Every task of the suite that is here.
+/// All tasks of the suite that are implemented.
 pub(crate) const TASKS: &[&Task] = &[
     &walker::STAND,
     &walker::WALK,
@@ -44,67 +44,67 @@ pub(crate) const TASKS: &[&Task] = &[
     &finger::TURN_HARD,
 ];
 
-/// What the suite's models include.
+/// Files that the suite's models include.
 const COMMON: &[File] = &[
     ("./common/materials.xml", include_str!("../../../models/dm_control/common/materials.xml")),
-    // The sky is 11 MB of texture and most of the time to compile a model; no physics sees it.
+    // The sky's texture is 11 MB and takes most of the time to compile a model. The physics does not use it.
     ("./common/skybox.xml", "<mujoco><asset/></mujoco>"),
     ("./common/visual.xml", include_str!("../../../models/dm_control/common/visual.xml")),
 ];
 
-/// Steps an episode: the suite's time limits come to this many in every task that is here.
+/// Steps per episode: the suite's time limits give this number in every implemented task.
 const HORIZON: usize = 1000;
 
-/// What makes a task of the suite.
+/// The definition of a task of the suite.
 pub(crate) struct Task {
     pub id: &'static str,
-    /// What it is, in a line.
+    /// What it is, in one line.
     pub about: &'static str,
     /// Name and text of its model.
     pub model: File,
-    /// Damping that the task sets, by joint.
+    /// Joint and damping that the task sets.
     pub damping: Option<(&'static str, f64)>,
-    /// Physics steps a step.
+    /// Physics steps per task step.
     pub substeps: usize,
-    /// What tells tasks of one domain apart: a speed in m/s, a radius in m; 0 where nothing does.
+    /// The parameter in which tasks of one domain differ: a speed in m/s or a radius in m; 0 if there is none.
     pub goal: f64,
-    /// Draws an initial state, and a target for a task with one; fails where it finds none.
+    /// Draws an initial state, and a target if the task has one. Fails if it finds no valid state.
     pub begin: fn(&mut Simulation, &mut dyn Rng) -> Result<[f64; 2], &'static str>,
-    /// What is seen.
+    /// Writes the observation.
     pub observe: fn(&Scene, &mut Observation),
-    /// What the state and the controls are worth, in [0, 1].
+    /// The reward of the state and the controls, in [0, 1].
     pub reward: fn(&Scene) -> f64,
-    /// Where the task keeps its target.
+    /// Where the target is stored.
     pub target: Target,
-    /// From where a picture is drawn.
+    /// The direction from which pictures are drawn.
     pub view: View,
 }
 
-/// Where a task's target is.
+/// Where a task's target is stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
-    /// In the model, or nowhere.
+    /// In the model, or there is none.
     Model,
-    /// In the task, which draws it anew in each episode: a place of two numbers in this plane.
+    /// In the task, which draws it in each episode: two coordinates in a plane.
     Drawn {
-        /// Where the model has it.
+        /// Its position in the model.
         initial: [f64; 2],
-        /// The place in the world.
-        place: fn([f64; 2]) -> [f64; 3],
+        /// Converts the two coordinates to a position in the world.
+        to_world: fn([f64; 2]) -> [f64; 3],
     },
 }
 
-/// A state to look at.
+/// A state, as observations and rewards read it.
 pub(crate) struct Scene<'a> {
     pub sim: &'a Simulation,
     /// The task's [`Task::goal`].
     pub goal: f64,
-    /// The target, where the task keeps one.
+    /// The target, if the task stores one.
     pub target: [f64; 2],
 }
 
 impl Scene<'_> {
-    /// 1 without control, 0 from full control on: the mean over the actuators of 1 − u².
+    /// 1 without control and 0 at full control: the mean over the actuators of 1 − u², not below 0.
     fn small_control(&self) -> f64 {
         let ctrl = self.sim.ctrl();
         let small = ctrl.iter().map(|u| tolerance(*u, [0.0, 0.0], 1.0, Sigmoid::Quadratic, 0.0));
@@ -113,7 +113,7 @@ impl Scene<'_> {
 }
 
 /// Draws every limited joint uniformly within its bounds, other hinges within ±π, and the orientations of free
-/// joints; linear positions of free joints stay.
+/// joints. The positions of free joints do not change.
 fn randomize_joints(sim: &mut Simulation, rng: &mut dyn Rng) {
     use std::f64::consts::PI;
     for i in 0..sim.model().joints.len() {
@@ -124,7 +124,7 @@ fn randomize_joints(sim: &mut Simulation, rng: &mut dyn Rng) {
                 sim.qpos_mut()[at] = rng.random_range(low..=high);
             }
             (JointKind::Hinge, None) => sim.qpos_mut()[at] = rng.random_range(-PI..PI),
-            // None of the tasks that begin this way has a free or a ball joint.
+            // None of the tasks that use this has a free or a ball joint.
             _ => {}
         }
     }
@@ -139,7 +139,7 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// A task of the suite that runs.
+/// A running task of the suite.
 pub(crate) struct Suite {
     task: &'static Task,
     spec: Spec,
@@ -153,12 +153,12 @@ impl Suite {
     /// Opens the task.
     ///
     /// # Errors
-    /// [`MujocoError`]: of the library or the model.
+    /// [`MujocoError`] if the library or the model cannot be opened.
     pub fn open(task: &'static Task) -> Result<Self, MujocoError> {
         let source = Source { file: task.model, others: COMMON, damping: task.damping };
         let mut sim = Simulation::new(model_of(task.id, &source)?)?;
-        sim.forward_limp();
-        let target = initial(task);
+        sim.forward_unactuated();
+        let target = initial_target(task);
         let mut seen = Observation::default();
         (task.observe)(&Scene { sim: &sim, goal: task.goal, target }, &mut seen);
         let (low, high) = sim.model().control.iter().map(|&[low, high]| (low as f32, high as f32)).unzip();
@@ -181,8 +181,8 @@ impl Suite {
     }
 }
 
-/// The target before one is drawn.
-fn initial(task: &Task) -> [f64; 2] {
+/// The target before the first reset.
+fn initial_target(task: &Task) -> [f64; 2] {
     match task.target {
         Target::Model => [0.0; 2],
         Target::Drawn { initial, .. } => initial,
@@ -196,10 +196,10 @@ impl Env for Suite {
 
     fn reset(&mut self, rng: &mut dyn Rng, obs: &mut [f32]) {
         self.sim.reset();
-        self.sim.forward_limp();
+        self.sim.forward_unactuated();
         let begun = (self.task.begin)(&mut self.sim, rng);
         self.target = *begun.as_ref().unwrap_or(&[0.0; 2]);
-        self.sim.forward_limp();
+        self.sim.forward_unactuated();
         self.observe(obs);
         if let Err(why) = begun {
             self.fault = Some(why.into());
@@ -213,8 +213,8 @@ impl Env for Suite {
         self.sim.reset();
         self.sim.qpos_mut().copy_from_slice(&state[..nq]);
         self.sim.qvel_mut().copy_from_slice(&state[nq..nq + nv]);
-        self.target = state[nq + nv..].try_into().unwrap_or_else(|_| initial(self.task));
-        self.sim.forward_limp();
+        self.target = state[nq + nv..].try_into().unwrap_or_else(|_| initial_target(self.task));
+        self.sim.forward_unactuated();
         self.observe(obs);
         Ok(())
     }
@@ -239,7 +239,7 @@ impl Env for Suite {
     fn frame(&self) -> Frame {
         let target = match self.task.target {
             Target::Model => None,
-            Target::Drawn { place, .. } => Some((place(self.target), self.task.goal)),
+            Target::Drawn { to_world, .. } => Some((to_world(self.target), self.task.goal)),
         };
         draw(&self.sim, self.task.view, target)
     }

@@ -1,4 +1,4 @@
-//! Point mass: a point in the plane that is to come to rest at the middle.
+//! Point mass: move a point in the plane to the middle and stop there.
 
 use super::tolerance::AT_MARGIN;
 use super::{Sigmoid, Target, Task, View, norm, randomize_joints, tolerance};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Sigmoid, Target, Task, View, norm, normal, tolerance};
 use crate::mujoco::native::{JointKind, Simulation};
 
-/// Turned at random, at the lowest height in steps of 1 cm at which nothing touches.
+/// A random orientation, at the lowest height (in steps of 1 cm) without contact.
 fn begin(sim: &mut Simulation, rng: &mut dyn rand::Rng) -> Result<[f64; 2], &'static str> {
     let turn = [(); 4].map(|()| normal(rng));
     let length = norm(&turn);
@@ -13,27 +13,27 @@ fn begin(sim: &mut Simulation, rng: &mut dyn rand::Rng) -> Result<[f64; 2], &'st
         sim.reset();
         sim.set_joint("root", &[0.0, 0.0, 0.01 * f64::from(centimetres)]);
         sim.qpos_mut()[3..7].copy_from_slice(&turn.map(|x| x / length));
-        sim.forward_limp();
+        sim.forward_unactuated();
         if sim.contacts() == 0 {
             return Ok([0.0; 2]);
         }
     }
-    Err("no height was found at which nothing touches")
+    Err("found no height without contact")
 }
 
-/// Positions or velocities of the hinges: all numbers after those of the root.
+/// Ranges of the hinges in qpos and qvel: all numbers after those of the root.
 fn hinges(sim: &Simulation) -> (Range<usize>, Range<usize>) {
     let first =
         sim.model().joints.iter().find(|j| j.kind == JointKind::Hinge).expect("the quadruped has hinges");
     (first.qpos..sim.model().nq, first.qvel..sim.model().nv)
 }
 
-/// Readings of the sensors whose names begin so, in the model's order.
-fn readings<'a>(sim: &'a Simulation, beginnings: &'a [&str]) -> impl Iterator<Item = f64> + 'a {
+/// Readings of the sensors whose names begin with one of `prefixes`, in the model's order.
+fn readings<'a>(sim: &'a Simulation, prefixes: &'a [&str]) -> impl Iterator<Item = f64> + 'a {
     let sensors = sim.model().sensors.iter();
     sensors
-        .filter(|(name, _)| beginnings.iter().any(|b| name.starts_with(b)))
-        .flat_map(|(_, place)| sim.sensordata()[place.clone()].iter().copied())
+        .filter(|(name, _)| prefixes.iter().any(|b| name.starts_with(b)))
+        .flat_map(|(_, range)| sim.sensordata()[range.clone()].iter().copied())
 }
 
 const fn task(id: &'static str, about: &'static str, speed: f64) -> Task {
@@ -55,7 +55,7 @@ const fn task(id: &'static str, about: &'static str, speed: f64) -> Task {
             seen.part("imu", readings(sim, &["imu_gyro", "imu_accel"]));
             seen.part("force_torque", readings(sim, &["force_toe", "torque_toe"]).map(f64::asinh));
         },
-        // Upright, and forward by the torso's own x.
+        // Upright, and moving along the torso's own x axis.
         reward: |scene| {
             let upright =
                 tolerance(scene.sim.body_axes("torso")[8], [1.0, f64::INFINITY], 2.0, Sigmoid::Linear, 0.0);

@@ -1,4 +1,4 @@
-//! Reacher: a two-link arm in the plane that is to reach a target.
+//! Reacher: reach a target with a two-link arm in the plane.
 
 use std::f64::consts::TAU;
 
@@ -6,13 +6,13 @@ use rand::RngExt;
 
 use super::{Scene, Sigmoid, Target, Task, View, norm, randomize_joints, tolerance};
 
-/// From the finger to the target (x, y), m.
+/// Vector from the finger to the target (x, y), m.
 fn to_target(scene: &Scene) -> [f64; 2] {
     let finger = scene.sim.geom("finger");
     [0, 1].map(|axis| scene.target[axis] - finger[axis])
 }
 
-/// `radius` in m is the target's.
+/// A task with a target of this `radius` in m.
 const fn task(id: &'static str, about: &'static str, radius: f64) -> Task {
     Task {
         id,
@@ -35,7 +35,7 @@ const fn task(id: &'static str, about: &'static str, radius: f64) -> Task {
             let radii = scene.goal + scene.sim.geom_radius("finger");
             tolerance(norm(&to_target(scene)), [0.0, radii], 0.0, Sigmoid::Gaussian, 0.0)
         },
-        target: Target::Drawn { initial: [0.0, 0.0], place: |[x, y]| [x, y, 0.01] },
+        target: Target::Drawn { initial: [0.0, 0.0], to_world: |[x, y]| [x, y, 0.01] },
         view: View::Top,
     }
 }

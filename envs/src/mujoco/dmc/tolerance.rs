@@ -1,6 +1,6 @@
-//! How near a number is to where it should be (Tassa et al. 2018, <https://arxiv.org/abs/1801.00690>, "Reward").
+//! A reward for a number within bounds (Tassa et al. 2018, <https://arxiv.org/abs/1801.00690>, "Reward").
 
-/// How the worth falls with the distance d from the bounds, in margins.
+/// How the reward falls with d, the distance from the bounds divided by the margin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sigmoid {
     /// exp(−½ (s d)²), s = √(−2 ln v)
@@ -11,10 +11,10 @@ pub(super) enum Sigmoid {
     Quadratic,
 }
 
-/// The suite's worth at one margin where a task names none.
+/// The suite's default reward at one margin.
 pub(super) const AT_MARGIN: f64 = 0.1;
 
-/// 1 for `low ≤ x ≤ high`; outside it falls to `v` at one `margin` from the bound, and to 0 at once without a margin.
+/// 1 for `low ≤ x ≤ high`. Outside, it falls to `v` at one `margin` from the bound, or directly to 0 if `margin` is 0.
 pub(super) fn tolerance(x: f64, [low, high]: [f64; 2], margin: f64, sigmoid: Sigmoid, v: f64) -> f64 {
     if (low..=high).contains(&x) {
         return 1.0;

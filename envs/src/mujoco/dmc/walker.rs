@@ -3,10 +3,10 @@
 use super::tolerance::AT_MARGIN;
 use super::{Scene, Sigmoid, Target, Task, View, randomize_joints, tolerance};
 
-/// Height of the torso in m from which standing is worth all.
+/// Height of the torso in m at which standing earns the full reward.
 const STAND_HEIGHT: f64 = 1.2;
 
-/// Upright and high enough, and moving at the goal's speed where it is not 0.
+/// High if the body is upright and high enough, and moves at the goal's speed if that is not 0.
 fn reward(scene: &Scene) -> f64 {
     let sim = scene.sim;
     let height = sim.body("torso")[2];
@@ -36,7 +36,7 @@ const fn task(id: &'static str, about: &'static str, speed: f64) -> Task {
         },
         observe: |scene, seen| {
             let sim = scene.sim;
-            // The x of each body's x and z axes.
+            // The x components of each body's x and z axes.
             seen.part("orientations", sim.xmat()[9..].chunks(9).flat_map(|axes| [axes[0], axes[2]]));
             seen.part("height", [sim.body("torso")[2]]);
             seen.part("velocity", sim.qvel().iter().copied());

@@ -1,15 +1,15 @@
-//! Ant-v5: run forward on four legs; and the same with its place among the observations.
+//! Ant-v5: run forward on four legs; also a variant that observes its position.
 
 use super::{Limit, Noise, Outcome, Start, Task, View, control_cost, squares};
 use crate::mujoco::native::Simulation;
 use crate::mujoco::observation::Observation;
 
-/// External forces on the bodies, each number within ±1.
+/// External forces on the bodies, each number clipped to ±1.
 fn forces(sim: &Simulation) -> Vec<f64> {
     sim.cfrc_ext().iter().map(|f| f.clamp(-1.0, 1.0)).collect()
 }
 
-/// Positions from the `from`-th on, velocities, and the forces on all bodies but the world.
+/// Observation: qpos from index `from`, qvel, and the forces on all bodies except the world.
 fn observe(sim: &Simulation, seen: &mut Observation, from: usize) {
     seen.put(&sim.qpos()[from..]);
     seen.put(sim.qvel());
@@ -24,9 +24,9 @@ pub(super) const TASK: Task = Task {
     horizon: 1000,
     start: Start { qpos: 0.1, qvel: Noise::Normal(0.1), also: None },
     contact_forces: true,
-    // All but x and y.
+    // All positions except x and y.
     observe: |sim, seen| observe(sim, seen, 2),
-    place: |sim| {
+    position: |sim| {
         let [x, y, _] = sim.body("torso");
         [x, y]
     },
@@ -41,10 +41,10 @@ pub(super) const TASK: Task = Task {
     view: View::Oblique,
 };
 
-/// For preferences over positions, as the paper's: x and y come first.
+/// For preferences over positions, as in the paper: x and y come first.
 pub(super) const WITH_POSITION: Task = Task {
     id: "Ant-v5-xy",
-    about: "Ant-v5 that sees its x and y first: exclude_current_positions_from_observation=False",
+    about: "Ant-v5 that also observes its x and y: exclude_current_positions_from_observation=False",
     observe: |sim, seen| observe(sim, seen, 0),
     ..TASK
 };

@@ -10,12 +10,12 @@ pub(super) const TASK: Task = Task {
     horizon: 1000,
     start: Start { qpos: 0.1, qvel: Noise::Normal(0.1), also: None },
     contact_forces: false,
-    // All but x.
+    // All positions except x.
     observe: |sim, seen| {
         seen.put(&sim.qpos()[1..]);
         seen.put(sim.qvel());
     },
-    place: |sim| [sim.qpos()[0], 0.0],
+    position: |sim| [sim.qpos()[0], 0.0],
     outcome: |m| Outcome { reward: m.velocity[0] - control_cost(0.1, m.action), terminated: false },
     limit: Some(Limit::Forward(3.2096)),
     view: View::Side,

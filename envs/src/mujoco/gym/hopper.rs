@@ -11,7 +11,7 @@ pub(super) const TASK: Task = Task {
     start: Start { qpos: 0.005, qvel: Noise::Uniform(0.005), also: None },
     contact_forces: false,
     observe: all_but_x,
-    place: |sim| [sim.qpos()[0], 0.0],
+    position: |sim| [sim.qpos()[0], 0.0],
     outcome: |m| {
         let (qpos, qvel) = (m.sim.qpos(), m.sim.qvel());
         let (height, pitch) = (qpos[1], qpos[2]);

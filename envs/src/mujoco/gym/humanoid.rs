@@ -1,4 +1,4 @@
-//! Humanoid-v5: walk forward as a person.
+//! Humanoid-v5: walk forward with a human-like body.
 
 use super::{Limit, Noise, Outcome, Start, Task, View, squares};
 use crate::mujoco::native::Simulation;
@@ -13,13 +13,14 @@ fn centre_of_mass(sim: &Simulation) -> [f64; 2] {
 
 pub(super) const TASK: Task = Task {
     id: "Humanoid-v5",
-    about: "walk forward as a person, until a fall; Gymnasium's on MuJoCo",
+    about: "walk forward with a human-like body, until a fall; Gymnasium's on MuJoCo",
     model: ("humanoid.xml", include_str!("../../../models/gymnasium/humanoid.xml")),
     frame_skip: 5,
     horizon: 1000,
     start: Start { qpos: 0.01, qvel: Noise::Uniform(0.01), also: None },
     contact_forces: true,
-    // All but x and y; inertias, velocities and forces of all bodies but the world; the joints' actuator forces.
+    // All positions except x and y, all velocities; inertias, velocities and forces of all bodies except the world; the
+    // actuator forces of the joints.
     observe: |sim, seen| {
         seen.put(&sim.qpos()[2..]);
         seen.put(sim.qvel());
@@ -28,12 +29,12 @@ pub(super) const TASK: Task = Task {
         seen.put(&sim.qfrc_actuator()[6..]);
         seen.put(&sim.cfrc_ext()[6..]);
     },
-    place: centre_of_mass,
+    position: centre_of_mass,
     outcome: |m| {
         let height = m.sim.qpos()[2];
         let healthy = 1.0 < height && height < 2.0;
         let alive = 5.0 * f64::from(u8::from(healthy));
-        // In double precision here, and at most 10 for contacts.
+        // Gymnasium computes this in double precision, and clips the contact cost at 10.
         let costs = 0.1 * squares(m.sim.ctrl()) + (5e-7 * squares(m.sim.cfrc_ext())).min(10.0);
         Outcome { reward: 1.25 * m.velocity[0] + alive - costs, terminated: !healthy }
     },

@@ -1,4 +1,4 @@
-//! InvertedDoublePendulum-v5: keep two poles, one on the other, upright by pushing their cart.
+//! InvertedDoublePendulum-v5: keep two linked poles upright by pushing their cart.
 
 use super::{Noise, Outcome, Start, Task, View};
 
@@ -13,7 +13,7 @@ pub(super) const TASK: Task = Task {
     horizon: 1000,
     start: Start { qpos: 0.1, qvel: Noise::Normal(0.1), also: None },
     contact_forces: false,
-    // x, sin θ, cos θ, velocities and the cart's constraint force within ±10
+    // x, sin θ, cos θ, velocities and the cart's constraint force, the last two clipped to ±10
     observe: |sim, seen| {
         let within = |x: &f64| x.clamp(-10.0, 10.0);
         let qpos = sim.qpos();
@@ -21,7 +21,7 @@ pub(super) const TASK: Task = Task {
         seen.put(&sim.qvel().iter().map(within).collect::<Vec<_>>());
         seen.put(&[within(&sim.qfrc_constraint()[0])]);
     },
-    place: |_| [0.0, 0.0],
+    position: |_| [0.0, 0.0],
     outcome: |m| {
         let [x, _, height] = m.sim.site("tip");
         let [_, v1, v2] = [0, 1, 2].map(|i| m.sim.qvel()[i]);

@@ -14,7 +14,7 @@ pub(super) const TASK: Task = Task {
         seen.put(sim.qpos());
         seen.put(sim.qvel());
     },
-    place: |_| [0.0, 0.0],
+    position: |_| [0.0, 0.0],
     outcome: |m| {
         let (qpos, qvel) = (m.sim.qpos(), m.sim.qvel());
         let terminated = !qpos.iter().chain(qvel).all(|x| x.is_finite()) || qpos[1].abs() > 0.2;

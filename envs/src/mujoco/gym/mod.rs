@@ -1,4 +1,4 @@
-//! Gymnasium's MuJoCo tasks, version 5 of each: one a file, what they share here.
+//! Gymnasium's MuJoCo tasks, version 5: one per file. This file holds what they share.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -20,7 +20,7 @@ mod reacher;
 mod swimmer;
 mod walker2d;
 
-/// Every task of Gymnasium.
+/// All tasks of Gymnasium.
 pub(crate) const TASKS: &[&Task] = &[
     &half_cheetah::TASK,
     &hopper::TASK,
@@ -34,53 +34,53 @@ pub(crate) const TASKS: &[&Task] = &[
     &inverted_double_pendulum::TASK,
 ];
 
-/// What makes a task of Gymnasium.
+/// The definition of a Gymnasium task.
 pub(crate) struct Task {
     pub id: &'static str,
-    /// What it is, in a line.
+    /// What it is, in one line.
     pub about: &'static str,
     /// Name and text of its model.
     pub model: File,
-    /// Physics steps a step.
+    /// Physics steps per task step.
     pub frame_skip: usize,
-    /// Steps an episode.
+    /// Steps per episode.
     pub horizon: usize,
-    /// How an episode begins.
+    /// How to draw an initial state.
     pub start: Start,
-    /// Whether contact forces are worked out after a step.
+    /// Whether to compute contact forces after a step.
     pub contact_forces: bool,
-    /// What is seen.
+    /// Writes the observation.
     pub observe: fn(&Simulation, &mut Observation),
-    /// Where the body is (x, y), m: its velocity is this place's difference.
-    pub place: fn(&Simulation) -> [f64; 2],
-    /// What a step was worth.
-    pub outcome: fn(&Moment) -> Outcome,
+    /// Position of the body (x, y), m. Its change gives the velocity.
+    pub position: fn(&Simulation) -> [f64; 2],
+    /// The reward of a step and whether the episode ended.
+    pub outcome: fn(&StepInfo) -> Outcome,
     /// The speed above which a step costs 1.
     pub limit: Option<Limit>,
-    /// From where a picture is drawn.
+    /// The direction from which pictures are drawn.
     pub view: View,
 }
 
-/// A step that was made.
-pub(crate) struct Moment<'a> {
+/// A completed step.
+pub(crate) struct StepInfo<'a> {
     pub sim: &'a Simulation,
     /// The action as given.
     pub action: &'a [f32],
-    /// Difference of the place over the step, m/s.
+    /// Change of the position during the step, m/s.
     pub velocity: [f64; 2],
 }
 
-/// What a step was worth, and whether the episode ended.
+/// The reward of a step, and whether the episode ended.
 pub(crate) struct Outcome {
     pub reward: f64,
     pub terminated: bool,
 }
 
-/// A limit of speed in m/s, of the velocity tasks of safety-gymnasium 1.0.
+/// A speed limit in m/s, as in the velocity tasks of safety-gymnasium 1.0.
 pub(crate) enum Limit {
-    /// Of the velocity along x.
+    /// Limit of the velocity along x.
     Forward(f64),
-    /// Of the speed in the plane.
+    /// Limit of the speed in the plane.
     Planar(f64),
 }
 
@@ -94,21 +94,21 @@ impl Limit {
     }
 }
 
-/// How an episode begins: noise on the model's initial positions and on zero velocities.
+/// How to draw an initial state: noise on the model's initial positions and on zero velocities.
 pub(crate) struct Start {
-    /// Positions: uniform within ± this.
+    /// Noise on positions: uniform within ± this number.
     pub qpos: f64,
-    /// Velocities.
+    /// Noise on velocities.
     pub qvel: Noise,
-    /// What the task does besides.
+    /// Anything else that the task draws.
     pub also: Option<fn(&mut Simulation, &mut dyn Rng)>,
 }
 
 /// Noise on a velocity.
 pub(crate) enum Noise {
-    /// Uniform within ± this.
+    /// Uniform within ± this number.
     Uniform(f64),
-    /// Normal of this standard deviation.
+    /// Normal with this standard deviation.
     Normal(f64),
 }
 
@@ -121,15 +121,15 @@ impl Noise {
     }
 }
 
-/// What the planar walkers see: all but x; velocities within ±10.
+/// Observation of the planar walkers: all positions except x, and velocities clipped to ±10.
 fn all_but_x(sim: &Simulation, seen: &mut Observation) {
     seen.put(&sim.qpos()[1..]);
     seen.put(&sim.qvel().iter().map(|v| v.clamp(-10.0, 10.0)).collect::<Vec<_>>());
 }
 
-/// `weight · Σ action²` in single precision, as Gymnasium's arithmetic on its actions comes out.
+/// `weight · Σ action²` in single precision, with the same rounding as in Gymnasium.
 ///
-/// The sum is NumPy's: in order below eight numbers, and by halves over eight lanes from there.
+/// The order of the sum is NumPy's: in sequence for fewer than eight numbers, else pairwise over eight lanes.
 fn control_cost(weight: f32, action: &[f32]) -> f64 {
     let mut squares = action.iter().map(|u| u * u);
     let sum = if action.len() < 8 {
@@ -151,7 +151,7 @@ fn squares<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
     values.into_iter().map(|x| x * x).sum()
 }
 
-/// A task of Gymnasium that runs.
+/// A running task of Gymnasium.
 pub(crate) struct Gym {
     task: &'static Task,
     spec: Spec,
@@ -164,7 +164,7 @@ impl Gym {
     /// Opens the task.
     ///
     /// # Errors
-    /// [`MujocoError`]: of the library or the model.
+    /// [`MujocoError`] if the library or the model cannot be opened.
     pub fn open(task: &'static Task) -> Result<Self, MujocoError> {
         let model = model_of(task.id, &Source { file: task.model, others: &[], damping: None })?;
         let mut seen = Observation::default();
@@ -222,16 +222,16 @@ impl Env for Gym {
     }
 
     fn step(&mut self, action: &[f32], obs: &mut [f32]) -> Step {
-        let before = (self.task.place)(&self.sim);
+        let before = (self.task.position)(&self.sim);
         self.sim.set_control(action);
         self.sim.step(self.task.frame_skip);
         if self.task.contact_forces {
             self.sim.contact_forces();
         }
-        let after = (self.task.place)(&self.sim);
+        let after = (self.task.position)(&self.sim);
         let seconds = self.sim.model().timestep * self.task.frame_skip as f64;
         let velocity = std::array::from_fn(|axis| (after[axis] - before[axis]) / seconds);
-        let outcome = (self.task.outcome)(&Moment { sim: &self.sim, action, velocity });
+        let outcome = (self.task.outcome)(&StepInfo { sim: &self.sim, action, velocity });
         self.observe(obs);
         Step {
             reward: outcome.reward as f32,
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_is_charged_in_single_precision() {
+    fn the_control_cost_is_computed_in_single_precision() {
         // 0.1 · (0.5² + 1²) = 0.125, which in single precision is 0.1f32 · 1.25f32
         assert_eq!(control_cost(0.1, &[0.5, -1.0]), f64::from(0.1f32 * 1.25f32));
         // With e = 2⁻²⁴, 1 + e is 1 in single precision, so in order the sum of 1 and seven e would be 1;

@@ -5,13 +5,13 @@ use rand::{Rng, RngExt};
 use super::{Noise, Outcome, Start, Task, View, control_cost};
 use crate::mujoco::native::Simulation;
 
-/// From the target to the fingertip, m.
-fn miss(sim: &Simulation) -> [f64; 3] {
+/// Vector from the target to the fingertip, m.
+fn target_to_tip(sim: &Simulation) -> [f64; 3] {
     let (tip, target) = (sim.body("fingertip"), sim.body("target"));
     std::array::from_fn(|axis| tip[axis] - target[axis])
 }
 
-/// A target that rests somewhere in a disc of 0.2 m.
+/// Draws a resting target, uniformly in a disc of radius 0.2 m.
 fn place_target(sim: &mut Simulation, rng: &mut dyn Rng) {
     let target = loop {
         let [x, y] = [(); 2].map(|()| rng.random_range(-0.2..=0.2));
@@ -37,11 +37,11 @@ pub(super) const TASK: Task = Task {
         seen.put(&[angles[0].cos(), angles[1].cos(), angles[0].sin(), angles[1].sin()]);
         seen.put(&sim.qpos()[2..]);
         seen.put(&sim.qvel()[..2]);
-        seen.put(&miss(sim)[..2]);
+        seen.put(&target_to_tip(sim)[..2]);
     },
-    place: |_| [0.0, 0.0],
+    position: |_| [0.0, 0.0],
     outcome: |m| {
-        let distance = miss(m.sim).iter().map(|x| x * x).sum::<f64>().sqrt();
+        let distance = target_to_tip(m.sim).iter().map(|x| x * x).sum::<f64>().sqrt();
         Outcome { reward: -distance - control_cost(1.0, m.action), terminated: false }
     },
     limit: None,

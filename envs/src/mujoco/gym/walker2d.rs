@@ -11,7 +11,7 @@ pub(super) const TASK: Task = Task {
     start: Start { qpos: 0.005, qvel: Noise::Uniform(0.005), also: None },
     contact_forces: false,
     observe: all_but_x,
-    place: |sim| [sim.qpos()[0], 0.0],
+    position: |sim| [sim.qpos()[0], 0.0],
     outcome: |m| {
         let (height, pitch) = (m.sim.qpos()[1], m.sim.qpos()[2]);
         let healthy = 0.8 < height && height < 2.0 && pitch.abs() < 1.0;

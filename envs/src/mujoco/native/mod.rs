@@ -1,8 +1,8 @@
-//! MuJoCo's C interface behind safe types; all unsafe code of the crate is in this folder.
+//! Safe types around MuJoCo's C interface. All unsafe code of the crate is in this folder.
 //!
-//! - `bindings.rs`: functions and structures of the one version that is accepted, generated.
+//! - `bindings.rs`: functions and structures of the only accepted version, generated.
 //! - [`library`]: opens the library and checks its version.
-//! - [`Model`]: a compiled model, never written after that and so shared between threads.
+//! - [`Model`]: a compiled model. It never changes, so threads share it.
 //! - [`Simulation`]: one state of a model and its steps.
 #![allow(unsafe_code)]
 

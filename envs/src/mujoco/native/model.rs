@@ -7,16 +7,16 @@ use super::bindings::{Api, mjModel, mjVFS};
 use super::library::library;
 use crate::mujoco::MujocoError;
 
-/// A file of a model: the name by which others include it, and its text.
+/// A file of a model: the name under which other files include it, and its text.
 pub(crate) type File = (&'static str, &'static str);
 
-/// What a model is made of.
+/// The source of a model.
 pub(crate) struct Source {
     /// The main file.
     pub file: File,
-    /// Those that it includes.
+    /// The files that it includes.
     pub others: &'static [File],
-    /// Damping in N·m·s/rad that replaces the file's, by joint.
+    /// A joint and the damping in N·m·s/rad that replaces the one in the file.
     pub damping: Option<(&'static str, f64)>,
 }
 
@@ -34,15 +34,15 @@ pub(crate) enum JointKind {
 pub(crate) struct Joint {
     pub name: String,
     pub kind: JointKind,
-    /// Bounds of its position, where it has them: m or rad.
+    /// Bounds of its position in m or rad, if it has bounds.
     pub range: Option<[f64; 2]>,
-    /// Its first number in qpos.
+    /// Index of its first number in qpos.
     pub qpos: usize,
-    /// Its first number in qvel.
+    /// Index of its first number in qvel.
     pub qvel: usize,
 }
 
-/// The form of a geom; MuJoCo's others are not drawn.
+/// The shape of a geom. MuJoCo's other shapes are not drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum GeomKind {
     Sphere,
@@ -58,26 +58,26 @@ pub(crate) enum GeomKind {
 pub(crate) struct Geom {
     pub name: String,
     pub kind: GeomKind,
-    /// Its numbers in metres, by kind.
+    /// Its sizes in m; their meaning depends on the kind.
     pub size: [f64; 3],
 }
 
-/// A model and what is constant about it.
+/// A compiled model and its constants.
 pub(crate) struct Model {
     pub(super) api: &'static Api,
     pub(super) pointer: *mut mjModel,
-    /// The same with its actuators off.
-    pub(super) limp: *mut mjModel,
-    /// Its main file.
+    /// The same model with its actuators off.
+    pub(super) unactuated: *mut mjModel,
+    /// Name of its main file.
     pub name: &'static str,
-    /// Sizes: positions, velocities, controls, activations.
+    /// Numbers of positions, velocities, controls and activations.
     pub nq: usize,
     pub nv: usize,
     pub nu: usize,
     pub na: usize,
-    /// Seconds a physics step.
+    /// Seconds per physics step.
     pub timestep: f64,
-    /// Whether it is integrated by Runge-Kutta.
+    /// Whether the integrator is Runge-Kutta.
     pub rk4: bool,
     /// Bounds of each control.
     pub control: Vec<[f64; 2]>,
@@ -89,21 +89,21 @@ pub(crate) struct Model {
     pub sites: Vec<String>,
     /// Radii of the sites, m.
     pub site_radii: Vec<f64>,
-    /// Names of the sensors and their places in the sensor data.
+    /// Names of the sensors and their ranges in the sensor data.
     pub sensors: Vec<(String, Range<usize>)>,
 }
 
-// SAFETY: MuJoCo only reads a model through `const mjModel*`, and nothing here writes one after `compile`.
+// SAFETY: MuJoCo only reads a model through `const mjModel*`, and this code never writes one after `compile`.
 unsafe impl Send for Model {}
 // SAFETY: as above.
 unsafe impl Sync for Model {}
 
 impl Drop for Model {
     fn drop(&mut self) {
-        // SAFETY: both were made by this library and are dropped once.
+        // SAFETY: this library made both, and they are dropped once.
         unsafe {
             self.api.mj_deleteModel(self.pointer);
-            self.api.mj_deleteModel(self.limp);
+            self.api.mj_deleteModel(self.unactuated);
         }
     }
 }
@@ -121,7 +121,7 @@ impl Model {
     /// Compiles a model.
     ///
     /// # Errors
-    /// [`MujocoError`]: the library's, or [`MujocoError::Model`] with MuJoCo's own words.
+    /// [`MujocoError`] if the library cannot be opened; [`MujocoError::Model`] with MuJoCo's message.
     pub fn compile(source: &Source) -> Result<Self, MujocoError> {
         let api = library()?;
         let name = source.file.0;
@@ -137,25 +137,25 @@ impl Model {
             }
         }
         // SAFETY: a null destination makes a new model.
-        let limp = unsafe { api.mj_copyModel(std::ptr::null_mut(), pointer) };
-        if limp.is_null() {
+        let unactuated = unsafe { api.mj_copyModel(std::ptr::null_mut(), pointer) };
+        if unactuated.is_null() {
             // SAFETY: made above, and not used again.
             unsafe { api.mj_deleteModel(pointer) };
             return Err(MujocoError::Memory { name: name.into() });
         }
         // SAFETY: a model that MuJoCo compiled: its arrays have the lengths that mjmodel.h says.
         unsafe {
-            (*limp).opt.disableflags |= DISABLE_ACTUATION;
-            Ok(facts(api, pointer, limp, name))
+            (*unactuated).opt.disableflags |= DISABLE_ACTUATION;
+            Ok(read_constants(api, pointer, unactuated, name))
         }
     }
 }
 
-/// Loads the main file with the others at hand.
+/// Loads the main file and the files that it includes.
 fn load(api: &'static Api, source: &Source) -> Result<*mut mjModel, String> {
     let mut vfs = mjVFS { impl_: std::ptr::null_mut() };
-    let mut words = [0; 1024];
-    // SAFETY: the file system is filled and emptied here; names end with a zero, buffers have the lengths said.
+    let mut message = [0; 1024];
+    // SAFETY: this block fills and deletes the file system; names end with a zero, buffers have the given lengths.
     let model = unsafe {
         api.mj_defaultVFS(&mut vfs);
         for (name, text) in std::iter::once(&source.file).chain(source.others) {
@@ -163,25 +163,25 @@ fn load(api: &'static Api, source: &Source) -> Result<*mut mjModel, String> {
             api.mj_addBufferVFS(&mut vfs, name.as_ptr(), text.as_ptr().cast(), text.len() as i32);
         }
         let name = CString::new(source.file.0).map_err(|e| e.to_string())?;
-        let model = api.mj_loadXML(name.as_ptr(), &vfs, words.as_mut_ptr(), words.len() as i32);
+        let model = api.mj_loadXML(name.as_ptr(), &vfs, message.as_mut_ptr(), message.len() as i32);
         api.mj_deleteVFS(&mut vfs);
         model
     };
     if model.is_null() {
-        // SAFETY: MuJoCo ends its words with a zero within the buffer, which began as zeros.
-        return Err(unsafe { CStr::from_ptr(words.as_ptr()) }.to_string_lossy().trim().replace('\n', ", "));
+        // SAFETY: MuJoCo ends its message with a zero within the buffer, which began as zeros.
+        return Err(unsafe { CStr::from_ptr(message.as_ptr()) }.to_string_lossy().trim().replace('\n', ", "));
     }
     Ok(model)
 }
 
-/// The names of all `count` objects of a kind; "" for one without.
+/// The names of all `count` objects of a kind; "" for an object without a name.
 ///
 /// # Safety
 /// `model` is a compiled model.
 unsafe fn names(api: &Api, model: *const mjModel, kind: i32, count: i64) -> Vec<String> {
     (0..count as i32)
         .map(|id| {
-            // SAFETY: the name, where there is one, lives in the model and ends with a zero.
+            // SAFETY: the name, if there is one, lives in the model and ends with a zero.
             let name = unsafe { api.mj_id2name(model, kind, id) };
             if name.is_null() {
                 return String::new();
@@ -192,11 +192,16 @@ unsafe fn names(api: &Api, model: *const mjModel, kind: i32, count: i64) -> Vec<
         .collect()
 }
 
-/// Copies what is constant.
+/// Reads the model's constants.
 ///
 /// # Safety
-/// `pointer` is a compiled model and `limp` a copy of it.
-unsafe fn facts(api: &'static Api, pointer: *mut mjModel, limp: *mut mjModel, name: &'static str) -> Model {
+/// `pointer` is a compiled model and `unactuated` a copy of it.
+unsafe fn read_constants(
+    api: &'static Api,
+    pointer: *mut mjModel,
+    unactuated: *mut mjModel,
+    name: &'static str,
+) -> Model {
     // SAFETY: by the caller; array lengths are mjmodel.h's.
     let (m, joints, geoms, bodies, sites, sensors) = unsafe {
         let m = &*pointer;
@@ -238,7 +243,7 @@ unsafe fn facts(api: &'static Api, pointer: *mut mjModel, limp: *mut mjModel, na
     Model {
         api,
         pointer,
-        limp,
+        unactuated,
         name,
         nq: m.nq as usize,
         nv: m.nv as usize,

@@ -1,4 +1,4 @@
-//! One state of a model, and its steps.
+//! One state of a model and its steps.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ pub(crate) struct Simulation {
     data: *mut mjData,
 }
 
-// SAFETY: the state belongs to this value alone, and MuJoCo keeps nothing of it by thread.
+// SAFETY: only this value owns the state, and MuJoCo stores nothing about it per thread.
 unsafe impl Send for Simulation {}
 
 impl Drop for Simulation {
     fn drop(&mut self) {
-        // SAFETY: made by this library and dropped once.
+        // SAFETY: this library made it, and it is dropped once.
         unsafe { self.model.api.mj_deleteData(self.data) };
     }
 }
@@ -38,10 +38,10 @@ macro_rules! views {
 }
 
 impl Simulation {
-    /// A state of `model`, at its initial positions.
+    /// A state of `model` at its initial positions.
     ///
     /// # Errors
-    /// [`MujocoError::Memory`].
+    /// [`MujocoError::Memory`] if there is not enough memory.
     pub fn new(model: Arc<Model>) -> Result<Self, MujocoError> {
         // SAFETY: the model is compiled.
         let data = unsafe { (model.api.mj_makeData)(model.pointer) };
@@ -64,13 +64,13 @@ impl Simulation {
         qvel: |m: &Model| m.nv;
         /// Activations of the actuators, `[na]`.
         act: |m: &Model| m.na;
-        /// Controls as they were set, `[nu]`.
+        /// Controls, `[nu]`.
         ctrl: |m: &Model| m.nu;
         /// Readings of the sensors.
-        sensordata: |m: &Model| m.sensors.last().map_or(0, |(_, place)| place.end);
+        sensordata: |m: &Model| m.sensors.last().map_or(0, |(_, range)| range.end);
         /// Positions of the bodies, `[nbody, 3]`.
         xpos: |m: &Model| 3 * m.bodies.len();
-        /// Orientations of the bodies, `[nbody, 3, 3]`, columns their axes.
+        /// Orientations of the bodies, `[nbody, 3, 3]`; the columns are their axes.
         xmat: |m: &Model| 9 * m.bodies.len();
         /// Centres of mass of the bodies, `[nbody, 3]`.
         xipos: |m: &Model| 3 * m.bodies.len();
@@ -92,31 +92,31 @@ impl Simulation {
         qfrc_constraint: |m: &Model| m.nv;
     }
 
-    /// How many contacts there are.
+    /// Number of contacts.
     pub fn contacts(&self) -> usize {
         // SAFETY: the state is valid.
         unsafe { (*self.data).ncon as usize }
     }
 
-    /// Begins afresh in the model's initial state: no controls, no warm start, no warnings.
+    /// Resets to the model's initial state: no controls, no warm start, no warnings.
     pub fn reset(&mut self) {
         // SAFETY: the state is of this model, here and below.
         unsafe { self.model.api.mj_resetData(self.model.pointer, self.data) };
     }
 
-    /// Positions to write, `[nq]`; [`Self::forward`] comes after.
+    /// Writable positions, `[nq]`; call [`Self::forward`] after a change.
     pub fn qpos_mut(&mut self) -> &mut [f64] {
         // SAFETY: as in the views, with this value borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut((*self.data).qpos, self.model.nq) }
     }
 
-    /// Velocities to write, `[nv]`; [`Self::forward`] comes after.
+    /// Writable velocities, `[nv]`; call [`Self::forward`] after a change.
     pub fn qvel_mut(&mut self) -> &mut [f64] {
         // SAFETY: as in the views, with this value borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut((*self.data).qvel, self.model.nv) }
     }
 
-    /// Sets the controls, `[nu]`; MuJoCo acts by the nearest bound.
+    /// Sets the controls, `[nu]`; MuJoCo clips them to their bounds.
     pub fn set_control(&mut self, action: &[f32]) {
         // SAFETY: as in the views, with this value borrowed mutably.
         let ctrl = unsafe { std::slice::from_raw_parts_mut((*self.data).ctrl, self.model.nu) };
@@ -125,19 +125,19 @@ impl Simulation {
         }
     }
 
-    /// Works out everything that follows from positions, velocities and controls.
+    /// Computes everything that depends on positions, velocities and controls.
     pub fn forward(&mut self) {
         // SAFETY: see `reset`.
         unsafe { self.model.api.mj_forward(self.model.pointer, self.data) };
     }
 
-    /// The same with the actuators off.
-    pub fn forward_limp(&mut self) {
-        // SAFETY: see `reset`; the limp model has the same sizes.
-        unsafe { self.model.api.mj_forward(self.model.limp, self.data) };
+    /// Like [`Self::forward`], with the actuators off.
+    pub fn forward_unactuated(&mut self) {
+        // SAFETY: see `reset`; the unactuated model has the same sizes.
+        unsafe { self.model.api.mj_forward(self.model.unactuated, self.data) };
     }
 
-    /// `count` physics steps.
+    /// Makes `count` physics steps.
     pub fn step(&mut self, count: usize) {
         for _ in 0..count {
             // SAFETY: see `reset`.
@@ -145,8 +145,8 @@ impl Simulation {
         }
     }
 
-    /// `count` physics steps that leave what follows from positions and velocities up to date, given that it is so
-    /// before: DM Control's order (Tassa et al. 2020, <https://arxiv.org/abs/2006.12983>, page 6).
+    /// Makes `count` physics steps. Quantities that depend on positions and velocities must be up to date before, and are
+    /// up to date after: DM Control's order (Tassa et al. 2020, <https://arxiv.org/abs/2006.12983>, page 6).
     pub fn step_in_sync(&mut self, count: usize) {
         if self.model.rk4 {
             self.step(count);
@@ -159,13 +159,13 @@ impl Simulation {
         unsafe { self.model.api.mj_step1(self.model.pointer, self.data) };
     }
 
-    /// Works out [`Self::cfrc_ext`].
+    /// Computes [`Self::cfrc_ext`].
     pub fn contact_forces(&mut self) {
         // SAFETY: see `reset`.
         unsafe { self.model.api.mj_rnePostConstraint(self.model.pointer, self.data) };
     }
 
-    /// Why the state is no longer that of the motion: on a bad number MuJoCo warns and silently begins afresh.
+    /// Which numbers became invalid, if any did. MuJoCo then counts a warning and silently resets the state.
     pub fn fault(&self) -> Option<&'static str> {
         // mjWARN_BADQPOS … mjWARN_BADCTRL
         const BAD: [(usize, &str); 4] =

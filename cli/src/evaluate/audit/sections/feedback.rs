@@ -1,14 +1,14 @@
-//! Who or what answered, and how.
+//! The section on the feedback.
 
 use super::{Grid, Part, Section, figure, missing, stated, text};
 use crate::evaluate::audit::Audit;
 use crate::evaluate::audit::document::Cell;
-use crate::evaluate::audit::feedback::{Counted, Feedback};
+use crate::evaluate::audit::feedback::{Counts, Feedback};
 use crate::evaluate::audit::flags::percent;
 use crate::evaluate::report::write::{number, whole};
 use spo::oracle::human::progress::Share;
 
-pub(super) fn of(audit: &Audit) -> Section {
+pub(super) fn section(audit: &Audit) -> Section {
     let (f, about) = (&audit.feedback, &audit.about.feedback);
     let share = |n: u64, of: u64| percent(n as f64 / of.max(1) as f64);
     let mut facts = vec![
@@ -22,7 +22,7 @@ pub(super) fn of(audit: &Audit) -> Section {
         match f.counts {
             None => missing("no metrics"),
             Some(q) => text(format!(
-                "{}: {} answered, {} of them tied, {} abstained",
+                "{}: {} answered, {} of them ties, {} abstentions",
                 whole(q.asked as f64),
                 share(q.answered, q.asked),
                 share(q.tied, q.answered),
@@ -62,7 +62,7 @@ pub(super) fn of(audit: &Audit) -> Section {
     }
     if !f.notes.is_empty() {
         let notes: Vec<String> = f.notes.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-        facts.push(("on the way to the answers", text(notes.join(", "))));
+        facts.push(("oracle events", text(notes.join(", "))));
     }
     facts.extend([
         ("evaluators and how they were chosen", stated(&about.evaluators)),
@@ -71,7 +71,7 @@ pub(super) fn of(audit: &Audit) -> Section {
         ("consent", stated(&about.consent)),
         ("quality control", stated(&about.quality_control)),
     ]);
-    let row = |c: &Counted| {
+    let row = |c: &Counts| {
         let q = c.queries;
         let cells = [q.asked, q.answered, q.tied, q.abstained].map(|n| figure(whole(n as f64)));
         (whole(c.env_steps as f64), cells.to_vec())
@@ -85,13 +85,13 @@ pub(super) fn of(audit: &Audit) -> Section {
     };
     Section {
         title: "The feedback",
-        lead: "Who or what answered, what it was asked, and how well it answers when it is asked again.",
+        lead: "Who or what answered, what was asked, and how consistent the answers to a second query are.",
         facts,
         parts: if f.course.is_empty() { Vec::new() } else { vec![Part::Grid(counts)] },
     }
 }
 
-/// What asking again gave.
+/// The result of the second query.
 fn again(f: &Feedback) -> Vec<(&'static str, Cell)> {
     let again = match &f.again {
         Ok(again) => again,
@@ -124,7 +124,7 @@ fn again(f: &Feedback) -> Vec<(&'static str, Cell)> {
         ),
         (
             "noise estimate",
-            text(format!("{} of the answers flipped would explain it", percent(again.flip_rate))),
+            text(format!("flipping {} of the answers would explain it", percent(again.flip_rate))),
         ),
         (
             "both orders",
@@ -136,7 +136,7 @@ fn again(f: &Feedback) -> Vec<(&'static str, Cell)> {
             )),
         ),
         (
-            "circles",
+            "cycles",
             text(format!(
                 "{} of {} trios{cycle}; coefficient of consistence {}",
                 whole(c.cyclic_trios as f64),

@@ -1,4 +1,4 @@
-//! What the result does in its task.
+//! The section on the policy.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::evaluate::audit::policy::Nominal;
 use crate::evaluate::audit::system::quoted;
 use crate::evaluate::report::write::number;
 
-pub(super) fn of(audit: &Audit) -> Section {
+pub(super) fn section(audit: &Audit) -> Section {
     let p = &audit.policy;
     let recorded = p.recorded.map_or_else(
-        || missing("the run has not ended"),
+        || missing("the run has not finished"),
         |(e, episodes)| text(format!("{} over {episodes} episodes", shown(&e))),
     );
     let mut facts = vec![
@@ -45,7 +45,7 @@ pub(super) fn of(audit: &Audit) -> Section {
     }
     Section {
         title: "The policy",
-        lead: "What it does in the task, at its worst, and where something goes otherwise than in training.",
+        lead: "What it does in the task, its worst episodes, and its behaviour under disturbances.",
         facts,
         parts,
     }
@@ -54,20 +54,16 @@ pub(super) fn of(audit: &Audit) -> Section {
 fn nominal_facts(n: &Nominal) -> Vec<(&'static str, Cell)> {
     let initial = n.initial.map_or_else(|| missing("not known"), |e| text(shown(&e)));
     let mut facts = vec![
-        ("the policy that it began with", initial),
+        ("return of the policy at the start", initial),
         ("standard deviation over episodes", text(number(n.spread))),
         ("mean of the worst 5 %", text(number(n.worst_mean))),
         (
             "length",
-            text(format!(
-                "{} steps; {} ended for a reason of the task",
-                number(n.length),
-                percent(n.terminated)
-            )),
+            text(format!("{} steps; {} ended by the task itself", number(n.length), percent(n.terminated))),
         ),
     ];
     facts.push((
-        "cost an episode",
+        "cost per episode",
         match n.cost {
             None => text("none"),
             Some(cost) => text(format!(
@@ -88,7 +84,7 @@ fn nominal_facts(n: &Nominal) -> Vec<(&'static str, Cell)> {
 fn nominal_parts(n: &Nominal, run: &str) -> Vec<Part> {
     let run = quoted(Path::new(run));
     let disturbed = Grid {
-        caption: "Otherwise than in training",
+        caption: "Disturbances",
         key: "what",
         columns: vec!["return", "difference"],
         rows: (n.disturbed.iter())
@@ -97,14 +93,14 @@ fn nominal_parts(n: &Nominal, run: &str) -> Vec<Part> {
                 (format!("{}: {}", d.part, d.name), cells)
             })
             .collect(),
-        note: "The result's mode acts, from the same states as undisturbed but in the first row; the difference is paired by \
-               episode."
+        note: "The result's mode acts. All rows except the first use the same initial states as without a disturbance; the difference \
+               is paired by episode."
             .into(),
     };
     let worst = Grid {
         caption: "Worst episodes",
         key: "episode",
-        columns: vec!["return", "steps", "to see it"],
+        columns: vec!["return", "steps", "command to see it"],
         rows: (n.worst.iter())
             .map(|b| {
                 let see = format!("spo play {run} --seed {} --episode {} --out worst.svg", b.seed, b.episode);

@@ -1,14 +1,14 @@
-//! What the policy was trained on, beside what the task pays.
+//! The section on the training signal, compared with the task return.
 
 use super::{Grid, Part, Section, figure, missing, text};
 use crate::evaluate::audit::document::{Along, Chart, Line};
 use crate::evaluate::audit::flags::{shown, signed};
-use crate::evaluate::audit::signal::{Course, Moment, Signal};
+use crate::evaluate::audit::signal::{Course, PolicyScore, Signal};
 use crate::evaluate::audit::{Audit, Estimate};
 use crate::evaluate::report::write::{number, whole};
 use spo::train::config::ScorerKind;
 
-pub(super) fn of(audit: &Audit) -> Section {
+pub(super) fn section(audit: &Audit) -> Section {
     let s = &audit.signal;
     let name = match s.scorer {
         ScorerKind::SelfPlay => "self-play: win proportions by the oracle's answers",
@@ -25,7 +25,7 @@ pub(super) fn of(audit: &Audit) -> Section {
         facts.push(("newest calibration error", newest(m.calibration)));
         if let Some(c) = m.counts {
             let words = format!(
-                "{} rounds, {} of them unanswered; {} diverged networks given fresh weights",
+                "{} rounds, {} of them without answers; {} diverged networks reset",
                 c.rounds, c.unanswered, c.restarts
             );
             facts.push(("rounds", text(words)));
@@ -53,11 +53,11 @@ pub(super) fn of(audit: &Audit) -> Section {
         facts.push(("distance to the game's minimax winner", text(number(distance))));
     }
     if let Some(gains) = s.game_exploitability {
-        facts.push(("what a best reply gains in the game", text(number(gains))));
+        facts.push(("margin of a best response in the game", text(number(gains))));
     }
     Section {
         title: "The reward or self-play signal",
-        lead: "What the policy was trained on, against what the task pays; the task's return need not be what was wanted.",
+        lead: "The signal that trained the policy, compared with the task's return, which need not be what was wanted.",
         facts,
         parts: signal_parts(s),
     }
@@ -65,11 +65,11 @@ pub(super) fn of(audit: &Audit) -> Section {
 
 fn signal_parts(s: &Signal) -> Vec<Part> {
     let mut parts = Vec::new();
-    // Drawn is what is evaluated.
+    // The chart shows the kind of actions that an evaluation uses.
     if let Ok(course) = s.likeliest.as_ref().or(s.course.as_ref()) {
         let names = course.moments.iter().map(|m| m.policy.trim_start_matches("iteration ").to_string());
         let along = Along::Names("policies of the run, by iteration".into(), names.collect());
-        let chart = |title: &str, of: &dyn Fn(&Moment) -> Estimate| {
+        let chart = |title: &str, of: &dyn Fn(&PolicyScore) -> Estimate| {
             let moments = course.moments.iter().enumerate();
             let points = moments.map(|(x, m)| (x as f64, of(m).mean, of(m).half_width)).collect();
             let lines = vec![Line { run: 0, points }];
@@ -81,7 +81,7 @@ fn signal_parts(s: &Signal) -> Vec<Part> {
     parts.extend(course_parts(s));
     if let Ok(met) = &s.met {
         parts.push(Part::Grid(Grid {
-            caption: "Against each other, by the oracle",
+            caption: "Policies against each other, compared by the oracle",
             key: "policy",
             columns: vec!["the result wins", "its own win rate", "minimax weight"],
             rows: (met.standings.iter())
@@ -100,7 +100,7 @@ fn signal_parts(s: &Signal) -> Vec<Part> {
                 if met.cycle.is_empty() {
                     String::new()
                 } else {
-                    format!(" They go in a circle: {} ≻ {}.", met.cycle.join(" ≻ "), met.cycle[0])
+                    format!(" They form a cycle: {} ≻ {}.", met.cycle.join(" ≻ "), met.cycle[0])
                 }
             ),
         }));
@@ -110,7 +110,7 @@ fn signal_parts(s: &Signal) -> Vec<Part> {
 
 /// The run's policies by score and return.
 fn course_parts(s: &Signal) -> Vec<Part> {
-    let kinds = [(&s.likeliest, "likeliest actions"), (&s.course, "sampled actions")];
+    let kinds = [(&s.likeliest, "most likely actions"), (&s.course, "sampled actions")];
     let courses: Vec<(&Course, &str)> =
         kinds.into_iter().filter_map(|(course, acting)| Some((course.as_ref().ok()?, acting))).collect();
     if courses.is_empty() {
@@ -147,11 +147,11 @@ fn course_parts(s: &Signal) -> Vec<Part> {
         }));
     }
     let test = Grid {
-        caption: "Test of over-optimisation: the result less an earlier policy",
-        key: "less",
+        caption: "Test of over-optimisation: the result minus an earlier policy",
+        key: "minus",
         columns: vec!["score", "task return", "states"],
         rows: less,
-        note: "Paired by state. The earlier policy of the highest return is picked on half of the states and measured on the \
+        note: "Paired by state. The earlier policy with the highest return is chosen on half of the states and measured on the \
                other half."
             .into(),
     };

@@ -1,4 +1,4 @@
-//! What made the policy.
+//! The section on the system.
 
 use super::{Grid, Part, Section, listed, missing, stated, text};
 use crate::evaluate::audit::Audit;
@@ -7,7 +7,7 @@ use crate::evaluate::audit::flags::shown;
 use crate::evaluate::audit::system::Sibling;
 use crate::evaluate::report::write::{number, whole};
 
-pub(super) fn of(audit: &Audit) -> Section {
+pub(super) fn section(audit: &Audit) -> Section {
     let (s, about) = (&audit.system, &audit.about.system);
     let sibling = |x: &Sibling| match x.eval_return_mean {
         Some(mean) => format!("{} ({})", x.seed, number(mean)),
@@ -15,10 +15,7 @@ pub(super) fn of(audit: &Audit) -> Section {
     };
     let mut facts = vec![
         ("seed", text(s.seed.to_string())),
-        (
-            "seeds beside it, with returns",
-            stated(&s.siblings.iter().map(sibling).collect::<Vec<_>>().join(", ")),
-        ),
+        ("other seeds, with returns", stated(&s.siblings.iter().map(sibling).collect::<Vec<_>>().join(", "))),
     ];
     if let Some(over) = s.over_seeds {
         facts.push(("return over seeds", text(shown(&over))));
@@ -29,7 +26,7 @@ pub(super) fn of(audit: &Audit) -> Section {
     );
     facts.extend([
         ("commit", s.commit.clone().map_or_else(|| missing("not recorded"), Cell::Code)),
-        ("this page by", text(s.audited_by.clone())),
+        ("this page was written by", text(s.audited_by.clone())),
         ("device", Cell::Code(s.device.clone())),
         (
             "training",
@@ -41,14 +38,14 @@ pub(super) fn of(audit: &Audit) -> Section {
         facts.push(("failed with", Cell::Code(error.clone())));
     }
     facts.extend([
-        ("to train it again", Cell::Code(s.command.clone())),
+        ("command to train it again", Cell::Code(s.command.clone())),
         ("tried and dropped", listed(&about.tried_and_dropped)),
         ("known failure modes", listed(&about.known_failure_modes)),
         ("monitoring", stated(&about.monitoring)),
         ("contact", stated(&about.contact)),
     ]);
     let changed = Grid {
-        caption: "Keys that are not as by default",
+        caption: "Keys that differ from the default",
         key: "key",
         columns: vec!["value", "default"],
         rows: (s.changed.iter())
@@ -61,5 +58,5 @@ pub(super) fn of(audit: &Audit) -> Section {
         parts.push(Part::Grid(changed));
     }
     parts.push(Part::Code { caption: "The whole configuration", text: s.config.clone() });
-    Section { title: "The system", lead: "What made the policy, and what stands beside it.", facts, parts }
+    Section { title: "The system", lead: "How the policy was made, and comparable runs.", facts, parts }
 }

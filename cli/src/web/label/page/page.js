@@ -1,11 +1,11 @@
-// The page: a name, then pair after pair.
+// The label page: asks for a name, then shows pairs one after the other.
 
 import { Player, Transport } from "./player.js";
 import * as server from "./server.js";
 
-/** Milliseconds between two looks for a pair, and between two at the numbers. */
-const LOOK = 400;
-const NUMBERS = 2500;
+/** Milliseconds between two requests for a pair, and between two updates of the progress. */
+const PAIR_INTERVAL = 400;
+const PROGRESS_INTERVAL = 2500;
 
 const $ = (id) => document.getElementById(id);
 const buttons = [...document.querySelectorAll("[data-answer]")];
@@ -25,20 +25,20 @@ function say(text, wrong = false) {
   $("message").classList.toggle("wrong", wrong);
 }
 
-/** Until the server answers or refuses: it may be down for a while, and an answer must not be lost. */
-async function insist(work) {
+/** Retries until the server answers or refuses. The server may be down for a while, and no answer may be lost. */
+async function retry(work) {
   for (let wait = 500; ; wait = Math.min(2 * wait, 5000)) {
     try {
       return await work();
     } catch (error) {
       if (error instanceof server.Refused && error.status < 500) throw error;
-      say(error instanceof server.Refused ? error.message : "The server does not answer. Trying again; nothing is lost.", true);
+      say(error instanceof server.Refused ? error.message : "The server does not answer. Trying again. Your answers are safe.", true);
       await sleep(wait);
     }
   }
 }
 
-// After every moment drawn: where the replay stands, and whether an answer is due.
+// After every drawn frame: updates the time bar, the captions and the answer buttons.
 function moved() {
   transport.moved();
   captions.forEach((caption, i) => (caption.textContent = player.ended(i) ? "ended" : player.picture.scale));
@@ -63,12 +63,12 @@ function show(found) {
   moved();
 }
 
-/** The next pair, as soon as there is one. */
+/** Shows the next pair as soon as there is one. */
 async function advance() {
   for (;;) {
     let found;
     try {
-      found = await insist(() => server.next(name));
+      found = await retry(() => server.next(name));
     } catch (error) {
       return refused(error);
     }
@@ -78,24 +78,24 @@ async function advance() {
       say("");
     }
     explain();
-    await sleep(LOOK);
+    await sleep(PAIR_INTERVAL);
   }
 }
 
-/** Why there is no pair. */
+/** Explains why there is no pair. */
 function explain() {
   const reasons = {
-    training: "The policy learns from your answers. The next pairs come by themselves.",
-    waiting: "The other pairs of this round are before somebody else. They come to you if they stay unanswered.",
-    finished: "The run is at its end. Thank you.",
+    training: "The policy is learning from your answers. The next pairs will appear automatically.",
+    waiting: "Other people are looking at the remaining pairs of this round. You will get them if they stay unanswered.",
+    finished: "The run has finished. Thank you.",
   };
-  const is = progress?.trainer ?? "training";
-  $("rest").classList.toggle("still", is === "finished" || is === "stopped");
+  const state = progress?.trainer ?? "training";
+  $("rest").classList.toggle("still", state === "finished" || state === "stopped");
   const reason = $("reason");
-  if (is !== "stopped") return void (reason.textContent = reasons[is]);
+  if (state !== "stopped") return void (reason.textContent = reasons[state]);
   const command = document.createElement("code");
   command.textContent = `spo train --resume RUN`;
-  reason.replaceChildren("The trainer is not running, and every answer is kept. ", command, " goes on.");
+  reason.replaceChildren("The trainer is not running. All answers are saved. Continue with ", command, ".");
 }
 
 function refused(error) {
@@ -107,7 +107,7 @@ function refused(error) {
     return;
   }
   say(error.message, true);
-  if (error.status === 400) hello(error.message);
+  if (error.status === 400) askName(error.message);
 }
 
 async function choose(answer) {
@@ -118,23 +118,23 @@ async function choose(answer) {
   if (side !== undefined) document.querySelectorAll("figure")[side].classList.add("chosen");
   buttons.forEach((button) => (button.disabled = true));
   try {
-    await insist(() => server.answer(name, pair, answer));
+    await retry(() => server.answer(name, pair, answer));
   } catch (error) {
-    // A pair that is no longer ours: the next one is.
+    // The pair is no longer ours; continue with the next one.
     say(error.message, true);
   }
   busy = false;
-  numbers();
+  updateProgress();
   await advance();
 }
 
-async function takeBack() {
+async function undo() {
   if (busy || !name) return;
   busy = true;
   try {
-    await insist(() => server.undo(name));
+    await retry(() => server.undo(name));
     busy = false;
-    numbers();
+    updateProgress();
     if (task) await advance();
   } catch (error) {
     say(`${error.message[0].toUpperCase()}${error.message.slice(1)}.`, true);
@@ -142,7 +142,7 @@ async function takeBack() {
   busy = false;
 }
 
-async function numbers() {
+async function updateProgress() {
   let all;
   try {
     all = await server.state(name);
@@ -155,7 +155,7 @@ async function numbers() {
   $("question").textContent = all.question || "Which of the two is better?";
   $("about").textContent = all.about ? `${all.about}` : "";
   $("trainer").hidden = false;
-  $("trainer").dataset.is = p.trainer;
+  $("trainer").dataset.state = p.trainer;
   $("trainer").textContent = { waiting: "waiting for you", training: "training", finished: "finished", stopped: "trainer stopped" }[p.trainer];
   $("round").replaceChildren(`${p.round_done} / ${p.round_pairs} `, small(p.round ? `no. ${p.round}` : ""));
   $("done").style.width = `${p.round_pairs ? (100 * p.round_done) / p.round_pairs : 0}%`;
@@ -186,7 +186,7 @@ function person({ name: who, labels, active }) {
   return item;
 }
 
-function hello(wrong = "") {
+function askName(wrong = "") {
   $("name").value = name;
   $("wrong").textContent = wrong;
   if (!$("hello").open) $("hello").showModal();
@@ -196,7 +196,7 @@ function hello(wrong = "") {
 function begin() {
   $("who").textContent = name;
   $("who").hidden = false;
-  numbers();
+  updateProgress();
   advance();
 }
 
@@ -209,17 +209,17 @@ $("hello").querySelector("form").addEventListener("submit", async (event) => {
   try {
     await server.state(wanted);
   } catch (error) {
-    return hello(error.message);
+    return askName(error.message);
   }
   localStorage.setItem("name", wanted);
-  // Whatever was under way for the other name ends with the page.
+  // Reload to stop all requests under the old name.
   if (name && name !== wanted) return location.reload();
   name = wanted;
   $("hello").close();
   begin();
 });
-$("who").addEventListener("click", () => hello());
-$("undo").addEventListener("click", takeBack);
+$("who").addEventListener("click", () => askName());
+$("undo").addEventListener("click", undo);
 buttons.forEach((button) => button.addEventListener("click", () => choose(button.dataset.answer)));
 
 const KEYS = {
@@ -231,7 +231,7 @@ const KEYS = {
   c: () => choose("cant_tell"),
   " ": () => transport.toggle(),
   s: () => transport.faster(),
-  z: takeBack,
+  z: undo,
 };
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof HTMLInputElement && event.target.type !== "range";
@@ -239,11 +239,11 @@ document.addEventListener("keydown", (event) => {
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act) return;
   event.preventDefault();
-  // Space would press a focused button a second time.
+  // Otherwise space would also press the focused button.
   document.activeElement?.blur?.();
   act();
 });
 
-setInterval(() => document.hidden || !name || numbers(), NUMBERS);
-numbers();
-name ? begin() : hello();
+setInterval(() => document.hidden || !name || updateProgress(), PROGRESS_INTERVAL);
+updateProgress();
+name ? begin() : askName();

@@ -1,4 +1,4 @@
-// What the page asks the server.
+// The label page's requests to the server.
 
 import { ask } from "./ask.js";
 

@@ -1,13 +1,13 @@
-// Curves on a canvas: axes, a line a run, bands, and what is under the pointer.
+// Curves on a canvas: axes, one line per run, bands, and the values under the pointer.
 
 const LEFT = 52;
 const RIGHT = 12;
 const TOP = 10;
 const BOTTOM = 24;
-/** With more lines than that, bands cover each other. */
+/** With more lines than this, bands would cover each other and are not drawn. */
 const BANDS = 4;
 
-/** 1500000 as "1.5M"; what is none as a dash. */
+/** A short number, such as "1.5M" for 1500000; a dash if there is no number. */
 export function short(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -20,7 +20,7 @@ export function short(value) {
   return `${value < 0 ? "−" : ""}${digits()}`;
 }
 
-/** Round numbers from low to high, about `count` of them. */
+/** About `count` round numbers from low to high. */
 function ticks(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -30,8 +30,8 @@ function ticks(low, high, count) {
   return all;
 }
 
-/** The place of the first value that is not below `x`, in an ascending column. */
-function place(column, x) {
+/** The index of the first value that is not below `x`, in an ascending column. */
+function firstIndex(column, x) {
   let [low, high] = [0, column.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -43,9 +43,9 @@ function place(column, x) {
 
 export class Chart {
   /**
-   * `lines()` says what to draw: a list of `{ name, colour, x, y, band, level, mark }`: columns `x` and `y`, `band` a
-   * column of half widths; `level` in place of both for a value that holds wherever; `mark` as `{ y, half }` at the end.
-   * `pointed(x)` is called where the pointer is, `null` where it is not; `unit()` says of what x is.
+   * `lines()` returns what to draw: a list of `{ name, colour, x, y, band, level, mark }`. `x` and `y` are columns, `band`
+   * is a column of half widths; `level` replaces `x` and `y` for a constant; `mark` is `{ y, half }` at the end.
+   * `pointed(x)` is called with the x under the pointer, or `null` when the pointer leaves; `unit()` names the x axis.
    */
   constructor(canvas, tip, { lines, pointed, unit }) {
     Object.assign(this, { canvas, tip, lines, pointed, unit });
@@ -70,7 +70,7 @@ export class Chart {
     this.pointed(null);
   }
 
-  /** What the drawn lines span. */
+  /** The ranges of x and y of all lines. */
   measure(lines) {
     let [left, right, low, high] = [0, 0, Infinity, -Infinity];
     const span = (value) => {
@@ -117,7 +117,7 @@ export class Chart {
     pen.beginPath();
     pen.rect(LEFT, TOP - 4, width - LEFT - RIGHT + 6, height - TOP - BOTTOM + 6);
     pen.clip();
-    // A screen has no more columns.
+    // More points would not be visible.
     const most = 2 * width;
     for (const line of lines) this.band(pen, line, across, up, most);
     for (const line of lines) this.line(pen, line, across, up, most, width);
@@ -144,7 +144,7 @@ export class Chart {
     pen.textAlign = "center";
     for (const x of ticks(...this.range.x, Math.max(2, Math.min(width / 80, 8)))) {
       const at = across(x);
-      // A label at an edge stays within.
+      // Keep a label at the edge inside the canvas.
       pen.textAlign = at > width - 30 ? "right" : "center";
       pen.fillText(short(x), Math.min(at, width - 2), height - 6);
     }
@@ -188,7 +188,7 @@ export class Chart {
     for (let i = 0; i < x.length - 1; i += stride) to(i);
     to(x.length - 1);
     pen.stroke();
-    // A line of one point is none, and the end of one that grows is where one looks.
+    // Draw a dot at the end, to show a line with one point and to mark where the line grows.
     if (last !== null) {
       pen.beginPath();
       pen.arc(across(x[last]), up(y[last]), points > 1 ? 2.5 : 3.5, 0, 2 * Math.PI);
@@ -205,7 +205,7 @@ export class Chart {
     pen.stroke();
   }
 
-  /** A line where the pointer is, and the values there. */
+  /** Draws a vertical line at the pointer and shows the values there. */
   under(pen, lines, across, up, { width, height, colour }) {
     const at = Math.round(across(this.x)) + 0.5;
     pen.strokeStyle = colour("soft");
@@ -220,7 +220,7 @@ export class Chart {
     for (const { name, x, y, level, colour } of lines) {
       if (level !== undefined) found.push({ name, colour, value: level });
       if (!x?.length || this.x > x.at(-1)) continue;
-      const after = Math.min(place(x, this.x), x.length - 1);
+      const after = Math.min(firstIndex(x, this.x), x.length - 1);
       const i = after > 0 && this.x - x[after - 1] < x[after] - this.x ? after - 1 : after;
       if (y[i] === null) continue;
       found.push({ name, colour, value: y[i] });

@@ -1,8 +1,8 @@
-// Small helps with the document.
+// Helper functions for the document.
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element with a class and a text. */
+/** Makes an element with a class and a text. */
 export const make = (tag, name = "", text = "") => {
   const element = document.createElement(tag);
   if (name) element.className = name;
@@ -10,7 +10,7 @@ export const make = (tag, name = "", text = "") => {
   return element;
 };
 
-/** With a capital and a full stop. */
+/** The text with a capital letter and a full stop. */
 export function sentence(text) {
   return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

@@ -27,7 +27,7 @@ pub fn right_answer(run: &Path, env: &str, shown: &Shown) -> &'static str {
     let make = registered(env).unwrap();
     let sides = Store::open(run).unwrap().replay_keys(shown).unwrap();
     // Step for step in double precision, as a trajectory sums its rewards.
-    let [left, right] = sides.map(|s| record(&s, &make, 1).unwrap().stills.last().unwrap().task_return);
+    let [left, right] = sides.map(|s| record(&s, &make, 1).unwrap().frames.last().unwrap().task_return);
     if left > right {
         "left"
     } else if left < right {

@@ -24,11 +24,11 @@ fn every_task_that_draws_can_be_shown_whole_and_in_windows() {
             }
             let picture = serde_json::to_value(picture.unwrap()).unwrap();
             for side in picture["sides"].as_array().unwrap() {
-                let stills = side["stills"].as_u64().unwrap() as usize;
-                assert!(stills >= 1 && !side["actors"].as_array().unwrap().is_empty(), "{}", entry.id);
+                let frames = side["frames"].as_u64().unwrap() as usize;
+                assert!(frames >= 1 && !side["actors"].as_array().unwrap().is_empty(), "{}", entry.id);
                 for actor in side["actors"].as_array().unwrap() {
                     let shapes = actor["shapes"].as_array().unwrap().len();
-                    assert!(shapes == 1 || shapes == stills, "{}: {shapes} of {stills}", entry.id);
+                    assert!(shapes == 1 || shapes == frames, "{}: {shapes} of {frames}", entry.id);
                 }
             }
         }

@@ -17,8 +17,14 @@ use crate::pages::http::{Http, demands_token};
 use crate::pages::process::{Process, address_of, wait_for};
 
 /// Keys of the runs here: those of people, and small.
-const KEYS: [&str; 6] =
-    ["budget=60", "eval_episodes=4", "hidden_sizes=[8]", "num_states=2", "learning_rate=0.002", "window=0"];
+const KEYS: [&str; 6] = [
+    "budget=60",
+    "eval_episodes=4",
+    "ppo.hidden_sizes=[8]",
+    "num_states=2",
+    "ppo.learning_rate=0.002",
+    "window=0",
+];
 const MORE: [&str; 4] =
     ["trajectories_per_state=4", "opponents=sampled=1", "checkpoint_every=2", "total_steps=500000"];
 
@@ -223,7 +229,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
     assert!(!dir.join("runs").exists(), "a refused run makes no directory");
     let shown = ok(dir, &["train", "point", "--oracle", "human", "--show-config", "--set", "num_states=5"]);
     for key in
-        ["opponents = \"sampled=1\"", "window = 0", "states = 5", "budget = 300", "checkpoint_every = 1"]
+        ["opponents = \"sampled=1\"", "window = 0", "num_states = 5", "budget = 300", "checkpoint_every = 1"]
     {
         assert!(shown.lines().any(|l| l == key), "{key}: {shown}");
     }

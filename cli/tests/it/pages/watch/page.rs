@@ -39,13 +39,13 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     let (_server, url) = watch(dir, &["run"]);
     browser.look(1180, 1000, 1.0, "light");
     browser.open(&url);
-    browser.wait_for("document.querySelector('#runs .chip')?.dataset.is === 'not_begun'");
+    browser.wait_for("document.querySelector('#runs .chip')?.dataset.state === 'not_begun'");
     browser.wait_for("document.getElementById('which').textContent.includes('No trajectories yet')");
     browser.eval("localStorage.setItem('speed', '40')");
     browser.reload();
 
     let mut trainer = train(dir, "run", "0", None);
-    browser.wait_for("document.querySelector('#runs .chip')?.dataset.is === 'training'");
+    browser.wait_for("document.querySelector('#runs .chip')?.dataset.state === 'training'");
     browser.wait_for(&format!("{POINTS} >= 5"));
     let before = number(&mut browser, POINTS);
     browser.wait_for(&format!("{POINTS} >= {}", before + 5.0));
@@ -60,11 +60,11 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     browser.wait_for("document.querySelector('#charts .main .tip')?.textContent.includes('run')");
 
     // Four trajectories of one state, best to worst, which play and are followed by newer ones.
-    browser.wait_for("document.querySelectorAll('#takes figure').length === 4");
-    let ordered = "(() => { const wins = [...document.querySelectorAll('#takes figure')].map((f) => +f.dataset.wins); \
+    browser.wait_for("document.querySelectorAll('#trajectories figure').length === 4");
+    let ordered = "(() => { const wins = [...document.querySelectorAll('#trajectories figure')].map((f) => +f.dataset.wins); \
                    return wins.every((w, i) => w >= 0 && w <= 1 && (i === 0 || w <= wins[i - 1])); })()";
     assert_eq!(browser.eval(ordered), true);
-    let words = browser.eval("document.querySelector('#takes .worth').textContent");
+    let words = browser.eval("document.querySelector('#trajectories .score').textContent");
     assert!(words.as_str().unwrap().starts_with("wins "), "{words}");
     let iteration = number(&mut browser, ITERATION);
     browser.wait_for(&format!("{ITERATION} > {iteration}"));
@@ -90,9 +90,9 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
 
     // Killed, it is said to have stopped; what is there stays.
     trainer.end();
-    browser.wait_for("document.querySelector('#runs .chip')?.dataset.is === 'stopped'");
+    browser.wait_for("document.querySelector('#runs .chip')?.dataset.state === 'stopped'");
     browser.wait_for("document.querySelector('#runs .note')?.textContent.includes('spo train --resume run')");
-    assert_eq!(browser.eval("document.querySelectorAll('#takes figure').length"), 4);
+    assert_eq!(browser.eval("document.querySelectorAll('#trajectories figure').length"), 4);
     let sources =
         "performance.getEntriesByType('resource').every((e) => new URL(e.name).origin === location.origin)";
     assert_eq!(browser.eval(sources), true, "nothing comes from elsewhere");
@@ -115,9 +115,9 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
     let (mut server, url) = watch(dir, &["pendulum-s0", "pendulum-s1", "skyline", "damaged", "later"]);
     browser.look(1180, 1000, 1.0, "light");
     browser.open(&url);
-    let states = "[...document.querySelectorAll('#runs .chip')].map((c) => c.dataset.is).join()";
+    let states = "[...document.querySelectorAll('#runs .chip')].map((c) => c.dataset.state).join()";
     browser.wait_for(&format!("{states} === 'training,finished,finished,damaged,not_begun'"));
-    browser.wait_for("document.querySelectorAll('#takes figure').length === 4");
+    browser.wait_for("document.querySelectorAll('#trajectories figure').length === 4");
     browser.wait_for(
         "document.querySelector('#runs .note')?.textContent.includes('did you mean `learning_rate`?')",
     );
@@ -125,10 +125,10 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
     // The replays of another; the one whose worth is the task's reward has no win proportions.
     browser.eval("whose.value = 2; whose.dispatchEvent(new Event('change'))");
     browser.wait_for(
-        "document.querySelectorAll('#takes figure').length === 4 && !document.querySelector('#takes [data-wins]')",
+        "document.querySelectorAll('#trajectories figure').length === 4 && !document.querySelector('#trajectories [data-wins]')",
     );
     browser.eval("whose.value = 0; whose.dispatchEvent(new Event('change'))");
-    browser.wait_for("document.querySelectorAll('#takes [data-wins]').length === 4");
+    browser.wait_for("document.querySelectorAll('#trajectories [data-wins]').length === 4");
     // A click hides a run's curves, another shows them.
     browser.click("#runs li:nth-child(2) .run");
     browser.wait_for("document.querySelector('#runs li:nth-child(2) .run')?.ariaPressed === 'false'");
@@ -145,7 +145,7 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
         browser.look(width, height, if width < 600 { 2.0 } else { 1.0 }, scheme);
         let wide = browser.eval("document.documentElement.scrollWidth");
         assert!(wide.as_u64().unwrap() <= u64::from(width), "{name}: {wide} pixels");
-        for canvas in ["#charts .main canvas", "#takes canvas"] {
+        for canvas in ["#charts .main canvas", "#trajectories canvas"] {
             let drawn = format!(
                 "(() => {{ const c = document.querySelector('{canvas}'); const d = c.getContext('2d') \
                  .getImageData(0, 0, c.width, c.height).data; \
@@ -164,6 +164,6 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
     }
     // A server that goes away is said to, and nothing is lost by it.
     server.end();
-    browser.wait_for("document.getElementById('link').dataset.is === 'lost'");
+    browser.wait_for("document.getElementById('link').dataset.state === 'lost'");
     assert!(number(&mut browser, POINTS) >= 40.0);
 }

@@ -11,7 +11,7 @@ use spo::rollout::{Phase, Start};
 use spo::train::registered;
 use spo::train::run::files;
 use spo_cli::web::picture::record;
-use spo_cli::web::watch::replay;
+use spo_cli::web::watch::replay::Replay;
 
 use super::{news, steps, train, watch};
 use crate::common::{spo, stderr};
@@ -32,26 +32,30 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
     let (status, shown) = replay();
     assert_eq!(status, 200, "{shown}");
     let number = |value: &Value| value.as_f64().unwrap();
-    let takes = shown["takes"].as_array().unwrap();
+    let trajectories = shown["trajectories"].as_array().unwrap();
     // Three whole swings compared by return: the best wins both, the worst none.
-    let wins: Vec<f64> = takes.iter().map(|t| number(&t["score"])).collect();
+    let wins: Vec<f64> = trajectories.iter().map(|t| number(&t["score"])).collect();
     assert!(wins.iter().zip([1.0, 0.5, 0.0]).all(|(w, is)| (w - is).abs() < 1e-4), "{wins:?}");
-    assert!(takes.is_sorted_by(|a, b| number(&a["task_return"]) >= number(&b["task_return"])));
+    assert!(trajectories.is_sorted_by(|a, b| number(&a["task_return"]) >= number(&b["task_return"])));
     let rows = news(http, "");
     let last = shown["iteration"].as_u64().unwrap();
-    assert_eq!((last as usize, &shown["of"]), (steps(&rows).len(), &3.into()), "the last one is always left");
+    assert_eq!(
+        (last as usize, &shown["per_state"]),
+        (steps(&rows).len(), &3.into()),
+        "the last one is always left"
+    );
     let sides = shown["picture"]["sides"].as_array().unwrap();
     assert!(
         sides.len() == 3
-            && sides.iter().all(|s| s["stills"] == 201 && !s["actors"].as_array().unwrap().is_empty())
+            && sides.iter().all(|s| s["frames"] == 201 && !s["actors"].as_array().unwrap().is_empty())
     );
 
     // Played again, they return what they did.
     let make = registered("pendulum").unwrap();
     let newest = LatestReplay::load(&run.join(files::NEWEST)).unwrap();
-    for take in &newest.takes {
+    for take in &newest.trajectories {
         assert_eq!(
-            record(&take.replay_key, &make, 1).unwrap().stills.last().unwrap().task_return,
+            record(&take.replay_key, &make, 1).unwrap().frames.last().unwrap().task_return,
             take.task_return
         );
     }
@@ -68,7 +72,7 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     refused("is damaged");
     fs::remove_file(&path).unwrap();
-    refused("no trajectories are left to replay yet");
+    refused("the run has not saved any trajectories yet");
     assert_eq!(news(http, "")["replay"], Value::Null);
     for (env, what) in [("options-3", "draws nothing"), ("my-own", "my-own")] {
         fs::write(run.join(files::CONFIG), config.replace("\"pendulum\"", &format!("\"{env}\""))).unwrap();
@@ -86,7 +90,8 @@ fn leave(run: &Path, env: &str, count: usize, steps: usize) {
         actions: (0..steps * dim).map(|t| (0.1 * (t + k) as f32).sin()).collect(),
     };
     let take = |k| RankedTrajectory { rank: k + 1, score: 0.5, task_return: 1.0, replay_key: replay_key(k) };
-    let newest = LatestReplay { iteration: 1, of: count, takes: (0..count).map(take).collect() };
+    let newest =
+        LatestReplay { iteration: 1, per_state: count, trajectories: (0..count).map(take).collect() };
     newest.save(&run.join(files::NEWEST)).unwrap();
 }
 
@@ -97,10 +102,10 @@ fn a_very_long_episode_is_sent_thinned() {
     let config = "env = \"pendulum@30000\"\n";
     fs::write(run.join(files::CONFIG), config).unwrap();
     leave(run, "pendulum@30000", 2, 30_000);
-    let shown = serde_json::to_value(replay::of(run).unwrap()).unwrap();
+    let shown = serde_json::to_value(Replay::read(run).unwrap()).unwrap();
     for side in shown["picture"]["sides"].as_array().unwrap() {
-        let stills = side["stills"].as_u64().unwrap();
-        assert!((400..=502).contains(&stills), "{stills}");
+        let frames = side["frames"].as_u64().unwrap();
+        assert!((400..=502).contains(&frames), "{frames}");
     }
     // 60 steps of 0.05 s to a still
     assert!(
@@ -124,7 +129,7 @@ fn mujocos_tasks_replay_where_its_library_is_and_say_so_where_it_is_not() {
     let (status, text) = Http(address).get("/api/replay?run=0").unwrap();
     assert!(status == 404 && text.contains("spo mujoco install"), "{status}: {text}");
     if registered("HalfCheetah-v5").is_ok() {
-        let shown = serde_json::to_value(replay::of(&dir.join("run")).unwrap()).unwrap();
+        let shown = serde_json::to_value(Replay::read(&dir.join("run")).unwrap()).unwrap();
         assert_eq!(shown["picture"]["sides"].as_array().unwrap().len(), 2);
     } else {
         println!("SKIPPED: no MuJoCo (spo mujoco install)");
@@ -138,7 +143,7 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     train(dir, "lqr", "whole", &[]);
     // A folder where the file would be written, which no permission overcomes.
     fs::create_dir_all(dir.join("run").join(format!("{}.tmp", files::NEWEST))).unwrap();
-    let set = ["total_steps=4000", "eval_episodes=3", "hidden_sizes=[8]", "num_states=2"]
+    let set = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"]
         .map(|key| ["--set", key])
         .concat();
     let output = spo(dir, &[&["train", "lqr", "--out", "run"], &set[..]].concat()).output().unwrap();

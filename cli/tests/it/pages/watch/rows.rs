@@ -1,4 +1,4 @@
-//! Rows of the metrics: each once, and anew where the file is another.
+//! Rows of the metrics: each one once, and all again if the file was replaced.
 
 use std::fs;
 use std::io::Write;
@@ -29,7 +29,7 @@ fn metrics(rows: u64, seed: u64) -> String {
 }
 
 #[test]
-fn rows_come_once_as_they_are_written_and_anew_where_the_file_is_another() {
+fn rows_come_once_as_they_are_written_and_again_after_the_file_was_replaced() {
     let home = tempfile::tempdir().unwrap();
     let run = home.path().join("run");
     train(home.path(), "lqr", "run", &[]);
@@ -57,25 +57,25 @@ fn rows_come_once_as_they_are_written_and_anew_where_the_file_is_another() {
     let (half, rest) = lines[4].split_at(9);
     file.write_all([lines[3], half].concat().as_bytes()).unwrap();
     let second = news(http, cursor);
-    assert_eq!((steps(&second), &second["anew"]), (vec![1920], &false.into()));
+    assert_eq!((steps(&second), &second["reset"]), (vec![1920], &false.into()));
     file.write_all(rest.as_bytes()).unwrap();
     let third = news(http, second["cursor"].as_str().unwrap());
-    assert_eq!((steps(&third), &third["anew"]), (vec![2560], &false.into()));
+    assert_eq!((steps(&third), &third["reset"]), (vec![2560], &false.into()));
 
-    // Cut back to a checkpoint and grown again as it was: the page has it. Cut back only, or another run's: anew.
+    // Cut back to a checkpoint and grown again as it was: the page has it. Cut back only, or another run's: all again.
     let cursor = third["cursor"].as_str().unwrap();
     fs::write(&path, lines[..6].concat()).unwrap();
     let grown = news(http, cursor);
-    assert_eq!((steps(&grown), &grown["anew"]), (vec![3200], &false.into()));
+    assert_eq!((steps(&grown), &grown["reset"]), (vec![3200], &false.into()));
     fs::write(&path, lines[..2].concat()).unwrap();
     let cut = news(http, cursor);
-    assert_eq!((steps(&cut), &cut["anew"]), (vec![640], &true.into()));
+    assert_eq!((steps(&cut), &cut["reset"]), (vec![640], &true.into()));
     fs::write(&path, metrics(6, 3)).unwrap();
     let other = news(http, cursor);
-    assert_eq!((steps(&other).len(), &other["anew"]), (6, &true.into()));
+    assert_eq!((steps(&other).len(), &other["reset"]), (6, &true.into()));
     fs::remove_file(&path).unwrap();
     let gone = news(http, cursor);
-    assert_eq!((steps(&gone).len(), &gone["anew"]), (0, &true.into()));
+    assert_eq!((steps(&gone).len(), &gone["reset"]), (0, &true.into()));
 }
 
 #[test]

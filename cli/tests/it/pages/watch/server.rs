@@ -23,6 +23,7 @@ fn the_server_gives_what_it_should_and_nothing_else() {
         &[
             "",
             "style.css",
+            "palette.css",
             "watch.css",
             "watch.js",
             "chart.js",
@@ -37,18 +38,18 @@ fn the_server_gives_what_it_should_and_nothing_else() {
     {
         assert_eq!(http.get(path).unwrap().0, 404, "{path}");
     }
-    assert_eq!(http.request("POST /api/news", "", b"{}").unwrap().0, 405);
-    let ask = |headers: &str| http.request("GET /api/news", headers, b"").unwrap().0;
+    assert_eq!(http.request("POST /api/updates", "", b"{}").unwrap().0, 405);
+    let ask = |headers: &str| http.request("GET /api/updates", headers, b"").unwrap().0;
     assert_eq!(ask(""), 200);
     assert_eq!(ask("origin: http://evil.example\r\n"), 403);
     assert_eq!(ask("sec-fetch-site: cross-site\r\n"), 403);
-    let rebound = b"GET /api/news HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let rebound = b"GET /api/updates HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
     assert_eq!(http.raw(rebound, true).unwrap().0, 421);
     for wrong in [
-        "news?after=1",
-        "news?after=x-00000000",
-        "news?after=~~",
-        "news?afterwards=1",
+        "updates?after=1",
+        "updates?after=x-00000000",
+        "updates?after=~~",
+        "updates?afterwards=1",
         "replay",
         "replay?run=2",
         "replay?run=-1",
@@ -56,9 +57,9 @@ fn the_server_gives_what_it_should_and_nothing_else() {
     ] {
         assert_eq!(http.get(&format!("/api/{wrong}")).unwrap().0, 400, "{wrong}");
     }
-    let (_, text) = http.get("/api/news").unwrap();
+    let (_, text) = http.get("/api/updates").unwrap();
     let both: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&both[0]["is"], &both[1]["is"]), (&"finished".into(), &"not_begun".into()));
+    assert_eq!((&both[0]["state"], &both[1]["state"]), (&"finished".into(), &"not_begun".into()));
     assert_eq!(
         (&both[0]["name"], &both[0]["label"], &both[1]["name"]),
         (&"run".into(), &"lqr".into(), &"later".into())
@@ -92,7 +93,7 @@ fn wrong_requests_are_refused_and_the_server_serves_on() {
                     let after = places.join("~");
                     let fine = after.split('~').count() <= 2
                         && after.split('~').all(|place| place.is_empty() || place.parse::<Cursor>().is_ok());
-                    let (status, text) = http.get(&format!("/api/news?after={after}")).unwrap();
+                    let (status, text) = http.get(&format!("/api/updates?after={after}")).unwrap();
                     prop_assert_eq!(status, if fine { 200 } else { 400 }, "{}: {}", after, text);
                 }
                 1 => {
@@ -119,13 +120,13 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
     let dir = home.path();
     let mut server = spo(dir, &["watch", "later", "--listen", "0.0.0.0:0"]);
     let mut server = Process(server.stderr(Stdio::piped()).spawn().unwrap());
-    demands_token(&mut server, "/api/news");
+    demands_token(&mut server, "/api/updates");
 
     fs::write(dir.join("file"), "").unwrap();
     let many = vec!["later"; 51];
     for (args, expected) in [
         (vec!["watch"], "RUN"),
-        (vec!["watch", "file"], "file is no run's directory"),
+        (vec!["watch", "file"], "file is not a run's directory"),
         (vec!["watch", "later", "--listen", "nowhere"], "expected a free HOST:PORT"),
         ([&["watch"], &many[..]].concat(), "at most 50"),
     ] {

@@ -4,7 +4,7 @@ use std::fs;
 
 use spo::train::registered;
 use spo::train::run::{Run, files};
-use spo_cli::web::watch::status::{self, Is};
+use spo_cli::web::watch::status::{RunState, Status};
 
 use super::{news, steps, train, watch};
 
@@ -13,39 +13,39 @@ fn a_run_is_not_begun_training_stopped_finished_failed_or_damaged() {
     let home = tempfile::tempdir().unwrap();
     let run = home.path().join("run");
     let is = |rows: bool, damage: Option<&str>| {
-        let found = status::of(&run, rows, damage);
-        (found.is, found.note)
+        let found = Status::read(&run, rows, damage);
+        (found.state, found.note)
     };
     let (word, note) = is(false, None);
-    assert!(word == Is::NotBegun && note.contains("run/config.toml is not there yet"), "{note}");
+    assert!(word == RunState::NotBegun && note.contains("run/config.toml does not exist yet"), "{note}");
     train(home.path(), "lqr", "run", &[]);
     let path = |name: &str| run.join(name);
     let summary = fs::read(path(files::SUMMARY)).unwrap();
-    assert_eq!(is(true, None), (Is::Finished, String::new()));
-    assert_eq!(status::of(&run, true, None).summary.unwrap().eval_episodes, 3);
+    assert_eq!(is(true, None), (RunState::Finished, String::new()));
+    assert_eq!(Status::read(&run, true, None).summary.unwrap().eval_episodes, 3);
 
     fs::write(path(files::SUMMARY), &summary[..20]).unwrap();
     let (word, note) = is(true, None);
-    assert!(word == Is::Damaged && note.contains("summary.json is damaged"), "{note}");
+    assert!(word == RunState::Damaged && note.contains("summary.json is damaged"), "{note}");
     fs::remove_file(path(files::SUMMARY)).unwrap();
     let (word, note) = is(true, None);
     assert!(
-        word == Is::Stopped && note.contains("spo train --resume") && note.contains("run goes on"),
+        word == RunState::Stopped && note.contains("spo train --resume") && note.contains("run`"),
         "{note}"
     );
-    assert_eq!(is(false, None).0, Is::NotBegun);
+    assert_eq!(is(false, None).0, RunState::NotBegun);
     fs::write(path(files::ERROR), "the disk is full\n").unwrap();
-    assert_eq!(is(true, None), (Is::Failed, "the disk is full".into()));
+    assert_eq!(is(true, None), (RunState::Failed, "the disk is full".into()));
     {
         // As a trainer holds it.
         let held = fs::File::open(path(files::METRICS)).unwrap();
         held.lock().unwrap();
-        assert_eq!(is(true, None), (Is::Training, String::new()));
+        assert_eq!(is(true, None), (RunState::Training, String::new()));
         assert_eq!(Run::is_trained(&run), Some(true));
     }
     assert_eq!(Run::is_trained(&run), Some(false));
     let (word, note) = is(true, Some("no number"));
-    assert!(word == Is::Damaged && note.contains("metrics.csv is damaged: no number"), "{note}");
+    assert!(word == RunState::Damaged && note.contains("metrics.csv is damaged: no number"), "{note}");
 
     // A row in the middle that is none: what stands before it is shown.
     let text = fs::read_to_string(path(files::METRICS)).unwrap();
@@ -55,15 +55,18 @@ fn a_run_is_not_begun_training_stopped_finished_failed_or_damaged() {
     let (_server, http) = watch(&[&run]);
     for cursor in [String::new(), news(http, "")["cursor"].as_str().unwrap().into()] {
         let found = news(http, &cursor);
-        assert_eq!(found["is"], "damaged");
+        assert_eq!(found["state"], "damaged");
         assert!(found["note"].as_str().unwrap().contains("metrics.csv is damaged"), "{found}");
         assert_eq!(steps(&found).len(), usize::from(cursor.is_empty()));
     }
     fs::write(path(files::METRICS), "x".repeat(5000)).unwrap();
-    assert_eq!(news(http, "")["is"], "damaged");
+    assert_eq!(news(http, "")["state"], "damaged");
     fs::write(path(files::CONFIG), "env = 3").unwrap();
     let found = news(http, "");
-    assert!(found["is"] == "damaged" && found["note"].as_str().unwrap().contains("config.toml"), "{found}");
+    assert!(
+        found["state"] == "damaged" && found["note"].as_str().unwrap().contains("config.toml"),
+        "{found}"
+    );
 }
 
 #[test]

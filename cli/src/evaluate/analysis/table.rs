@@ -1,0 +1,170 @@
+//! The tables of an analysis, which are written of runs and read to draw the picture again.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Analysis;
+use super::bins::Bin;
+use super::climb::{Climb, Fit, Reward, Step as ClimbStep};
+use super::parting::{Course, Step};
+use crate::evaluate::plot::{self, PlotError};
+use spo::base::stats::Line;
+use spo::train::config::Config;
+
+pub(super) const CALIBRATION: &str = "calibration.csv";
+pub(super) const ACCURACY: &str = "accuracy_by_score.csv";
+pub(super) const CLIMBS: &str = "reward_by_kl.csv";
+pub(super) const LINES: &str = "lines.csv";
+pub(super) const PARTING: &str = "over_optimisation.csv";
+
+/// A row of `calibration.csv` and `accuracy_by_score.csv`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct BinRow {
+    pub runs: String,
+    pub bin: usize,
+    pub comparisons: usize,
+    pub mean: f64,
+    pub expected: f64,
+    pub observed: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A row of `reward_by_kl.csv`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ClimbRow {
+    pub runs: String,
+    pub seed: u64,
+    pub round: u64,
+    pub iteration: u64,
+    pub env_steps: u64,
+    pub root_kl: f64,
+    pub score: Option<f64>,
+    pub task_return: f64,
+}
+
+/// A row of `lines.csv`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct LineRow {
+    pub runs: String,
+    pub seed: u64,
+    pub round: u64,
+    pub reward: String,
+    pub iterations: usize,
+    pub intercept: f64,
+    pub slope: f64,
+    pub r2: f64,
+}
+
+/// A row of `over_optimisation.csv`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PartingRow {
+    pub runs: String,
+    pub seed: u64,
+    pub round: u64,
+    pub iteration: u64,
+    pub env_steps: u64,
+    pub root_kl: f64,
+    pub task_return: f64,
+    pub train_score: f64,
+    pub test_score: f64,
+    pub train_mean: Option<f64>,
+    pub test_mean: Option<f64>,
+    pub parted: bool,
+}
+
+/// The rows of a table; none where it is not there, because an analysis had nothing to put into it.
+fn rows<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>, PlotError> {
+    let path = dir.join(name);
+    if path.exists() { plot::rows(&path) } else { Ok(Vec::new()) }
+}
+
+/// The analyses whose tables are in `dir`, as far as a picture needs them.
+///
+/// # Errors
+/// [`PlotError`]: no table, or one that cannot be read.
+pub(super) fn read(dir: &Path) -> Result<Vec<Analysis>, PlotError> {
+    let climbs: Vec<ClimbRow> = plot::rows(&dir.join(CLIMBS))?;
+    let lines: Vec<LineRow> = rows(dir, LINES)?;
+    let parting: Vec<PartingRow> = rows(dir, PARTING)?;
+    let (by_gap, by_score): (Vec<BinRow>, Vec<BinRow>) = (rows(dir, CALIBRATION)?, rows(dir, ACCURACY)?);
+    let mut names: Vec<&String> = climbs.iter().map(|row| &row.runs).collect();
+    names.dedup();
+    let of_name = |name: &&String| {
+        let own = climbs.iter().filter(|row| row.runs == **name).collect::<Vec<_>>();
+        let climbs: Vec<Climb> = (own.chunk_by(|a, b| a.seed == b.seed))
+            .map(|rows| Climb {
+                seed: rows[0].seed,
+                steps: rows.iter().map(|row| climb_step(row)).collect(),
+                fits: (lines.iter())
+                    .filter(|line| line.runs == **name && line.seed == rows[0].seed)
+                    .map(fit)
+                    .collect(),
+            })
+            .collect();
+        let own = parting.iter().filter(|row| row.runs == **name).collect::<Vec<_>>();
+        Analysis {
+            name: (*name).clone(),
+            config: Config::default(),
+            runs: climbs.len(),
+            held_out: Vec::new(),
+            by_gap: by_gap.iter().filter(|row| row.runs == **name).map(bin).collect(),
+            by_lower_score: by_score.iter().filter(|row| row.runs == **name).map(bin).collect(),
+            climbs,
+            courses: own.chunk_by(|a, b| (a.seed, a.round) == (b.seed, b.round)).map(course).collect(),
+        }
+    };
+    Ok(names.iter().map(of_name).collect())
+}
+
+fn bin(row: &BinRow) -> Bin {
+    Bin {
+        place: row.bin,
+        count: row.comparisons,
+        key: row.mean,
+        expected: row.expected,
+        observed: row.observed,
+        low: row.low,
+        high: row.high,
+    }
+}
+
+fn climb_step(row: &ClimbRow) -> ClimbStep {
+    ClimbStep {
+        round: row.round,
+        iteration: row.iteration,
+        env_steps: row.env_steps,
+        root_kl: row.root_kl,
+        score: row.score,
+        task_return: row.task_return,
+    }
+}
+
+fn fit(row: &LineRow) -> Fit {
+    let reward = if row.reward == Reward::Score.name() { Reward::Score } else { Reward::Return };
+    let line = Line { intercept: row.intercept, slope: row.slope, r2: row.r2 };
+    Fit { round: row.round, reward, rows: row.iterations, line }
+}
+
+fn course(rows: &[&PartingRow]) -> Course {
+    let step = |row: &&PartingRow| Step {
+        iteration: row.iteration,
+        env_steps: row.env_steps,
+        root_kl: row.root_kl,
+        task_return: row.task_return,
+        train: row.train_score,
+        test: row.test_score,
+        train_mean: row.train_mean,
+        test_mean: row.test_mean,
+    };
+    // The first full window ends where the first mean is.
+    let window = rows.iter().position(|row| row.train_mean.is_some()).map_or(0, |at| at + 1);
+    Course {
+        seed: rows[0].seed,
+        round: rows[0].round,
+        window,
+        steps: rows.iter().map(step).collect(),
+        parts_at: rows.iter().position(|row| row.parted),
+    }
+}
