@@ -5,7 +5,7 @@ use std::path::Path;
 use spo_envs::{Env, Spec};
 
 use super::any_backend::AnyBackend;
-use super::reference::{self, InitialError};
+use super::reference::{self, ReferenceError};
 use super::{TrainError, config};
 use crate::device;
 use crate::device::host::Host;
@@ -23,7 +23,7 @@ fn start(config: &Config, learner: &mut dyn Learner) -> Result<(), TrainError> {
     }
     let source = Path::new(&config.init);
     let policy = reference::load(source, &config.env, config.normalizes_obs())?;
-    reference::fits(&policy, &learner.policy()).map_err(|why| InitialError::new(source, why))?;
+    reference::fits(&policy, &learner.policy()).map_err(|why| ReferenceError::new(source, why))?;
     learner.start_from(&policy);
     Ok(())
 }

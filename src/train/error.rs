@@ -6,7 +6,7 @@ use crate::base::tensors::FileError;
 use crate::device::DeviceError;
 use crate::oracle::OracleError;
 use crate::train::config::ConfigError;
-use crate::train::reference::InitialError;
+use crate::train::reference::ReferenceError;
 
 /// What can end a training.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum TrainError {
     Env(#[from] EnvError),
     /// The initial policy.
     #[error(transparent)]
-    Initial(#[from] InitialError),
+    Reference(#[from] ReferenceError),
     /// The oracle.
     #[error(transparent)]
     Oracle(#[from] OracleError),

@@ -150,7 +150,7 @@ impl Trainer {
     }
 
     /// What happens on the way to the oracle's answers, as it happens.
-    pub fn notes(&self) -> &OracleEvents {
+    pub fn events(&self) -> &OracleEvents {
         &self.run.events
     }
 

@@ -11,12 +11,12 @@ use crate::train::run::{Run, files};
 /// A policy that cannot be the initial one.
 #[derive(Debug, thiserror::Error)]
 #[error("init: {path}: {why}")]
-pub struct InitialError {
+pub struct ReferenceError {
     path: PathBuf,
     why: String,
 }
 
-impl InitialError {
+impl ReferenceError {
     /// Of the policy at `path`: what is wrong, and the mend.
     pub(crate) fn new(path: &Path, why: impl ToString) -> Self {
         Self { path: path.into(), why: why.to_string() }
@@ -27,9 +27,9 @@ impl InitialError {
 /// observations or not. Its statistics are rounded as in a file.
 ///
 /// # Errors
-/// [`InitialError`]: no such run, a damaged file, a mixture, another task, statistics that cannot be continued.
-pub fn load(source: &Path, env: &str, normalizes: bool) -> Result<Policy, InitialError> {
-    let fail = |why: String| InitialError::new(source, why);
+/// [`ReferenceError`]: no such run, a damaged file, a mixture, another task, statistics that cannot be continued.
+pub fn load(source: &Path, env: &str, normalizes: bool) -> Result<Policy, ReferenceError> {
+    let fail = |why: String| ReferenceError::new(source, why);
     let (task, mut policies) = if source.is_dir() {
         let (task, policy) = newest(source).map_err(|e| fail(e.to_string()))?;
         (task, vec![policy])

@@ -34,7 +34,7 @@ pub mod files {
     /// Every answer of the safety oracle, likewise.
     pub const SAFETY_COMPARISONS: &str = "safety_comparisons.csv";
     /// The initial policy, where it is another run's.
-    pub const INITIAL: &str = "initial.safetensors";
+    pub const REFERENCE: &str = "initial.safetensors";
     /// The newest checkpoint.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
     /// The trained result.
@@ -42,13 +42,13 @@ pub mod files {
     /// The figures at the end.
     pub const SUMMARY: &str = "summary.json";
     /// The newest trajectories, for those who watch.
-    pub const NEWEST: &str = "newest.safetensors";
+    pub const LATEST_REPLAY: &str = "newest.safetensors";
     /// The last words of a run that failed in an experiment.
     pub const ERROR: &str = "error.txt";
 }
 
 /// Between two writings of the newest trajectories, at least: as often as anybody could see.
-const LEAVE_EVERY: Duration = Duration::from_secs(1);
+const REPLAY_EVERY: Duration = Duration::from_secs(1);
 
 /// The commit that this program was built from, `-dirty` where its sources differ from it; none outside a checkout.
 pub const COMMIT: Option<&str> = option_env!("SPO_COMMIT");
@@ -132,21 +132,21 @@ impl Run {
         oracle.prepare(&spec, &OracleEvents::default())?;
         if !config.init.is_empty() || config.device != crate::device::NAMES[0] {
             // So does an initial policy that does not fit, and a device that cannot take the environments.
-            Trainer::new(config.clone(), factory.clone(), nobody(), None)?;
+            Trainer::new(config.clone(), factory.clone(), no_oracle(), None)?;
         }
         Self::make_directory(dir)?;
-        let begun = Self::with_own_initial(dir, config.clone())?;
+        let begun = Self::with_own_reference(dir, config.clone())?;
         Self::prepare(dir, &config)?;
         Self::open(dir, begun, factory, oracle, None)
     }
 
     /// The configuration with the run's own copy of its initial policy, made on the first call: what it was taken from
     /// may move on or go away.
-    fn with_own_initial(dir: &Path, config: Config) -> Result<Config, TrainError> {
+    fn with_own_reference(dir: &Path, config: Config) -> Result<Config, TrainError> {
         if config.init.is_empty() {
             return Ok(config);
         }
-        let own = dir.join(files::INITIAL);
+        let own = dir.join(files::REFERENCE);
         if !own.exists() {
             let policy = reference::load(Path::new(&config.init), &config.env, config.normalizes_obs())?;
             fs::create_dir_all(dir).map_err(|source| FileError::Write { path: dir.into(), source })?;
@@ -201,17 +201,17 @@ impl Run {
     ///
     /// # Errors
     /// [`TrainError`]: no run, no checkpoint, a damaged one, a task of one's own.
-    pub fn look_into(dir: &Path) -> Result<Trainer, TrainError> {
+    pub fn open_at_checkpoint(dir: &Path) -> Result<Trainer, TrainError> {
         let factory = registered(&Self::config_of(dir)?.env)?;
-        Self::look_into_with(dir, factory, (nobody(), 0))
+        Self::open_at_checkpoint_with(dir, factory, (no_oracle(), 0))
     }
 
-    /// As [`look_into`](Self::look_into), with an oracle that may be asked so many comparisons more; on the host, wherever
+    /// As [`open_at_checkpoint`](Self::open_at_checkpoint), with an oracle that may be asked so many comparisons more; on the host, wherever
     /// it was trained.
     ///
     /// # Errors
     /// [`TrainError`].
-    pub fn look_into_with(
+    pub fn open_at_checkpoint_with(
         dir: &Path,
         factory: EnvFactory,
         (oracle, most): (Box<dyn Oracle>, u64),
@@ -237,7 +237,7 @@ impl Run {
     /// # Errors
     /// [`TrainError`]: a damaged or foreign checkpoint, a changed configuration, an unwritable directory.
     pub fn resume(dir: &Path, factory: EnvFactory, oracle: Box<dyn Oracle>) -> Result<Self, TrainError> {
-        let config = Self::with_own_initial(dir, Self::config_of(dir)?)?;
+        let config = Self::with_own_reference(dir, Self::config_of(dir)?)?;
         let path = dir.join(files::CHECKPOINT);
         if !path.exists() {
             return Self::open(dir, config, factory, oracle, None);
@@ -343,9 +343,9 @@ impl Run {
             if let Some(table) = &mut self.reward_model {
                 table.push(self.trainer.held_out())?;
             }
-            self.tell_events(record.env_steps, |config| tensorboard::named(config, &record, &timing));
+            self.write_event(record.env_steps, |config| tensorboard::named(config, &record, &timing));
             let broke = observe(&record, &timing).is_break();
-            self.leave_newest(broke);
+            self.save_latest_replay(broke);
             if broke || record.iteration % self.trainer.config().checkpoint_every == 0 {
                 self.save()?;
             }
@@ -353,7 +353,7 @@ impl Run {
                 return Ok(None);
             }
         }
-        self.leave_newest(true);
+        self.save_latest_replay(true);
         self.save()?;
         let path = self.dir.join(files::POLICY);
         let result = self.trainer.result()?;
@@ -361,14 +361,14 @@ impl Run {
         // What is evaluated is what is in the file: its statistics are rounded to float32.
         let (_, result) = policy_file::load(&path)?;
         let summary = self.trainer.summary(&result)?;
-        self.tell_events(summary.env_steps, |_| tensorboard::named_at_the_end(&summary));
+        self.write_event(summary.env_steps, |_| tensorboard::named_at_the_end(&summary));
         let json = serde_json::to_string_pretty(&summary).expect("plain numbers") + "\n";
         write_atomically(&self.dir.join(files::SUMMARY), json.as_bytes())?;
         Ok(Some(summary))
     }
 
     /// Writes events, where they are asked for; one that cannot be written is the last.
-    fn tell_events(&mut self, step: u64, values: impl FnOnce(&Config) -> Vec<(&'static str, f64)>) {
+    fn write_event(&mut self, step: u64, values: impl FnOnce(&Config) -> Vec<(&'static str, f64)>) {
         let Some(events) = &mut self.events else { return };
         let values = values(self.trainer.config());
         if let Err(why) = events.scalars(tensorboard::now(), step, &values) {
@@ -378,10 +378,10 @@ impl Run {
     }
 
     /// Leaves the newest trajectories for those who watch, now and then, or `now`; where that fails, no more.
-    fn leave_newest(&mut self, now: bool) {
-        let due = now || self.left.is_none_or(|at| at.elapsed() >= LEAVE_EVERY);
+    fn save_latest_replay(&mut self, now: bool) {
+        let due = now || self.left.is_none_or(|at| at.elapsed() >= REPLAY_EVERY);
         let Some(newest) = self.trainer.latest_replay().filter(|_| due && self.leaves) else { return };
-        if let Err(why) = newest.save(&self.dir.join(files::NEWEST)) {
+        if let Err(why) = newest.save(&self.dir.join(files::LATEST_REPLAY)) {
             (self.warn)(&format!(
                 "the newest replays are not left to watch, and training goes on: {}",
                 cause(&why)
@@ -412,6 +412,6 @@ fn cause(error: &FileError) -> String {
 }
 
 /// An oracle for a trainer that asks nothing.
-fn nobody() -> Box<dyn Oracle> {
+fn no_oracle() -> Box<dyn Oracle> {
     Box::new(|_: crate::rollout::Trajectory<'_>, _: crate::rollout::Trajectory<'_>| 0.5)
 }

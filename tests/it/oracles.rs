@@ -182,7 +182,7 @@ fn rates_are_as_asked() {
 }
 
 #[test]
-fn a_misspelt_description_is_refused_with_the_mend() {
+fn a_misspelt_description_is_refused_with_a_clear_error() {
     for (text, expected) in [
         ("retrun", "did you mean `return`?"),
         ("game:a>b>a", "ranks `a` twice"),

@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return super::print(&paths(analysis::redraw(dir)?));
     }
     let question = Question { bins: args.bins as usize, round: args.round };
-    let all = analysis::of(&args.runs, question)?;
+    let all = analysis::analyze(&args.runs, question)?;
     let written = analysis::write(&all, &args.out)?;
     let told: String = all.iter().map(ToString::to_string).collect();
     super::print(&format!("{told}{}", paths(written)))

@@ -111,7 +111,7 @@ fn rejection_sampling(
     factory: &EnvFactory,
 ) -> anyhow::Result<BestOf> {
     let has_model = args.run.is_dir() && Run::config_of(&args.run)?.scorer == ScorerKind::RewardModel;
-    let mut judge = has_model.then(|| Run::look_into(&args.run)).transpose()?;
+    let mut judge = has_model.then(|| Run::open_at_checkpoint(&args.run)).transpose()?;
     let size = (args.seed, args.episodes as usize, count as usize);
     Ok(best_of(policies, factory, judge.as_mut(), size)?)
 }

@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         cell.check(&args.file)?;
     }
     let plan = selected(cells, args)?;
-    let plan = args.shard.map_or(plan.clone(), |shard| shard.of(plan));
+    let plan = args.shard.map_or(plan.clone(), |shard| shard.select(plan));
     let suffix = if args.quick { "-quick" } else { "" };
     let dir = (args.out.clone())
         .unwrap_or_else(|| Path::new("results").join(format!("{}{suffix}", experiment.name)));

@@ -43,7 +43,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bar = progress::plain();
-    let report = Report::of(&args.dir, &mut |done, of| progress::show(&bar, done, of))?;
+    let report = Report::read(&args.dir, &mut |done, of| progress::show(&bar, done, of))?;
     bar.finish_and_clear();
     let out = args.out.as_ref().unwrap_or(&args.dir);
     let written = write::write(&report, out)?;

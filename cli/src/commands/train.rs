@@ -171,7 +171,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.tensorboard || (resumed && Events::are_in(&dir)) {
         run.write_events()?;
     }
-    progress.watch(run.trainer().notes());
+    progress.watch(run.trainer().events());
     progress.start(run.trainer().env_steps());
     let trained = run.train(&mut |record, timing| {
         progress.show(record, timing);

@@ -3,7 +3,7 @@
 //!
 //! - [`bins`]: how often held-out comparisons turn out as the model predicts them, by how far it tells their sides apart
 //!   (calibration), and by how high it scores both.
-//! - [`climb`]: what the policy gains for leaving its initial one, the reward against √KL(π ‖ π₀), and the line through it.
+//! - [`curve`]: what the policy gains for leaving its initial one, the reward against √KL(π ‖ π₀), and the line through it.
 //! - [`parting`]: the scores by two models of different halves of the comparisons, and where they part.
 //!
 //! Runs that differ in their seed alone are one [`Analysis`].
@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 use crate::evaluate::plot::{self, PlotError};
 use bins::Bin;
-use climb::Climb;
-use parting::Course;
+use over_optimisation::Round;
+use reward_vs_kl::RewardVsKl;
 use spo::base::stats;
 use spo::scorer::HeldOut;
 use spo::train::config::Config;
 use spo::train::run::{Run, files};
 
 pub mod bins;
-pub mod climb;
+pub mod over_optimisation;
 mod panels;
-pub mod parting;
+pub mod reward_vs_kl;
+mod summary;
 mod table;
-mod tell;
 mod write;
 
 pub use write::{redraw, write};
@@ -45,9 +45,9 @@ pub struct Analysis {
     /// By the lower of the two scores.
     pub by_lower_score: Vec<Bin>,
     /// Of each run.
-    pub climbs: Vec<Climb>,
+    pub reward_vs_kl: Vec<RewardVsKl>,
     /// Each round of each run that splits its comparisons.
-    pub courses: Vec<Course>,
+    pub rounds: Vec<Round>,
 }
 
 /// What is asked of an analysis.
@@ -69,17 +69,17 @@ impl Default for Question {
 ///
 /// # Errors
 /// [`PlotError`]: a directory that holds no run, a table that cannot be read, a run without rows.
-pub fn of(dirs: &[PathBuf], question: Question) -> Result<Vec<Analysis>, PlotError> {
-    plot::alike(dirs)?.into_iter().map(|those| Analysis::of(those, question)).collect()
+pub fn analyze(dirs: &[PathBuf], question: Question) -> Result<Vec<Analysis>, PlotError> {
+    plot::alike(dirs)?.into_iter().map(|those| Analysis::new(those, question)).collect()
 }
 
 impl Analysis {
-    fn of(those: plot::Alike, question: Question) -> Result<Self, PlotError> {
-        let (mut held_out, mut climbs, mut courses) = (Vec::new(), Vec::new(), Vec::new());
+    fn new(those: plot::Alike, question: Question) -> Result<Self, PlotError> {
+        let (mut held_out, mut reward_vs_kl, mut rounds) = (Vec::new(), Vec::new(), Vec::new());
         for dir in &those.dirs {
             let (seed, records) = (Run::config_of(dir)?.seed, plot::records(dir)?);
-            courses.extend(parting::courses(seed, &records));
-            climbs.push(Climb::of(seed, &records, is_fixed(&those.config)));
+            rounds.extend(over_optimisation::rounds(seed, &records));
+            reward_vs_kl.push(RewardVsKl::new(seed, &records, is_fixed(&those.config)));
             let rows = predicted(dir, question.round)?;
             if !rows.is_empty() {
                 held_out.push(rows);
@@ -92,15 +92,15 @@ impl Analysis {
             by_gap: bins::by_gap(&held_out, question.bins),
             by_lower_score: bins::by_lower_score(&held_out, question.bins),
             held_out,
-            climbs,
-            courses,
+            reward_vs_kl,
+            rounds,
         })
     }
 
-    /// The last round's course of each run.
-    pub fn last_courses(&self) -> impl Iterator<Item = &Course> {
-        let last = self.courses.iter().map(|course| course.round).max();
-        self.courses.iter().filter(move |course| Some(course.round) == last)
+    /// The last round's round of each run.
+    pub fn last_rounds(&self) -> impl Iterator<Item = &Round> {
+        let last = self.rounds.iter().map(|round| round.round).max();
+        self.rounds.iter().filter(move |round| Some(round.round) == last)
     }
 }
 
@@ -133,7 +133,7 @@ pub struct OverRuns {
 
 impl OverRuns {
     /// Of a number of each run; none of no run.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub fn from_values(values: &[f64]) -> Option<Self> {
         (!values.is_empty()).then(|| Self { mean: stats::mean(values), half: stats::ci95(values) })
     }
 }

@@ -80,7 +80,7 @@ impl Figure {
         }
     }
 
-    fn of(self, r: &Record) -> f64 {
+    fn value(self, r: &Record) -> f64 {
         match self {
             Self::TaskReturn => r.return_mean,
             Self::Cost => r.cost_mean,
@@ -96,7 +96,7 @@ impl Figure {
             iteration: r.iteration,
             env_steps: r.env_steps,
             queries: r.queries,
-            value: self.of(r),
+            value: self.value(r),
         };
         records.iter().map(sample).collect()
     }
@@ -104,7 +104,7 @@ impl Figure {
     /// Whether runs of the scorer have such a column: a learner that has no such figure writes zeros.
     fn is_in(self, scorer: ScorerKind, runs: &[Vec<Record>]) -> bool {
         (self != Self::Spread || scorer == ScorerKind::SelfPlay)
-            && runs.iter().flatten().any(|r| self.of(r) != 0.0)
+            && runs.iter().flatten().any(|r| self.value(r) != 0.0)
     }
 }
 

@@ -145,7 +145,7 @@ impl Report {
     ///
     /// # Errors
     /// [`ReportError`]: no experiment, a damaged file, a run of another configuration, no run at all.
-    pub fn of(dir: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Self, ReportError> {
+    pub fn read(dir: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Self, ReportError> {
         let record = dir.join(RECORD);
         if !record.exists() {
             return Err(ReportError::NoExperiment(dir.into()));
@@ -236,7 +236,7 @@ impl Report {
             let names = cell.names();
             for ((run, name), summary) in cell.runs.iter_mut().zip(names).zip(&mut summaries) {
                 let value = |metric: &Metric| {
-                    metric.of(summary, played.get(&name)).ok_or_else(|| ReportError::Metric {
+                    metric.value(summary, played.get(&name)).ok_or_else(|| ReportError::Metric {
                         dir: self.dir.join(&name),
                         metric: metric.title(),
                     })

@@ -281,7 +281,7 @@ fn a_reward_model_and_a_skyline_have_pages_too() {
 }
 
 #[test]
-fn what_is_wrong_gets_the_mend() {
+fn wrong_input_gives_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     assert!(fails(dir, &["audit", "nothing"]).contains("nothing is not a run"));

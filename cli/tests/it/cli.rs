@@ -165,7 +165,7 @@ fn games_tasks_and_oracles_are_listed_and_solved() {
 }
 
 #[test]
-fn a_wrong_word_gets_the_mend_and_leaves_nothing_behind() {
+fn a_wrong_argument_gives_a_clear_error_and_leaves_nothing_behind() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     fs::write(dir.join("bad.toml"), "seed = 1\nlearning_rat = 0.1\n").unwrap();

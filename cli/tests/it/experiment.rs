@@ -217,7 +217,7 @@ fn shards_partition_the_runs() {
     for of in [1, 2, 3, 7, 20] {
         let mut seen = BTreeSet::new();
         for index in 1..=of {
-            for run in (Shard { index, of }).of(runs(&cells)) {
+            for run in (Shard { index, of }).select(runs(&cells)) {
                 assert_eq!(run.config.seed.to_string(), run.name.rsplit('-').next().unwrap());
                 assert!(seen.insert(run.name.clone()), "{} is in two shards of {of}", run.name);
             }
@@ -280,7 +280,7 @@ fn the_figures_of_a_report_by_hand() {
             fake(dir, &planned.name, &planned.config, score, returns, queries);
         }
     }
-    let report = Report::of(dir, &mut |_, _| {}).unwrap();
+    let report = Report::read(dir, &mut |_, _| {}).unwrap();
     assert_eq!(report.missing, [("hard-skyline".to_string(), vec![4])]);
     let lines = report.lines();
     let easy = &lines[0];
@@ -333,7 +333,7 @@ fn the_figures_of_a_report_by_hand() {
 }
 
 #[test]
-fn a_bad_file_is_refused_with_the_mend() {
+fn a_bad_file_is_refused_with_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     write(dir, "tiny.toml", TINY);

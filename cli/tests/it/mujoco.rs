@@ -29,7 +29,7 @@ fn python(home: &Path, words: &str) -> String {
 }
 
 #[test]
-fn a_missing_library_is_named_with_the_mend() {
+fn a_missing_library_gives_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     for args in [&["mujoco", "check"][..], &["train", "HalfCheetah-v5"], &["train", "dmc:walker-walk@50"]] {

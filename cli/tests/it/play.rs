@@ -156,7 +156,7 @@ fn a_seed_is_an_episode_and_a_folder_holds_one_film() {
 }
 
 #[test]
-fn a_wrong_word_gets_the_mend() {
+fn a_wrong_argument_gives_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     fs::write(dir.join("file"), "").unwrap();

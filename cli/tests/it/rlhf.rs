@@ -226,7 +226,7 @@ fn a_model_of_a_bradley_terry_teacher_is_calibrated() {
             "reward_model.held_out_share=0.4",
         ],
     );
-    let of = &analysis::of(&[dir.join("run")], Question { bins: 5, round: None }).unwrap()[0];
+    let of = &analysis::analyze(&[dir.join("run")], Question { bins: 5, round: None }).unwrap()[0];
     assert_eq!(of.by_gap.iter().map(|b| b.count).sum::<usize>(), 2000);
     println!("{:#?}", of.by_gap);
     assert!(calibration_error(&of.by_gap).unwrap() < 0.04);

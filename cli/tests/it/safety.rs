@@ -91,7 +91,7 @@ fn a_run_logs_both_oracles_and_says_how_safe_it_is() {
 }
 
 #[test]
-fn what_cannot_be_safe_is_refused_with_the_mend() {
+fn what_cannot_be_safe_is_refused_with_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let with = |keys: &[&'static str]| -> Vec<&'static str> {

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_read_and_wrong_ones_get_the_mend() {
+    fn options_are_read_and_wrong_ones_give_a_clear_error() {
         assert_eq!(Human::parse("human"), Some(Ok(Human::default())));
         assert_eq!(Human::parse(" human() "), Some(Ok(Human::default())));
         let of = |text: &str| Human::parse(text).unwrap().unwrap().patience;

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_options_get_the_mend() {
+    fn wrong_options_give_a_clear_error() {
         for (bad, expected) in [
             ("", "`base_url` is missing"),
             ("()", "--base-url http://127.0.0.1:8000/v1 --model NAME"),

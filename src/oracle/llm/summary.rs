@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_summaries_get_the_mend() {
+    fn wrong_summaries_give_a_clear_error() {
         for (keys, expected) in [
             ("take = 'mean'", "expected one of `obs`, `action` and `signal`"),
             ("obs = [0]\naction = [0]\ntake = 'mean'", "expected one of"),

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_get_the_mend() {
+    fn wrong_files_give_a_clear_error() {
         let task = spo_envs::make("point").unwrap().spec().clone();
         let home = tempfile::tempdir().unwrap();
         let load = |text: &str| {

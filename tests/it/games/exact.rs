@@ -149,7 +149,7 @@ fn both_forms_of_file_are_read() {
 }
 
 #[test]
-fn a_bad_file_names_its_place_and_the_mend() {
+fn a_bad_file_gives_its_place_and_what_to_change() {
     for (text, expected) in [
         ("", "0 options"),
         ("a\n0.5\n", "at least 2"),

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Analysis;
 use super::bins::Bin;
-use super::climb::{Climb, Fit, Reward, Step as ClimbStep};
-use super::parting::{Course, Step};
+use super::over_optimisation::{Round, Step};
+use super::reward_vs_kl::{Fit, Reward, RewardVsKl, Step as KlStep};
 use crate::evaluate::plot::{self, PlotError};
 use spo::base::stats::Line;
 use spo::train::config::Config;
 
 pub(super) const CALIBRATION: &str = "calibration.csv";
 pub(super) const ACCURACY: &str = "accuracy_by_score.csv";
-pub(super) const CLIMBS: &str = "reward_by_kl.csv";
+pub(super) const REWARD_BY_KL: &str = "reward_by_kl.csv";
 pub(super) const LINES: &str = "lines.csv";
-pub(super) const PARTING: &str = "over_optimisation.csv";
+pub(super) const OVER_OPTIMISATION: &str = "over_optimisation.csv";
 
 /// A row of `calibration.csv` and `accuracy_by_score.csv`.
 #[derive(Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct BinRow {
 
 /// A row of `reward_by_kl.csv`.
 #[derive(Serialize, Deserialize)]
-pub(super) struct ClimbRow {
+pub(super) struct KlRow {
     pub runs: String,
     pub seed: u64,
     pub round: u64,
@@ -59,7 +59,7 @@ pub(super) struct LineRow {
 
 /// A row of `over_optimisation.csv`.
 #[derive(Serialize, Deserialize)]
-pub(super) struct PartingRow {
+pub(super) struct OverOptimisationRow {
     pub runs: String,
     pub seed: u64,
     pub round: u64,
@@ -85,34 +85,34 @@ fn rows<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>
 /// # Errors
 /// [`PlotError`]: no table, or one that cannot be read.
 pub(super) fn read(dir: &Path) -> Result<Vec<Analysis>, PlotError> {
-    let climbs: Vec<ClimbRow> = plot::rows(&dir.join(CLIMBS))?;
+    let reward_vs_kl: Vec<KlRow> = plot::rows(&dir.join(REWARD_BY_KL))?;
     let lines: Vec<LineRow> = rows(dir, LINES)?;
-    let parting: Vec<PartingRow> = rows(dir, PARTING)?;
+    let over_optimisation: Vec<OverOptimisationRow> = rows(dir, OVER_OPTIMISATION)?;
     let (by_gap, by_score): (Vec<BinRow>, Vec<BinRow>) = (rows(dir, CALIBRATION)?, rows(dir, ACCURACY)?);
-    let mut names: Vec<&String> = climbs.iter().map(|row| &row.runs).collect();
+    let mut names: Vec<&String> = reward_vs_kl.iter().map(|row| &row.runs).collect();
     names.dedup();
     let of_name = |name: &&String| {
-        let own = climbs.iter().filter(|row| row.runs == **name).collect::<Vec<_>>();
-        let climbs: Vec<Climb> = (own.chunk_by(|a, b| a.seed == b.seed))
-            .map(|rows| Climb {
+        let own = reward_vs_kl.iter().filter(|row| row.runs == **name).collect::<Vec<_>>();
+        let reward_vs_kl: Vec<RewardVsKl> = (own.chunk_by(|a, b| a.seed == b.seed))
+            .map(|rows| RewardVsKl {
                 seed: rows[0].seed,
-                steps: rows.iter().map(|row| climb_step(row)).collect(),
+                steps: rows.iter().map(|row| kl_step(row)).collect(),
                 fits: (lines.iter())
                     .filter(|line| line.runs == **name && line.seed == rows[0].seed)
                     .map(fit)
                     .collect(),
             })
             .collect();
-        let own = parting.iter().filter(|row| row.runs == **name).collect::<Vec<_>>();
+        let own = over_optimisation.iter().filter(|row| row.runs == **name).collect::<Vec<_>>();
         Analysis {
             name: (*name).clone(),
             config: Config::default(),
-            runs: climbs.len(),
+            runs: reward_vs_kl.len(),
             held_out: Vec::new(),
             by_gap: by_gap.iter().filter(|row| row.runs == **name).map(bin).collect(),
             by_lower_score: by_score.iter().filter(|row| row.runs == **name).map(bin).collect(),
-            climbs,
-            courses: own.chunk_by(|a, b| (a.seed, a.round) == (b.seed, b.round)).map(course).collect(),
+            reward_vs_kl,
+            rounds: own.chunk_by(|a, b| (a.seed, a.round) == (b.seed, b.round)).map(round).collect(),
         }
     };
     Ok(names.iter().map(of_name).collect())
@@ -130,8 +130,8 @@ fn bin(row: &BinRow) -> Bin {
     }
 }
 
-fn climb_step(row: &ClimbRow) -> ClimbStep {
-    ClimbStep {
+fn kl_step(row: &KlRow) -> KlStep {
+    KlStep {
         round: row.round,
         iteration: row.iteration,
         env_steps: row.env_steps,
@@ -147,8 +147,8 @@ fn fit(row: &LineRow) -> Fit {
     Fit { round: row.round, reward, rows: row.iterations, line }
 }
 
-fn course(rows: &[&PartingRow]) -> Course {
-    let step = |row: &&PartingRow| Step {
+fn round(rows: &[&OverOptimisationRow]) -> Round {
+    let step = |row: &&OverOptimisationRow| Step {
         iteration: row.iteration,
         env_steps: row.env_steps,
         root_kl: row.root_kl,
@@ -160,11 +160,11 @@ fn course(rows: &[&PartingRow]) -> Course {
     };
     // The first full window ends where the first mean is.
     let window = rows.iter().position(|row| row.train_mean.is_some()).map_or(0, |at| at + 1);
-    Course {
+    Round {
         seed: rows[0].seed,
         round: rows[0].round,
         window,
         steps: rows.iter().map(step).collect(),
-        parts_at: rows.iter().position(|row| row.parted),
+        diverge_at: rows.iter().position(|row| row.parted),
     }
 }

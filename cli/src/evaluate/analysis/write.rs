@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::bins::Bin;
-use super::table::{self, BinRow, ClimbRow, LineRow, PartingRow};
+use super::table::{self, BinRow, KlRow, LineRow, OverOptimisationRow};
 use super::{Analysis, panels};
 use crate::evaluate::plot::PlotError;
 use spo::base::tensors::write_atomically;
@@ -31,12 +31,12 @@ fn bin_rows(all: &[Analysis], of: fn(&Analysis) -> &[Bin]) -> Vec<BinRow> {
 /// [`PlotError::Write`].
 pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
     std::fs::create_dir_all(dir).map_err(|e| PlotError::Write { path: dir.into(), why: e.to_string() })?;
-    let climbs = all.iter().flat_map(|a| a.climbs.iter().map(move |c| (a.name.as_str(), c)));
-    let climb_rows: Vec<ClimbRow> = (climbs.clone())
-        .flat_map(|(runs, climb)| {
-            climb.steps.iter().map(move |s| ClimbRow {
+    let reward_vs_kl = all.iter().flat_map(|a| a.reward_vs_kl.iter().map(move |c| (a.name.as_str(), c)));
+    let kl_rows: Vec<KlRow> = (reward_vs_kl.clone())
+        .flat_map(|(runs, curve)| {
+            curve.steps.iter().map(move |s| KlRow {
                 runs: runs.into(),
-                seed: climb.seed,
+                seed: curve.seed,
                 round: s.round,
                 iteration: s.iteration,
                 env_steps: s.env_steps,
@@ -46,11 +46,11 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
             })
         })
         .collect();
-    let line_rows: Vec<LineRow> = climbs
-        .flat_map(|(runs, climb)| {
-            climb.fits.iter().map(move |fit| LineRow {
+    let line_rows: Vec<LineRow> = reward_vs_kl
+        .flat_map(|(runs, curve)| {
+            curve.fits.iter().map(move |fit| LineRow {
                 runs: runs.into(),
-                seed: climb.seed,
+                seed: curve.seed,
                 round: fit.round,
                 reward: fit.reward.name().into(),
                 iterations: fit.rows,
@@ -60,13 +60,13 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
             })
         })
         .collect();
-    let courses = all.iter().flat_map(|a| a.courses.iter().map(move |c| (a.name.as_str(), c)));
-    let parting_rows: Vec<PartingRow> = courses
-        .flat_map(|(runs, course)| {
-            course.steps.iter().enumerate().map(move |(at, s)| PartingRow {
+    let rounds = all.iter().flat_map(|a| a.rounds.iter().map(move |c| (a.name.as_str(), c)));
+    let over_optimisation_rows: Vec<OverOptimisationRow> = rounds
+        .flat_map(|(runs, round)| {
+            round.steps.iter().enumerate().map(move |(at, s)| OverOptimisationRow {
                 runs: runs.into(),
-                seed: course.seed,
-                round: course.round,
+                seed: round.seed,
+                round: round.round,
                 iteration: s.iteration,
                 env_steps: s.env_steps,
                 root_kl: s.root_kl,
@@ -75,16 +75,16 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
                 test_score: s.test,
                 train_mean: s.train_mean,
                 test_mean: s.test_mean,
-                parted: course.parts_at.is_some_and(|from| at >= from),
+                parted: round.diverge_at.is_some_and(|from| at >= from),
             })
         })
         .collect();
     let written = [
         write_table(dir, table::CALIBRATION, &bin_rows(all, |a| &a.by_gap))?,
         write_table(dir, table::ACCURACY, &bin_rows(all, |a| &a.by_lower_score))?,
-        write_table(dir, table::CLIMBS, &climb_rows)?,
+        write_table(dir, table::REWARD_BY_KL, &kl_rows)?,
         write_table(dir, table::LINES, &line_rows)?,
-        write_table(dir, table::PARTING, &parting_rows)?,
+        write_table(dir, table::OVER_OPTIMISATION, &over_optimisation_rows)?,
     ];
     Ok(written.into_iter().flatten().chain(draw(all, dir)?).collect())
 }

@@ -38,7 +38,7 @@ impl Players {
         let factory = recorded.note(factory);
         let trainer = factory.clone().and_then(|factory| {
             let nobody = Box::new(|_: rollout::Trajectory<'_>, _: rollout::Trajectory<'_>| 0.5);
-            Run::look_into_with(&recorded.dir, factory, (nobody, 0)).map_err(|e| e.to_string())
+            Run::open_at_checkpoint_with(&recorded.dir, factory, (nobody, 0)).map_err(|e| e.to_string())
         });
         let trainer = recorded.note(trainer);
         let past = match (&trainer, &factory) {

@@ -210,8 +210,9 @@ fn course(recorded: &Recorded, players: &Players, judge: &Judge, of: (u64, Actin
         } else {
             Box::new(|_: Trajectory<'_>, _: Trajectory<'_>| 0.5)
         };
-        let mut trainer = Run::look_into_with(&recorded.dir, factory.clone(), (oracle, judge.most()))
-            .map_err(|e| e.to_string())?;
+        let mut trainer =
+            Run::open_at_checkpoint_with(&recorded.dir, factory.clone(), (oracle, judge.most()))
+                .map_err(|e| e.to_string())?;
         let course = players.course(size.past)?;
         let (names, rollout) = together(&course, &factory, size, of)?;
         let before = trainer.queries().asked;

@@ -37,7 +37,7 @@ impl Metric {
     }
 
     /// Its value in a run, where the summary, or the tournament (standing and concentration), has it.
-    pub fn of(self, summary: &Summary, played: Option<&(Standing, f64)>) -> Option<f64> {
+    pub fn value(self, summary: &Summary, played: Option<&(Standing, f64)>) -> Option<f64> {
         match self {
             Self::EvalReturn => Some(summary.eval_return_mean),
             Self::MinimaxDistance => summary.minimax_distance,

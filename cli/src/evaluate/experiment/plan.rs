@@ -94,7 +94,7 @@ pub fn runs(cells: &[Cell]) -> Vec<Planned> {
 
 impl Shard {
     /// Its part of the runs; the parts of all shards make up the whole.
-    pub fn of(self, runs: Vec<Planned>) -> Vec<Planned> {
+    pub fn select(self, runs: Vec<Planned>) -> Vec<Planned> {
         runs.into_iter().skip(self.index - 1).step_by(self.of).collect()
     }
 }

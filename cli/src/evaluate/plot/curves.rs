@@ -40,7 +40,7 @@ enum Along {
 }
 
 impl Along {
-    fn of(self, sample: &Sample) -> f64 {
+    fn value(self, sample: &Sample) -> f64 {
         match self {
             Self::Steps => sample.env_steps as f64,
             Self::Queries => sample.queries as f64,
@@ -65,7 +65,7 @@ impl Curve {
             std::iter::once(Some(*sample)).chain(rest).collect::<Option<Vec<Sample>>>()
         };
         let point = |samples: Vec<Sample>| {
-            let [x, y] = [samples.iter().map(|s| along.of(s)).collect(), values(&samples)]
+            let [x, y] = [samples.iter().map(|s| along.value(s)).collect(), values(&samples)]
                 .map(|numbers: Vec<f64>| (stats::mean(&numbers), stats::ci95(&numbers)));
             [x.0, y.0, y.0 - y.1, y.0 + y.1]
         };

@@ -28,7 +28,7 @@ pub fn write(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     };
     let mut files = vec![
         (readme::FILE.to_string(), report.readme(&lines, out)),
-        ("report.csv".into(), csv(lines.iter().map(LineRow::of))),
+        ("report.csv".into(), csv(lines.iter().map(LineRow::new))),
         (runs::RUNS.into(), report.runs_table()),
     ];
     files.extend(report.curves_table().map(|table| (runs::CURVES.into(), table)));
@@ -79,7 +79,7 @@ struct LineRow<'a> {
 }
 
 impl<'a> LineRow<'a> {
-    fn of(line: &'a Line) -> Self {
+    fn new(line: &'a Line) -> Self {
         let value = |e: Option<Estimate>| e.map(|e| e.value);
         let bounds = |e: Option<Estimate>| {
             let interval = e.and_then(|e| e.interval);

@@ -51,7 +51,7 @@ struct Ranked {
 
 /// A text that changes with the file of latest trajectories; `None` if there is no file.
 pub fn version(dir: &Path) -> Option<String> {
-    let meta = std::fs::metadata(dir.join(files::NEWEST)).ok()?;
+    let meta = std::fs::metadata(dir.join(files::LATEST_REPLAY)).ok()?;
     let at = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{}-{}", at.as_nanos(), meta.len()))
 }
@@ -64,7 +64,7 @@ impl Replay {
     pub fn read(dir: &Path) -> Result<Self, ReplayError> {
         let env = Run::config_of(dir)?.env;
         let LatestReplay { iteration, per_state, trajectories } =
-            LatestReplay::load(&dir.join(files::NEWEST))?;
+            LatestReplay::load(&dir.join(files::LATEST_REPLAY))?;
         let rank = |t: &RankedTrajectory| Ranked { rank: t.rank, score: t.score, task_return: t.task_return };
         let ranked = trajectories.iter().map(rank).collect();
         let replay_keys: Vec<_> = trajectories.into_iter().map(|t| t.replay_key).collect();

@@ -199,7 +199,7 @@ fn ctrl_c_ends_a_wait_at_once() {
 }
 
 #[test]
-fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
+fn beyond_loopback_a_token_is_required_and_wrong_requests_get_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let mut trainer = spawn(dir, &[&train("human", "run")[..], &["--listen", "0.0.0.0:0"]].concat());

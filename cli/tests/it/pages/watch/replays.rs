@@ -52,7 +52,7 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
 
     // The replays have the same returns.
     let make = registered("pendulum").unwrap();
-    let newest = LatestReplay::load(&run.join(files::NEWEST)).unwrap();
+    let newest = LatestReplay::load(&run.join(files::LATEST_REPLAY)).unwrap();
     for take in &newest.trajectories {
         assert_eq!(
             record(&take.replay_key, &make, 1).unwrap().frames.last().unwrap().task_return,
@@ -61,7 +61,7 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
     }
 
     // The file is missing or truncated, the task has no picture or is not known: each gives a message.
-    let path = run.join(files::NEWEST);
+    let path = run.join(files::LATEST_REPLAY);
     let bytes = fs::read(&path).unwrap();
     let config = fs::read_to_string(run.join(files::CONFIG)).unwrap();
     let refused = |what: &str| {
@@ -92,7 +92,7 @@ fn leave(run: &Path, env: &str, count: usize, steps: usize) {
     let take = |k| RankedTrajectory { rank: k + 1, score: 0.5, task_return: 1.0, replay_key: replay_key(k) };
     let newest =
         LatestReplay { iteration: 1, per_state: count, trajectories: (0..count).map(take).collect() };
-    newest.save(&run.join(files::NEWEST)).unwrap();
+    newest.save(&run.join(files::LATEST_REPLAY)).unwrap();
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     let dir = home.path();
     train(dir, "lqr", "whole", &[]);
     // A folder with the name of the file: writing fails even for root.
-    fs::create_dir_all(dir.join("run").join(format!("{}.tmp", files::NEWEST))).unwrap();
+    fs::create_dir_all(dir.join("run").join(format!("{}.tmp", files::LATEST_REPLAY))).unwrap();
     let set = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"]
         .map(|key| ["--set", key])
         .concat();
@@ -156,5 +156,5 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     );
     let metrics = |run: &str| fs::read(dir.join(run).join(files::METRICS)).unwrap();
     assert_eq!(metrics("run"), metrics("whole"));
-    assert!(!dir.join("run").join(files::NEWEST).exists());
+    assert!(!dir.join("run").join(files::LATEST_REPLAY).exists());
 }

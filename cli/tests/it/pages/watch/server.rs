@@ -115,7 +115,7 @@ fn wrong_requests_are_refused_and_the_server_serves_on() {
 }
 
 #[test]
-fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
+fn beyond_loopback_a_token_is_required_and_wrong_requests_get_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let mut server = spo(dir, &["watch", "later", "--listen", "0.0.0.0:0"]);

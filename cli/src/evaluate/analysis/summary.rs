@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::bins::{Bin, calibration_error};
-use super::climb::Reward;
-use super::parting::Step;
+use super::over_optimisation::Step;
+use super::reward_vs_kl::Reward;
 use super::{Analysis, OverRuns};
 use spo::base::stats::Line;
 use spo::train::config::ScorerKind;
@@ -12,9 +12,9 @@ use spo::train::config::ScorerKind;
 impl Display for Analysis {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.name)?;
-        self.tell_bins(f)?;
-        self.tell_climb(f)?;
-        self.tell_parting(f)
+        self.write_calibration(f)?;
+        self.write_reward_vs_kl(f)?;
+        self.write_over_optimisation(f)
     }
 }
 
@@ -43,7 +43,7 @@ impl Display for OverRuns {
 }
 
 impl Analysis {
-    fn tell_bins(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    fn write_calibration(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let count: usize = self.by_gap.iter().map(|b| b.count).sum();
         let Some(error) = calibration_error(&self.by_gap) else {
             let why = match self.config.scorer {
@@ -84,27 +84,32 @@ impl Analysis {
         )
     }
 
-    fn tell_climb(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut told = false;
+    fn write_reward_vs_kl(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut written = false;
         for reward in [Reward::Score, Reward::Return] {
-            let lines: Vec<Line> =
-                self.climbs.iter().filter_map(|climb| climb.last_fit(reward)).map(|fit| fit.line).collect();
-            let over = |of: fn(&Line) -> f64| OverRuns::of(&lines.iter().map(of).collect::<Vec<_>>());
+            let lines: Vec<Line> = self
+                .reward_vs_kl
+                .iter()
+                .filter_map(|curve| curve.last_fit(reward))
+                .map(|fit| fit.line)
+                .collect();
+            let over =
+                |of: fn(&Line) -> f64| OverRuns::from_values(&lines.iter().map(of).collect::<Vec<_>>());
             if let (Some(a), Some(b), Some(r2)) = (over(|l| l.intercept), over(|l| l.slope), over(|l| l.r2)) {
-                let what = if told { "" } else { "reward by √KL" };
+                let what = if written { "" } else { "reward by √KL" };
                 let line = format!("{} = ({a}) + ({b}) √KL, R² {r2}", reward.name());
                 about(f, what, &line)?;
-                told = true;
+                written = true;
             }
         }
-        if !told {
+        if !written {
             return about(
                 f,
                 "reward by √KL",
                 "no KL to the initial policy: a run of two iterations of this version records it",
             );
         }
-        if self.climbs.iter().all(|climb| climb.last_fit(Reward::Score).is_none())
+        if self.reward_vs_kl.iter().all(|curve| curve.last_fit(Reward::Score).is_none())
             && self.config.scorer == ScorerKind::RewardModel
         {
             let why =
@@ -114,9 +119,9 @@ impl Analysis {
         Ok(())
     }
 
-    fn tell_parting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let courses: Vec<_> = self.last_courses().collect();
-        if courses.is_empty() {
+    fn write_over_optimisation(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let rounds: Vec<_> = self.last_rounds().collect();
+        if rounds.is_empty() {
             let why = match self.config.reward_model.split {
                 true => "neither model is fitted yet",
                 false => {
@@ -125,17 +130,19 @@ impl Analysis {
             };
             return about(f, "over-optimisation", why);
         }
-        let points: Vec<&Step> = courses.iter().filter_map(|c| Some(&c.steps[c.parts_at?])).collect();
-        let over = |of: fn(&Step) -> f64| OverRuns::of(&points.iter().map(|s| of(s)).collect::<Vec<_>>());
-        let ends: Vec<&Step> = courses.iter().filter_map(|c| c.steps.last()).collect();
-        let end = |of: fn(&Step) -> f64| OverRuns::of(&ends.iter().map(|s| of(s)).collect::<Vec<_>>());
+        let points: Vec<&Step> = rounds.iter().filter_map(|c| Some(&c.steps[c.diverge_at?])).collect();
+        let over =
+            |of: fn(&Step) -> f64| OverRuns::from_values(&points.iter().map(|s| of(s)).collect::<Vec<_>>());
+        let ends: Vec<&Step> = rounds.iter().filter_map(|c| c.steps.last()).collect();
+        let end =
+            |of: fn(&Step) -> f64| OverRuns::from_values(&ends.iter().map(|s| of(s)).collect::<Vec<_>>());
         let parted = match (over(|s| s.env_steps as f64), over(|s| s.root_kl)) {
             (Some(steps), Some(root_kl)) => format!(
                 "the models part in {} of {} runs, after {steps} environment steps, at √KL {root_kl}",
                 points.len(),
-                courses.len()
+                rounds.len()
             ),
-            _ => format!("the models part in none of {} runs", courses.len()),
+            _ => format!("the models part in none of {} runs", rounds.len()),
         };
         let last = match (end(|s| s.train), end(|s| s.test)) {
             (Some(train), Some(test)) => format!("; at the end train score {train}, test score {test}"),

@@ -1,7 +1,7 @@
 //! Over-optimisation: the policy's score by the model that it is trained on, and by one of the other half of the comparisons
 //! (Bai et al. 2022, section 4.2).
 
-use super::climb::root_kl;
+use super::reward_vs_kl::root_kl;
 use spo::base::stats;
 use spo::train::Record;
 
@@ -28,7 +28,7 @@ pub struct Step {
 
 /// A round of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Course {
+pub struct Round {
     /// The run's seed.
     pub seed: u64,
     /// The round.
@@ -38,20 +38,20 @@ pub struct Course {
     /// The iterations that both models scored.
     pub steps: Vec<Step>,
     /// The place in `steps` from which on the models part.
-    pub parts_at: Option<usize>,
+    pub diverge_at: Option<usize>,
 }
 
 /// Share of a round's iterations that a running mean is over, and the least of them.
 const WINDOW: (usize, usize) = (10, 3);
 
 /// The rounds of a run whose comparisons are split.
-pub fn courses(seed: u64, records: &[Record]) -> Vec<Course> {
+pub fn rounds(seed: u64, records: &[Record]) -> Vec<Round> {
     let rounds = records.chunk_by(|a, b| a.rlhf_round == b.rlhf_round);
-    rounds.map(|round| Course::of(seed, round)).filter(|course| !course.steps.is_empty()).collect()
+    rounds.map(|round| Round::new(seed, round)).filter(|round| !round.steps.is_empty()).collect()
 }
 
-impl Course {
-    fn of(seed: u64, records: &[Record]) -> Self {
+impl Round {
+    fn new(seed: u64, records: &[Record]) -> Self {
         let mut steps: Vec<Step> = (records.iter())
             .filter_map(|r| {
                 Some(Step {
@@ -73,7 +73,7 @@ impl Course {
             (step.train_mean, step.test_mean) = (*train, *test);
         }
         let round = records.first().map_or(0, |r| r.rlhf_round);
-        Self { seed, round, window, steps, parts_at: parting(&train, &test, window) }
+        Self { seed, round, window, steps, diverge_at: divergence_point(&train, &test, window) }
     }
 }
 
@@ -84,7 +84,7 @@ fn running_means(values: &[f64], window: usize) -> Vec<Option<f64>> {
 
 /// Where the models part: the first place from which on, for `window` places in a row, the running mean of the train score
 /// is above what it was a window before, and that of the test score below.
-fn parting(train: &[Option<f64>], test: &[Option<f64>], window: usize) -> Option<usize> {
+fn divergence_point(train: &[Option<f64>], test: &[Option<f64>], window: usize) -> Option<usize> {
     let rise = |means: &[Option<f64>], at: usize| Some(means[at]? - means[at.checked_sub(window)?]?);
     let parts = |at: usize| {
         rise(train, at).is_some_and(|rise| rise > 0.0) && rise(test, at).is_some_and(|rise| rise < 0.0)
@@ -95,7 +95,7 @@ fn parting(train: &[Option<f64>], test: &[Option<f64>], window: usize) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::super::climb::tests::record;
+    use super::super::reward_vs_kl::tests::record;
     use super::*;
 
     fn split(scores: &[(f32, f32)]) -> Vec<Record> {
@@ -115,26 +115,26 @@ mod tests {
         //   over three rows before: the 9th (4 against 5) is the first below, and so are the 10th and the 11th.
         let scores: Vec<(f32, f32)> =
             (1..=11).map(|i| (i as f32, if i <= 6 { i as f32 } else { 12.0 - i as f32 })).collect();
-        let of = &courses(3, &split(&scores))[0];
-        assert_eq!((of.seed, of.round, of.window, of.parts_at), (3, 1, 3, Some(8)));
+        let of = &rounds(3, &split(&scores))[0];
+        assert_eq!((of.seed, of.round, of.window, of.diverge_at), (3, 1, 3, Some(8)));
         assert_eq!((of.steps[1].test_mean, of.steps[2].test_mean), (None, Some(2.0)));
         assert!((of.steps[6].test_mean.unwrap() - 16.0 / 3.0).abs() < 1e-12);
         assert_eq!(of.steps[8].env_steps, 900);
         // Two such rows are no window.
-        assert_eq!(courses(3, &split(&scores[..10]))[0].parts_at, None);
+        assert_eq!(rounds(3, &split(&scores[..10]))[0].diverge_at, None);
         // Where both fall, or both rise, they do not part.
         let fall: Vec<(f32, f32)> = (0..30).map(|i| (-i as f32, -2.0 * i as f32)).collect();
         let rise: Vec<(f32, f32)> = (0..30).map(|i| (i as f32, 0.1 * i as f32)).collect();
-        assert!([fall, rise].iter().all(|scores| courses(0, &split(scores))[0].parts_at.is_none()));
+        assert!([fall, rise].iter().all(|scores| rounds(0, &split(scores))[0].diverge_at.is_none()));
     }
 
     #[test]
     fn rounds_are_courses_of_their_own_and_runs_without_a_split_have_none() {
         let mut records = split(&[(1.0, 1.0); 7]);
         records[4..].iter_mut().for_each(|r| r.rlhf_round = 2);
-        let rounds: Vec<(u64, usize)> =
-            courses(0, &records).iter().map(|c| (c.round, c.steps.len())).collect();
-        assert_eq!(rounds, [(1, 4), (2, 3)]);
-        assert!(courses(0, &[record(1, 0, 0.0, 0.0, 0.0)]).is_empty());
+        let counts: Vec<(u64, usize)> =
+            rounds(0, &records).iter().map(|c| (c.round, c.steps.len())).collect();
+        assert_eq!(counts, [(1, 4), (2, 3)]);
+        assert!(rounds(0, &[record(1, 0, 0.0, 0.0, 0.0)]).is_empty());
     }
 }

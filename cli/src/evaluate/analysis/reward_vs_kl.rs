@@ -39,7 +39,7 @@ impl Reward {
     }
 
     /// Of an iteration.
-    pub fn of(self, step: &Step) -> Option<f64> {
+    pub fn value(self, step: &Step) -> Option<f64> {
         match self {
             Self::Score => step.score,
             Self::Return => Some(step.task_return),
@@ -62,7 +62,7 @@ pub struct Fit {
 
 /// A run's way from its initial policy.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Climb {
+pub struct RewardVsKl {
     /// The run's seed.
     pub seed: u64,
     /// Its iterations.
@@ -71,9 +71,9 @@ pub struct Climb {
     pub fits: Vec<Fit>,
 }
 
-impl Climb {
+impl RewardVsKl {
     /// Of a run's metrics; `fixed` says whether scores of one round are by one model, or else mean nothing side by side.
-    pub fn of(seed: u64, records: &[Record], fixed: bool) -> Self {
+    pub fn new(seed: u64, records: &[Record], fixed: bool) -> Self {
         let step = |r: &Record| Step {
             round: r.rlhf_round,
             iteration: r.iteration,
@@ -86,7 +86,7 @@ impl Climb {
         let rounds = steps.chunk_by(|a, b| a.round == b.round);
         let fits = rounds.flat_map(|round| {
             [Reward::Score, Reward::Return].into_iter().filter_map(move |reward| {
-                let point = |s: &Step| Some((s.root_kl, reward.of(s)?));
+                let point = |s: &Step| Some((s.root_kl, reward.value(s)?));
                 let points: Vec<(f64, f64)> = round.iter().filter_map(point).collect();
                 let line = Line::through(&points)?;
                 Some(Fit { round: round[0].round, reward, rows: points.len(), line })
@@ -139,20 +139,20 @@ pub(super) mod tests {
             record(4, 2, 0.01, 3.0, 3.0),
             record(5, 2, 0.04, 5.0, 4.0),
         ];
-        let climb = Climb::of(7, &records, true);
-        let roots: Vec<f64> = climb.last_round().iter().map(|s| s.root_kl).collect();
+        let curve = RewardVsKl::new(7, &records, true);
+        let roots: Vec<f64> = curve.last_round().iter().map(|s| s.root_kl).collect();
         assert!(roots.iter().zip([0.0, 1.0, 2.0]).all(|(r, e)| (r - e).abs() < 1e-12), "{roots:?}");
-        assert_eq!(climb.fits.len(), 4, "{:?}", climb.fits);
+        assert_eq!(curve.fits.len(), 4, "{:?}", curve.fits);
         // The score is 1 + 2 √KL; the return 1, 3, 4 has slope 3/2 and R² 27/28.
-        let score = climb.last_fit(Reward::Score).unwrap();
+        let score = curve.last_fit(Reward::Score).unwrap();
         assert!(
             (score.line.slope - 2.0).abs() < 1e-9 && (score.line.r2 - 1.0).abs() < 1e-9 && score.rows == 3
         );
-        let line = climb.last_fit(Reward::Return).unwrap().line;
+        let line = curve.last_fit(Reward::Return).unwrap().line;
         assert!((line.slope - 1.5).abs() < 1e-9 && (line.r2 - 27.0 / 28.0).abs() < 1e-9);
         // Scores by a model that changes are no points of one line; who stays with π₀ has none.
-        let climb = Climb::of(7, &records, false);
-        assert!(climb.last_fit(Reward::Score).is_none() && climb.last_fit(Reward::Return).is_some());
-        assert!(Climb::of(7, &records[..1], true).fits.is_empty());
+        let curve = RewardVsKl::new(7, &records, false);
+        assert!(curve.last_fit(Reward::Score).is_none() && curve.last_fit(Reward::Return).is_some());
+        assert!(RewardVsKl::new(7, &records[..1], true).fits.is_empty());
     }
 }
