@@ -1,6 +1,7 @@
-//! **spo** learns policies from pairwise comparisons alone: Self-Play Preference Optimization of Swamy, Dann,
-//! Kidambi, Wu & Agarwal, "A Minimaximalist Approach to RLHF" (ICML 2024). No reward model, no adversary: each
-//! trajectory's win proportion is its reward.
+//! **spo** trains policies from pairwise comparisons. It implements Self-Play Preference Optimization (SPO): Swamy, Dann,
+//! Kidambi, Wu & Agarwal, "A Minimaximalist Approach to RLHF" (ICML 2024). SPO needs no reward model and no second
+//! network. It compares trajectories of the current policy with each other, and the share of its comparisons that a
+//! trajectory wins is its reward.
 //!
 //! ```no_run
 //! use spo::prelude::*;
@@ -12,31 +13,58 @@
 //! # Ok::<(), spo::TrainError>(())
 //! ```
 //!
-//! # The algorithm on one page
+//! # Terms
 //!
-//! One iteration, in [`train`]:
+//! - A **policy** chooses an action for every observation of an environment.
+//! - A **trajectory** is one episode: its observations, actions and rewards.
+//! - An **oracle** compares two trajectories a and b. Its answer is P(a ≻ b), the probability that a is preferred to b:
+//!   1 prefers a, 0 prefers b, ½ is a tie. An oracle may also abstain.
+//! - The **win proportion** of a trajectory is the mean of its answers over the trajectories that it was compared with.
 //!
-//! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`] or under policies about it.
-//! 2. [`opponents`]: whom each is compared with — its group, a sample of it, or a queue of earlier ones.
-//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do, a language model, and people at a page of `spo train
-//!    --oracle human`.
-//! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines stand in its place: the reward of
-//!    a [`reward_model`] fitted to the same answers, a language model's ratings, or the task's own.
-//! 5. [`advantage`]: against the group's mean and spread, or by a critic. With [`safety`], a second oracle says who is
-//!    safer, and the advantages of what that costs are held against these at a price.
-//! 6. [`learner`]: an update of the policy: on-policy (PPO, or the regressions of SPPO and REBEL), on a [`device`] of
-//!    choice, from a replay (SAC), or along random directions in its weights (ARS, which needs no step 5); from its own first
-//!    weights or an [`initial`] policy, and held to it at a price.
-//! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
+//! # The algorithm
 //!
-//! Where the device is a GPU, steps 1 to 6 can stay on it, environments included: `resident` (with a feature of Burn's).
+//! [`train`] repeats this iteration until the environment steps or the comparisons of the run are used up:
 //!
-//! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
-//! [`tournament`] lets trained policies play each other, an audit says on one page what a run should disclose, and an `analysis`
-//! asks whether a reward model's scores mean what they say, and where a policy makes too much of them.
+//! 1. [`rollout`]: the current [`policy`] acts in the environment. It makes K trajectories from each of S initial states.
+//!    Trajectories from the same initial state form a group.
+//! 2. [`scorer::opponents`] selects the trajectories that each trajectory is compared with: all others of its group, a
+//!    random sample of the group, or a queue of trajectories from earlier iterations.
+//! 3. [`oracle`] answers the comparisons. It can be a closure, a rule on the task's rewards, a separate program, a language
+//!    model, or people who look at replays.
+//! 4. [`scorer`] turns the answers into a score for each step, which replaces the reward. Self-play divides the win
+//!    proportion of a trajectory among its steps. For comparison there are also a reward model that is fitted to the same
+//!    kind of answers, ratings by a language model, and the task's own reward.
+//! 5. [`learner`] updates the policy with these scores. PPO and SAC are gradient methods. ARS searches along random
+//!    directions in the space of the weights. The policy losses of SPPO and REBEL can replace PPO's own.
+//! 6. [`train::run`] writes a row of metrics and, every few iterations, a checkpoint. A run that was stopped continues from its
+//!    newest checkpoint with the same results.
 //!
-//! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
-//! preferences; [`game`] solves small cases exactly.
+//! Two additions can be switched on in the configuration. With [`scorer::safety`], a second oracle judges which
+//! trajectories are safer, and a Lagrange multiplier weighs costs against scores. With `kl_coef`, the policy pays a price
+//! for its distance from a reference policy, [`train::reference`].
+//!
+//! # Modules
+//!
+//! From the bottom up. A module uses only modules above it in this list:
+//!
+//! | module | content |
+//! |---|---|
+//! | [`base`] | random streams, statistics, tables and files of tensors, vector arithmetic, devices |
+//! | [`game`] | small games that are solved exactly, to check the theory |
+//! | [`policy`] | neural networks, observation statistics, policy files |
+//! | [`rollout`] | trajectories, how they are made and cut into windows, KL to a reference policy |
+//! | [`oracle`] | who compares trajectories, and the count of comparisons |
+//! | [`learner`] | PPO, SAC and ARS |
+//! | [`scorer`] | answers to scores, for self-play and for the baselines |
+//! | [`device`] | where an iteration is computed: on the host, or environments included on a GPU (with a feature for Burn) |
+//! | [`train`] | configuration, the training loop, checkpoints, the directory of a run |
+//!
+//! # Theory
+//!
+//! The win proportion against one's own trajectories is the gain of a zero-sum game that the policy plays against itself.
+//! The average of the policies of all iterations approaches the minimax winner of the game: the policy that no other
+//! policy beats more than half the time. It exists even when preferences are cyclic, where no reward function can
+//! describe them. [`game`] computes it exactly for small games.
 #![warn(missing_docs)]
 
 pub mod base;

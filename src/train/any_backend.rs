@@ -1,4 +1,4 @@
-//! A backend whose trajectories and scores only the loop knows.
+//! A backend behind a trait object: the types of its trajectories and scores are hidden from the run.
 
 use super::state::RunState;
 use super::{Record, Timing, TrainError};
@@ -8,9 +8,9 @@ use crate::policy::Policy;
 use crate::scorer::Scorer;
 use crate::scorer::safety::Safety;
 
-/// A [`Backend`] of any types.
+/// A [`Backend`] with any types of trajectories and scores.
 pub(super) trait AnyBackend: Send {
-    /// One iteration of a run; `None` where the budget of comparisons does not cover it.
+    /// One iteration of a run, or `None` if the budget of comparisons is too small for it.
     fn iterate(&mut self, run: &mut RunState) -> Result<Option<(Record, Timing)>, TrainError>;
 
     /// As [`Backend::learner`].

@@ -28,29 +28,29 @@ pub struct Checkpoint {
     pub env_steps: u64,
     /// Seconds of training so far, over all its processes.
     pub seconds: f64,
-    /// Whether the budget of comparisons ended the training.
+    /// Whether training ended because the budget of comparisons was used up.
     pub budget_spent: bool,
-    /// Bytes of `metrics.csv` that belong to the iterations done.
+    /// Length of `metrics.csv` in bytes at the end of these iterations.
     pub metrics_bytes: u64,
-    /// Bytes of `timings.csv`, likewise.
+    /// Length of `timings.csv` in bytes.
     pub timings_bytes: u64,
-    /// Bytes of `reward_model.csv`, likewise; 0 without one.
+    /// Length of `reward_model.csv` in bytes; 0 if the run does not write it.
     pub reward_model_bytes: u64,
-    /// Counts of the reward model, where there is one.
+    /// Counts of the reward model, if there is one.
     pub model_counts: Option<ModelCounts>,
     /// The policy of the last iteration done.
     pub policy: Policy,
-    /// Weights, optimiser, observation statistics.
+    /// The learner: weights, optimiser, observation statistics.
     pub learner: LearnerState,
-    /// Counts, kept trajectories, reward model.
+    /// The scorer: counts of queries, stored trajectories, reward model.
     pub scorer: ScorerState,
-    /// λ and the scorer of costs, where there are costs.
+    /// λ and the scorer of costs, if the run has costs.
     pub safety: Option<SafetyState>,
-    /// Policies kept so far.
+    /// The snapshots of the policy stored so far.
     pub snapshots: Snapshots,
 }
 
-/// What does not fit float32: counters and double-precision statistics, as JSON in the metadata.
+/// Values that float32 cannot hold: counters and double-precision statistics, stored as JSON in the file's metadata.
 #[derive(Serialize, Deserialize)]
 struct Header {
     iteration: u64,
@@ -74,7 +74,7 @@ struct Header {
     snapshot_stats: Vec<Normalizer>,
 }
 
-/// A [`ScorerState`] but for the values of its tensors.
+/// A [`ScorerState`] without the values of its tensors.
 #[derive(Serialize, Deserialize)]
 struct ScorerHeader {
     model: Option<NetworkHeader>,
@@ -85,7 +85,7 @@ struct ScorerHeader {
     starts: Vec<Option<Start>>,
 }
 
-/// A [`SafetyState`], likewise.
+/// A [`SafetyState`] without the values of its tensors.
 #[derive(Serialize, Deserialize)]
 struct SafetyHeader {
     multiplier: f64,
@@ -93,7 +93,7 @@ struct SafetyHeader {
     scorer: ScorerHeader,
 }
 
-/// A [`LearnerState`] but for the values of its tensors.
+/// A [`LearnerState`] without the values of its tensors.
 #[derive(Serialize, Deserialize)]
 struct NetworkHeader {
     tensors: Vec<String>,
@@ -112,7 +112,7 @@ impl NetworkHeader {
         }
     }
 
-    /// The state, its tensors as `get` has them.
+    /// The state; `get` looks up a tensor by its name.
     fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<LearnerState, String> {
         Ok(LearnerState {
             tensors: (self.tensors.into_iter())
@@ -138,7 +138,7 @@ impl ScorerHeader {
         }
     }
 
-    /// The state, its tensors as `get` has them.
+    /// The state; `get` looks up a tensor by its name.
     fn state(self, get: impl Fn(&str) -> Result<Vec<f32>, String>) -> Result<ScorerState, String> {
         let mut episodes: Vec<Episode> = (self.terminated.iter().zip(&self.starts))
             .map(|(&terminated, &start)| Episode { terminated, start, ..Episode::default() })
@@ -178,7 +178,7 @@ fn tensors_of(state: &ScorerState) -> Vec<(String, Vec<f32>)> {
 const COLUMNS: [&str; 7] = ["obs", "final_obs", "actions", "latents", "log_probs", "rewards", "costs"];
 
 impl Checkpoint {
-    /// Writes the checkpoint in place of the one at `path`, whole or not at all.
+    /// Replaces the checkpoint at `path` atomically: if this fails, the old file stays.
     ///
     /// # Errors
     /// [`FileError::Write`].
@@ -220,7 +220,7 @@ impl Checkpoint {
         file.write(path)
     }
 
-    /// Reads a checkpoint; `capacity` is the most snapshots that the run keeps.
+    /// Reads a checkpoint; `capacity` is the largest number of snapshots that the run stores.
     ///
     /// # Errors
     /// [`FileError`]: unreadable, damaged, not a checkpoint.

@@ -1,4 +1,4 @@
-//! The parts of a training that take more than the configuration: the safety part and the backend.
+//! Builds the parts of a run that need more than the configuration: the safety part and the backend.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::scorer::safety::Safety;
 use crate::scorer::safety::lagrange::Lagrange;
 use config::Config;
 
-/// Gives the learner the configuration's initial policy, where it names one.
+/// Makes the learner start from the reference policy that the configuration names, if it names one.
 fn start(config: &Config, learner: &mut dyn Learner) -> Result<(), TrainError> {
     if config.init.is_empty() {
         return Ok(());
@@ -28,8 +28,8 @@ fn start(config: &Config, learner: &mut dyn Learner) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// The safety part, where the configuration trains safely. `log` is where its oracle's answers are logged, and how many bytes of
-/// the file to keep.
+/// The safety part, if the configuration trains with costs. `log` is the file that the answers of the safety oracle are written
+/// to, and how many of its bytes to keep.
 pub(super) fn safety(
     config: &Config,
     spec: &Spec,
@@ -53,7 +53,7 @@ pub(super) fn safety(
     Ok(Some(Safety::new(source, multiplier, limit)))
 }
 
-/// Where a run's iterations happen, and, where environments could be expected to step on the learner's GPU, why they do not.
+/// The backend, and the reason why environments step on the host although the learner computes on a GPU, if that is so.
 type Chosen = (Box<dyn AnyBackend>, Option<&'static str>);
 
 /// The backend of a configuration.

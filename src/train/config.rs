@@ -2,15 +2,16 @@
 //!
 //! A key is declared once, as a field of the component that reads it: [`PpoConfig`] is in `learner/ppo`, and so on. Its
 //! doc comment, type, range, default and source become its entry in [`keys`](mod@keys), which `spo config` prints. A run reads
-//! the sections of its own learner and scorer; another section is an error.
+//! only the sections of its own learner and scorer. Any other section is an error.
 //!
-//! Below the sections stands what is made from them: the learner, the scorer and the source of costs. Every choice is a
-//! `match` over all kinds, so a new kind does not compile before it has its place here.
+//! Functions at the end of this file make the learner, the scorer and the source of costs from the configuration. Each is a
+//! `match` over all kinds, so the compiler reports where a new kind is missing.
 //!
-//! - [`keys`](mod@keys): what is known about every key, and how names are resolved.
-//! - `read`: from files and `--set KEY=VALUE` to a configuration; `value`: texts to values; `old_names`: keys of version 0.1.
-//! - `presets`: defaults that depend on the learner and on who answers.
-//! - `validate`: rules over several keys.
+//! - [`keys`](mod@keys): the meaning, type and range of every key, and how names are resolved.
+//! - `read`: makes a configuration from files and `--set KEY=VALUE`; `value` parses values; `old_names` has the keys of
+//!   version 0.1.
+//! - `presets`: defaults that depend on the learner and on the oracle.
+//! - `validate`: rules about several keys.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,7 +80,7 @@ pub enum EnvDevice {
 /// Everything that decides a run, except the machine it runs on.
 ///
 /// The defaults are those of the default experiment, Pendulum from comparisons of returns. Some depend on the learner and
-/// on who answers; see [`Config::preset`].
+/// on the oracle; see [`Config::preset`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -87,11 +88,11 @@ pub struct Config {
     pub env: String,
     /// Seed of every random stream.
     pub seed: u64,
-    /// Environment steps of training. Only the first iteration may pass it.
+    /// Environment steps of training. The run ends before an iteration that would exceed it; the first iteration always runs.
     #[schemars(range(min = 1))]
     pub total_steps: u64,
-    /// The policy to start from, which is the reference policy too: a run, whose newest policy is taken, or a policy file.
-    /// Empty: the learner's own first weights.
+    /// The policy that training starts from, which is also the reference policy: the directory of a run, whose newest policy is
+    /// used, or a policy file. Empty: random weights.
     pub init: String,
     /// Where the learner computes: `cpu`, or a backend of Burn: `flex`, `ndarray`, `wgpu`; `wgpu:1` is the second adapter.
     pub device: String,
@@ -99,12 +100,13 @@ pub struct Config {
     pub env_device: EnvDevice,
     /// The learner.
     pub learner: LearnerKind,
-    /// What takes the place of a reward.
+    /// What replaces the reward.
     pub scorer: ScorerKind,
     /// Who compares trajectories: a judge and decorators; `spo oracles` lists them.
     pub oracle: OracleSpec,
-    /// Most comparisons of the run; 0 sets no limit. Self-play ends before it would pass the limit. A reward model spreads it
-    /// over the run, and training goes on with the model as it is when the budget is spent.
+    /// The largest number of comparisons of the run; 0 sets no limit. With self-play, training ends before the limit would be
+    /// exceeded. With a reward model, the comparisons are spread over the run; when all are used, training continues and the
+    /// model no longer changes.
     pub budget: u64,
     /// λ, the price of a nat of KL(π ‖ π₀) in units of the score: the score of every step is lowered by
     /// λ (log π − log π₀) of its action.
@@ -127,13 +129,13 @@ pub struct Config {
     /// Iterations between two checkpoints.
     #[schemars(range(min = 1))]
     pub checkpoint_every: u64,
-    /// How much an iteration rolls out.
+    /// The trajectories of an iteration.
     pub rollout: RolloutConfig,
     /// Scorer `self_play`.
     pub self_play: SelfPlayConfig,
     /// Scorer `reward_model`.
     pub reward_model: RewardModelConfig,
-    /// A second oracle, of safety.
+    /// A second oracle, which judges safety.
     pub safety: SafetyConfig,
     /// Learner `ppo`.
     pub ppo: PpoConfig,
@@ -198,17 +200,17 @@ impl Config {
         }
     }
 
-    /// Most comparisons of the run, if there is a limit.
+    /// The largest number of comparisons of the run, if there is a limit.
     pub fn budget_limit(&self) -> Option<u64> {
         Some(self.budget).filter(|&most| most > 0)
     }
 
-    /// Rounds of iterated RLHF; 0 where there are none.
+    /// Rounds of iterated RLHF; 0 if the run does not use them.
     pub fn rlhf_rounds(&self) -> u64 {
         if self.scorer == ScorerKind::RewardModel { self.reward_model.rlhf_rounds } else { 0 }
     }
 
-    /// When a reward model asks, on a task of at most `horizon` steps an episode.
+    /// When a reward model queries the oracle, on a task whose episodes have at most `horizon` steps.
     pub fn query_schedule(&self, horizon: usize) -> Schedule {
         self.reward_model.schedule(RunSize {
             trajectories: self.rollout.trajectories() as u64,
@@ -231,7 +233,7 @@ impl Config {
         }
     }
 
-    /// Steps that are compared at once; 0 where whole trajectories are.
+    /// Steps of a compared segment; 0 if whole trajectories are compared.
     pub fn compared_steps(&self) -> usize {
         match self.scorer {
             ScorerKind::RewardModel => self.reward_model.segment_length,
@@ -242,12 +244,12 @@ impl Config {
     /// The oracle that judges safety, if there is one.
     ///
     /// # Errors
-    /// [`ConfigError::Parse`]: no oracle, or one that does not say what is safe.
+    /// [`ConfigError::Parse`]: not an oracle, or an oracle that does not judge safety.
     pub fn safety_judge(&self) -> Result<Option<Box<dyn Oracle>>, ConfigError> {
         self.safety.judge().map_err(|why: OracleError| self.unfit_judge(&why.to_string()))
     }
 
-    /// Why environments must step on the host whatever the device, where they must.
+    /// The reason why environments must step on the host with any device, if there is one.
     #[cfg(feature = "burn")]
     pub(crate) fn host_alone(&self) -> Option<&'static str> {
         match () {
@@ -273,12 +275,12 @@ impl Config {
         }
     }
 
-    /// What PPO must know of the scores.
+    /// The properties of the scores that PPO must know.
     pub(super) fn score_traits(&self) -> ScoreTraits {
         ScoreTraits { known_scale: self.scorer.known_scale(), costs: self.safety.trains() }
     }
 
-    /// The scorer, by the answers of `oracle`.
+    /// The scorer; it queries `oracle`.
     pub(super) fn make_scorer(&self, spec: &Spec, oracle: MeteredOracle) -> Box<dyn Scorer> {
         let replay = (self.learner == LearnerKind::Sac).then_some(self.sac.buffer_size);
         match self.scorer {
@@ -313,8 +315,8 @@ impl Config {
         }
     }
 
-    /// Where the costs of a safe training come from: the counterpart of the scorer. `oracle` gives the safety oracle, where it
-    /// is needed.
+    /// Where the costs come from in training with safety; it matches the scorer. `oracle` makes the safety oracle and is called
+    /// only if the source needs it.
     pub(super) fn make_cost_source(
         &self,
         spec: &Spec,
@@ -325,7 +327,7 @@ impl Config {
                 Ok(CostSource::WinProportion(SelfPlay::from_config(&self.self_play, oracle()?)))
             }
             ScorerKind::RewardModel => {
-                // A cost has a zero of its own, and is known before anything else.
+                // A cost of 0 has a meaning, so costs are not standardised, and they are needed from the first iteration.
                 let own = RewardModelConfig { standardize_rewards: false, ..self.reward_model.clone() };
                 let mut schedule = self.query_schedule(spec.horizon);
                 schedule.pretrain_steps = 0;
@@ -342,7 +344,7 @@ impl Config {
         }
     }
 
-    /// d of the constraint J_C ≤ d; `of_task` is the limit of the safety oracle on a trajectory's cost.
+    /// d in the constraint J_C ≤ d; `of_task` is the safety oracle's limit on the cost of a trajectory.
     pub(super) fn cost_limit(&self, of_task: Option<f64>) -> f64 {
         match self.scorer {
             ScorerKind::SelfPlay => self.safety.unsafe_limit,

@@ -10,13 +10,14 @@ use crate::device::burn::{Task, check_memory, task};
 use crate::learner::ppo::burn::DevicePpo;
 use crate::train::config::{Config, EnvDevice, LearnerKind};
 
-/// The task and the device that it runs on; or, where environments step on the host although a GPU computes, the reason.
+/// The task and the device that its environments step on. Otherwise they step on the host: `Err` has the reason, if the
+/// learner computes on a GPU or the configuration asks for the device.
 type Choice = Result<(Box<dyn Task>, tensor::Device), Option<&'static str>>;
 
 /// Chooses by the configuration, the task and the learner's device.
 ///
 /// # Errors
-/// [`TrainError::EnvDevice`] where the configuration wants the device and that cannot be,
+/// [`TrainError::EnvDevice`] if the configuration demands the device and that is not possible,
 /// [`DeviceError::TooMany`](crate::device::DeviceError::TooMany).
 pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<Choice, TrainError> {
     let wanted = match config.env_device {
@@ -41,7 +42,7 @@ pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<
                 }
                 return Ok(Ok((task, device.clone())));
             }
-            "the task is not one of equations, which `spo envs` marks"
+            "the task does not run on a GPU; `spo envs` marks the tasks that do"
         }
         (None, _) => "the learner computes on the host, has a categorical policy, or baseline=group",
     };
@@ -67,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// A task whose device goes away.
+    /// A task whose device is lost.
     struct Lost(Spec);
 
     impl Task for Lost {

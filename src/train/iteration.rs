@@ -11,17 +11,17 @@ use crate::rollout::{Phase, Request, Rollout, RolloutStats};
 use crate::scorer::safety::{Safety, SafetyReport};
 use crate::scorer::{Batch, ModelReport};
 
-/// An iteration's scores, and what it took to get them.
+/// An iteration's scores, and their cost in steps and seconds.
 struct Judged<S> {
     scored: ScoredRollout<S>,
-    /// Environment steps of opponents that were rolled out apart.
+    /// Environment steps of opponents from a rollout of their own.
     opponent_steps: u64,
     /// Seconds from the iteration's start to the end of all rollouts.
     rolled_out: f64,
 }
 
 impl RunState {
-    /// One iteration; `None` where the budget of comparisons does not cover it, which ends the training.
+    /// One iteration. `None` if the budget of comparisons is too small for it; this ends the training.
     pub fn iterate<B: Backend>(&mut self, backend: &mut B) -> Result<Option<(Record, Timing)>, TrainError> {
         let start = Instant::now();
         let deployed = if self.begins_round() { Some(self.begin_round(backend)?) } else { None };
@@ -72,7 +72,7 @@ impl RunState {
         Ok(Some((record, timing)))
     }
 
-    /// Rolls out opponents, where they are apart, and scores the iteration's trajectories.
+    /// Rolls out opponents, if they have a rollout of their own, and scores the iteration's trajectories.
     fn judge<B: Backend>(
         &self,
         backend: &mut B,
@@ -94,7 +94,7 @@ impl RunState {
         Ok(Judged { scored, opponent_steps, rolled_out })
     }
 
-    /// A backend's error, in this iteration.
+    /// A backend's error as an error of this iteration.
     pub fn error(&self, error: BackendError) -> TrainError {
         let iteration = self.iteration + 1;
         match error {
@@ -117,7 +117,7 @@ impl RunState {
         }
     }
 
-    /// The row of the iteration that has ended; `asked` are the questions to the oracle and to the safety oracle so far.
+    /// The row of the iteration that has ended; `asked` has the queries to the oracle and to the safety oracle so far.
     fn record(
         &self,
         stats: RolloutStats,

@@ -43,12 +43,12 @@ pub use record::{Record, Summary, Timing};
 pub use result::{evaluate, evaluation};
 pub use spo::{Outcome, Spo};
 
-/// Where comparisons are logged: a file each, and the bytes of it to keep.
+/// The files that comparisons are written to, each with the number of its bytes to keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Logs<'a> {
-    /// Of the oracle.
+    /// The oracle's.
     pub comparisons: (&'a Path, u64),
-    /// Of the safety oracle.
+    /// The safety oracle's.
     pub safety: (&'a Path, u64),
 }
 
@@ -58,7 +58,7 @@ pub struct Trainer {
     backend: Box<dyn AnyBackend>,
 }
 
-/// A factory of the registry's task `id`.
+/// A factory for the task `id` of the registry.
 ///
 /// # Errors
 /// [`EnvError::Unknown`].
@@ -69,8 +69,7 @@ pub fn registered(id: &str) -> Result<EnvFactory, EnvError> {
 }
 
 impl Trainer {
-    /// A run at its beginning. `logs` are where comparisons are logged, the oracle's and the safety oracle's: files and the
-    /// bytes of them to keep.
+    /// A run before its first iteration. `logs` names the files that comparisons are written to, if they are.
     ///
     /// # Errors
     /// [`TrainError`]: a value out of range, a device that is not there, a log that cannot be opened.
@@ -84,7 +83,7 @@ impl Trainer {
         Self::with_budget(config, factory, oracle, logs, budget)
     }
 
-    /// As [`new`](Self::new), with another budget of the oracle than the configuration's, to look into a run.
+    /// As [`new`](Self::new), with a budget of comparisons that replaces the configuration's. Used to inspect a run.
     pub(crate) fn with_budget(
         config: Config,
         factory: EnvFactory,
@@ -134,37 +133,37 @@ impl Trainer {
         &self.run.config
     }
 
-    /// A snapshot of the present policy.
+    /// A copy of the current policy.
     pub fn policy(&self) -> Policy {
         self.backend.learner().policy()
     }
 
-    /// What has been asked of the oracle so far.
+    /// Counts of the queries to the oracle so far.
     pub fn queries(&self) -> Queries {
         self.backend.scorer().queries()
     }
 
-    /// The policies kept so far.
+    /// The snapshots of the policy stored so far.
     pub fn snapshots(&self) -> &Snapshots {
         &self.run.snapshots
     }
 
-    /// What happens on the way to the oracle's answers, as it happens.
+    /// The events of the oracle, such as restarts of a judge program; updated while the run trains.
     pub fn events(&self) -> &OracleEvents {
         &self.run.events
     }
 
-    /// The last iteration's first group of trajectories, for people who watch; `None` before the first.
+    /// The first group of trajectories of the last iteration, for people who watch the run. `None` before the first iteration.
     pub fn latest_replay(&self) -> Option<&LatestReplay> {
         self.run.latest_replay.as_ref()
     }
 
-    /// What the last iteration's fit of a reward model predicts of held-out comparisons, where there was one.
+    /// What the reward model predicts of held-out comparisons, if it was fitted in the last iteration; otherwise empty.
     pub fn held_out(&self) -> &[HeldOut] {
         &self.run.held_out
     }
 
-    /// Why environments step on the host, where the learner computes on a GPU; `None` otherwise.
+    /// The reason why environments step on the host although the learner computes on a GPU; `None` if this is not so.
     pub fn on_host(&self) -> Option<&'static str> {
         self.run.on_host
     }
@@ -174,9 +173,9 @@ impl Trainer {
         self.run.env_steps
     }
 
-    /// Whether the next iteration, at full length, would pass the total steps, or the budget is spent.
+    /// Whether training has ended: the next iteration, at full length, would exceed the total steps, or the budget is used up.
     ///
-    /// The first iteration is always made.
+    /// The first iteration always runs.
     pub fn done(&self) -> bool {
         let Self { run, .. } = self;
         let sides = 1 + u64::from(run.config.self_play.rolls_out_opponents());
@@ -186,18 +185,18 @@ impl Trainer {
         run.budget_spent || (run.iteration > 0 && run.env_steps + most > run.config.total_steps)
     }
 
-    /// One iteration; `None` where the budget of comparisons does not cover it, which ends the training.
+    /// One iteration. `None` if the budget of comparisons is too small for it; this ends the training.
     ///
     /// # Errors
-    /// [`TrainError`] of environment, oracle, device or a divergence.
+    /// [`TrainError`]: of the environment, the oracle or the device, or scores or weights that diverge.
     pub fn step(&mut self) -> Result<Option<(Record, Timing)>, TrainError> {
         self.backend.iterate(&mut self.run)
     }
 
-    /// The state between two iterations; the run directory fills in its files' lengths.
+    /// The state between two iterations. [`Run`](run::Run) fills in the lengths of its files.
     ///
     /// # Errors
-    /// Where the log of comparisons cannot be made durable.
+    /// If the log of comparisons cannot be synced to disk.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
         let (policy, learner) = self.backend.saved();
         let parts = self.backend.parts();
@@ -221,7 +220,7 @@ impl Trainer {
     /// Continues from a checkpoint of the same configuration.
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`] where it is of another network.
+    /// [`TrainError::Checkpoint`] if the checkpoint has a network of another shape.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         reference::fits(&checkpoint.policy, &self.policy()).map_err(|why| {
             TrainError::Checkpoint(format!("{why}; the run's config.toml has been changed"))

@@ -1,4 +1,4 @@
-//! Opponents of another policy, rolled out apart.
+//! Opponents from a rollout of another policy.
 
 use super::TrainError;
 use super::state::RunState;
@@ -9,11 +9,11 @@ use crate::rollout::{self, Phase, Request, Rollout};
 use crate::scorer::Batch;
 
 impl RunState {
-    /// Trajectories, from the same states, that those collected are compared with in place of each other; `None` where opponents
-    /// have no policy of their own.
+    /// Opponents from the same initial states, which the collected trajectories are compared with instead of with each
+    /// other. `None` if the opponents are those of `self_play.opponents`.
     ///
-    /// With `anchor` they are of π^{1−β} π₀^{β} (Munos et al. 2024). With `extragradient` they are of the policy that the
-    /// learner would have after this iteration: it takes its step, and takes it back (Korpelevich 1976).
+    /// With `mixture_coef` β the opponents' policy is π^{1−β} π₀^{β} (Munos et al. 2024). With `extragradient` it is the policy
+    /// that the learner would have after this iteration: the learner makes its update, which is then undone (Korpelevich 1976).
     pub(super) fn opponents<B: Backend>(
         &self,
         backend: &mut B,
@@ -23,7 +23,7 @@ impl RunState {
     ) -> Result<Option<Rollout>, TrainError> {
         let opponent = if self.config.self_play.mixture_coef > 0.0 {
             let mixed = collected.policy.mixed_with(&self.reference, self.config.self_play.mixture_coef);
-            mixed.expect("a policy mixes with the one that it began as")
+            mixed.expect("a policy can be mixed with the policy that it started as")
         } else if self.config.self_play.extragradient {
             self.look_ahead(backend, &collected.rollout, context)?
         } else {
@@ -33,7 +33,7 @@ impl RunState {
         Ok(Some(rollout::collect(&[opponent], &self.factory, &request)?))
     }
 
-    /// The policy after an update by the rollout, which is then undone.
+    /// The policy after an update on the rollout. The update is then undone.
     fn look_ahead<B: Backend>(
         &self,
         backend: &mut B,
@@ -45,7 +45,7 @@ impl RunState {
         let before = backend.learner().save();
         backend.update(rollout, &scored, context).map_err(|e| self.error(e))?;
         let ahead = backend.learner().policy();
-        backend.parts().learner.load(&before).expect("a learner takes its own state back");
+        backend.parts().learner.load(&before).expect("a learner loads its own state");
         Ok(ahead)
     }
 }

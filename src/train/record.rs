@@ -1,4 +1,4 @@
-//! What a training records: a row an iteration, and the summary at its end.
+//! What a run records: a row for each iteration, and a summary at its end.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,38 @@ use serde::{Deserialize, Serialize};
 use crate::scorer::ModelCounts;
 use crate::train::config::TrainedResult;
 
-/// One row of `metrics.csv`: nothing in it depends on the clock.
+/// One row of `metrics.csv`. It does not depend on the clock, so the same seed gives the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// From 1.
+    /// The iteration, from 1.
     pub iteration: u64,
     /// Environment steps so far.
     pub env_steps: u64,
-    /// Comparisons asked so far.
+    /// Comparisons queried so far.
     pub queries: u64,
-    /// Of them answered.
+    /// How many of them were answered.
     pub answered: u64,
-    /// Of them ties.
+    /// How many of them were ties.
     pub tied: u64,
-    /// Of them abstentions.
+    /// How many of them were abstentions.
     pub abstained: u64,
-    /// Mean task return of this iteration's (sampled) trajectories.
+    /// Mean task return of this iteration's trajectories, whose actions are sampled.
     pub return_mean: f64,
     /// Their standard deviation.
     pub return_std: f64,
     /// Their mean length in steps.
     pub length_mean: f64,
-    /// Mean over trajectories of their summed scores: the mean win proportion.
+    /// Mean over trajectories of their summed scores. For self-play this is the mean win proportion.
     pub score_mean: f64,
-    /// Their standard deviation: the spread of win proportions.
+    /// Standard deviation of their summed scores. For self-play this is the spread of win proportions.
     pub score_spread: f64,
     /// Entropy of the policy, in nats.
     pub entropy: f32,
-    /// KL(old ‖ new).
+    /// KL(old ‖ new) of the update, in nats.
     pub approx_kl: f32,
-    /// Share of ratios clipped.
+    /// PPO: share of the probability ratios that were clipped.
     pub clip_fraction: f32,
-    /// The clipped surrogate.
+    /// The policy's loss.
     pub policy_loss: f32,
     /// The critic's loss.
     pub value_loss: f32,
@@ -46,48 +46,48 @@ pub struct Record {
     pub grad_norm: f32,
     /// Passes over the data.
     pub epochs: f32,
-    /// The price of a nat of entropy.
+    /// SAC: the temperature α, the weight of a nat of entropy.
     #[serde(default)]
     pub temperature: f32,
-    /// Cross-entropy of the reward model's fit, in nats a comparison; empty in an iteration without a fit.
+    /// Cross-entropy of the reward model's fit, in nats per comparison; empty in an iteration without a fit.
     #[serde(default)]
     pub reward_loss: Option<f32>,
-    /// Share of held-out comparisons that the reward model predicts right, likewise.
+    /// Share of held-out comparisons that the reward model predicts correctly; empty in an iteration without a fit.
     #[serde(default)]
     pub reward_accuracy: Option<f32>,
-    /// The reward model's expected calibration error on held-out comparisons, likewise.
+    /// Expected calibration error of the reward model on held-out comparisons; empty in an iteration without a fit.
     #[serde(default)]
     pub reward_calibration: Option<f32>,
-    /// KL(π ‖ π₀) in nats a step, from the policy that acted to the initial one, at states that it visited.
+    /// KL(π ‖ π₀) in nats per step, of the policy π that acted and the reference policy π₀, at the states that π visited.
     #[serde(default)]
     pub kl_to_init: f64,
-    /// Where comparisons are split: mean summed reward by the model that the policy is trained on, less what that model gives
-    /// on average to as many steps of the trajectories last asked about; in log-odds.
+    /// With `reward_model.split`: mean summed reward by the model that the policy is trained on, in log-odds. The average reward
+    /// of as many steps of the trajectories that were last compared, by the same model, is subtracted.
     #[serde(default)]
     pub reward_train_score: Option<f32>,
-    /// Likewise by the model of the other half.
+    /// The same by the model of the other half of the comparisons.
     #[serde(default)]
     pub reward_test_score: Option<f32>,
-    /// The round of iterated RLHF, from 1; 0 where there are none.
+    /// The round of iterated RLHF, from 1; 0 if the run does not use rounds.
     #[serde(default)]
     pub rlhf_round: u64,
-    /// Mean total cost, by the task, of this iteration's trajectories.
+    /// Mean total cost of this iteration's trajectories, as the task reports it.
     #[serde(default)]
     pub cost_mean: f64,
-    /// With a safety oracle: share of these trajectories that are unsafe, by its verdicts, by the cost model or by the
-    /// task's own cost, as the scorer has it; empty where none was judged.
+    /// With a safety oracle: share of these trajectories that are unsafe. With self-play the oracle judges them, with a reward
+    /// model the cost model, with the task's reward its own cost. Empty if no trajectory was judged.
     #[serde(default)]
     pub unsafe_share: Option<f64>,
-    /// Likewise: λ, the weight of the costs' advantages in this iteration's update.
+    /// With a safety oracle: λ, the weight of the costs' advantages in this iteration's update.
     #[serde(default)]
     pub multiplier: Option<f64>,
-    /// Comparisons asked of the safety oracle so far.
+    /// Comparisons queried from the safety oracle so far.
     #[serde(default)]
     pub safety_queries: u64,
-    /// Verdicts on single trajectories or segments asked of it so far.
+    /// Verdicts on single trajectories or segments queried from the safety oracle so far.
     #[serde(default)]
     pub safety_verdicts: u64,
-    /// The cost model's loss, in nats a comparison with its two verdicts; empty in an iteration without a fit.
+    /// The cost model's loss, in nats per comparison with its two verdicts; empty in an iteration without a fit.
     #[serde(default)]
     pub cost_loss: Option<f32>,
 }
@@ -95,15 +95,15 @@ pub struct Record {
 /// Wall-clock seconds of an iteration's phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// From 1.
+    /// The iteration, from 1.
     pub iteration: u64,
-    /// Stepping and acting.
+    /// The rollout: stepping environments and choosing actions.
     pub rollout: f64,
-    /// Oracle and win proportions.
+    /// The oracle and the scores.
     pub score: f64,
-    /// The learner.
+    /// The learner's update.
     pub update: f64,
-    /// All of training so far.
+    /// Seconds of training so far, other work included.
     pub seconds: f64,
 }
 
@@ -118,51 +118,50 @@ pub struct Summary {
     pub eval_episodes: usize,
     /// Environment steps of training.
     pub env_steps: u64,
-    /// Comparisons asked.
+    /// Comparisons queried in training.
     pub queries: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// Environment steps a second of training.
+    /// Environment steps per second of training.
     pub steps_per_second: f64,
     /// The run's seed.
     pub seed: u64,
-    /// Where the learner computed.
+    /// The device that the learner computed on.
     pub device: String,
     /// The environment.
     pub env: String,
     /// Which policy was evaluated: last, best or average.
     pub result: TrainedResult,
-    /// Whether training ended because the budget of comparisons was spent.
+    /// Whether training ended because the budget of comparisons was used up.
     pub budget_spent: bool,
-    /// What happened to the reward model, where there is one.
+    /// Counts of the reward model, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward_model: Option<ModelCounts>,
-    /// Where the oracle is a game over options: total variation between the result and the game's minimax winner.
+    /// If the oracle is a game over options: total variation distance between the result and the game's minimax winner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimax_distance: Option<f64>,
-    /// Likewise: what a best reply gains against the result, in margins 2P − 1.
+    /// If the oracle is a game over options: the margin 2P − 1 of a best response against the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exploitability: Option<f64>,
-    /// Where the oracle puts a constraint above all else: the share of evaluation episodes that keep to it.
+    /// If the oracle has a constraint on trajectories: the share of evaluation episodes that keep to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constraint_kept: Option<f64>,
-    /// Where there is a safety oracle: mean total cost, by the task, over the evaluation episodes.
+    /// With a safety oracle: mean total cost of the evaluation episodes, as the task reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_cost_mean: Option<f64>,
-    /// Likewise: half width of its 95 % interval (Student's t over episodes).
+    /// Half width of its 95 % interval (Student's t over episodes).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_cost_ci95: Option<f64>,
-    /// Likewise: share of the evaluation episodes that the oracle takes for unsafe, of those that it judges.
+    /// With a safety oracle: share of the judged evaluation episodes that it judges unsafe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_unsafe_share: Option<f64>,
-    /// Comparisons and verdicts asked of the safety oracle in training.
+    /// Comparisons and verdicts queried from the safety oracle in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_queries: Option<u64>,
-    /// The program's commit, as far as it knows; see [`COMMIT`](crate::train::run::COMMIT).
+    /// The commit that the program was built from, if known; see [`COMMIT`](crate::train::run::COMMIT).
     #[serde(default)]
     pub commit: Option<String>,
-    /// What happened on the way to the oracle's answers since the last start or resumption, counted by kind, such as
-    /// `restarts` of a program.
+    /// The oracle's events since the run was started or resumed, counted by kind, such as `restarts` of a judge program.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, u64>,
 }

@@ -1,4 +1,4 @@
-//! The reference policy π₀, which a run starts from: another run's policy, or its own first weights.
+//! The reference policy π₀, which a run starts from: another run's policy, or random weights.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::train::TrainError;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::run::{Run, files};
 
-/// A policy that cannot be the initial one.
+/// A policy that cannot be the reference policy.
 #[derive(Debug, thiserror::Error)]
 #[error("init: {path}: {why}")]
 pub struct ReferenceError {
@@ -17,17 +17,18 @@ pub struct ReferenceError {
 }
 
 impl ReferenceError {
-    /// Of the policy at `path`: what is wrong, and the mend.
+    /// An error of the policy at `path`; `why` says what is wrong and what to change.
     pub(crate) fn new(path: &Path, why: impl ToString) -> Self {
         Self { path: path.into(), why: why.to_string() }
     }
 }
 
-/// The newest policy of the run in a directory, or that of a policy file, for a run on `env` that normalises
-/// observations or not. Its statistics are rounded as in a file.
+/// Loads the newest policy of the run in a directory, or the policy in a file, for a run on `env`. `normalizes` is whether that
+/// run normalises observations. The policy's observation statistics are rounded as in a file.
 ///
 /// # Errors
-/// [`ReferenceError`]: no such run, a damaged file, a mixture, another task, statistics that cannot be continued.
+/// [`ReferenceError`]: not a run or a policy file, a damaged file, a mixture of policies, a policy for another task, or
+/// observation statistics that cannot be continued.
 pub fn load(source: &Path, env: &str, normalizes: bool) -> Result<Policy, ReferenceError> {
     let fail = |why: String| ReferenceError::new(source, why);
     let (task, mut policies) = if source.is_dir() {
@@ -43,12 +44,12 @@ pub fn load(source: &Path, env: &str, normalizes: bool) -> Result<Policy, Refere
     let count = policies.len();
     let (Some(policy), 1) = (policies.pop(), count) else {
         return Err(fail(format!(
-            "it is a mixture of {count} policies; name a run, whose last one is taken"
+            "it is a mixture of {count} policies; give the directory of a run to use its last policy"
         )));
     };
-    // A file that does not say so counts one: the first rollout would outweigh it.
+    // A file without a count has a count of 1: the first rollout would replace its statistics almost entirely.
     if normalizes && policy.normalizer.count <= 1.0 {
-        let why = "its observations are not normalised, or by unknown counts; set normalize_obs=false";
+        let why = "it does not normalise observations, or does not give the count of its statistics; set normalize_obs=false";
         return Err(fail(why.into()));
     }
     Ok(policy)
@@ -62,7 +63,7 @@ fn newest(dir: &Path) -> Result<(String, Policy), TrainError> {
     Ok((config.env, Policy { normalizer, ..policy }))
 }
 
-/// Its network, head and actions, for a message.
+/// The network, head and actions of a policy, for error messages.
 fn shape(policy: &Policy) -> String {
     let sizes: Vec<String> = std::iter::once(policy.mlp.inputs())
         .chain(policy.mlp.layers().map(|(_, outputs)| outputs))
@@ -72,10 +73,10 @@ fn shape(policy: &Policy) -> String {
     format!("{} {activation}, head {:?}, {:?}", sizes.join("-"), policy.head, policy.action)
 }
 
-/// Whether `policy` can stand in for `own`, which a configuration makes.
+/// Checks that `policy` has the same shape as `own`, the policy that the configuration makes.
 ///
 /// # Errors
-/// How they differ.
+/// A description of the difference.
 pub(crate) fn fits(policy: &Policy, own: &Policy) -> Result<(), String> {
     let same = policy.mlp == own.mlp && policy.head == own.head && policy.action == own.action;
     if same && policy.params.len() == own.params.len() {

@@ -17,7 +17,7 @@ impl Trainer {
     /// The trained result, as a mixture of policies.
     ///
     /// # Errors
-    /// [`TrainError`] of the validation episodes that `best` asks for.
+    /// [`TrainError`] of the validation episodes that `best` needs.
     pub fn result(&mut self) -> Result<Vec<Policy>, TrainError> {
         match self.run.config.result {
             TrainedResult::Last => Ok(vec![self.policy()]),
@@ -26,10 +26,10 @@ impl Trainer {
         }
     }
 
-    /// The total score of each trajectory by the run's scorer; nothing is learned from them.
+    /// The total score of each trajectory by the run's scorer, which learns nothing from them.
     ///
     /// # Errors
-    /// The oracle's, where the scorer asks it.
+    /// The oracle's, if the scorer queries it.
     pub fn judge(&mut self, rollout: &Rollout) -> Result<Vec<f64>, TrainError> {
         let batch = Batch::validation(rollout, self.run.config.seed);
         Ok(rollout.totals(&self.backend.parts().scorer.score(&batch)?.scores))
@@ -62,7 +62,7 @@ impl Trainer {
         Ok(vec![candidates.swap_remove(best)])
     }
 
-    /// The share of evaluation episodes that a judge takes for unsafe; these verdicts are not counted.
+    /// The share of evaluation episodes that a judge finds unsafe. These verdicts are not counted as queries.
     fn share_unsafe(
         &self,
         mut judge: Box<dyn Oracle>,
@@ -74,10 +74,10 @@ impl Trainer {
         Ok(safety::share_unsafe(&judge.verdicts(&safety::whole(&evaluated.episodes), &mut rng)?))
     }
 
-    /// Evaluates a result and sums the run up.
+    /// Evaluates a result and makes the summary of the run.
     ///
     /// # Errors
-    /// [`TrainError`] of the task or, where there is a safety oracle, of that.
+    /// [`TrainError`] of the task, or of the safety oracle if there is one.
     pub fn summary(&self, result: &[Policy]) -> Result<Summary, TrainError> {
         let request = evaluation(result, self.run.config.seed, self.run.config.eval_episodes, Acting::Mode);
         let evaluated = rollout::collect(result, &self.run.factory, &request)?;
@@ -121,12 +121,12 @@ impl Trainer {
     }
 }
 
-/// Distance of a mixture of policies to the game's minimax winner, and its exploitability; none where they are of
-/// other options.
+/// Distance of a mixture of policies to the game's minimax winner, and its exploitability. `None` if the policies choose among
+/// other options than the game's.
 fn against_the_game(game: &PreferenceMatrix, result: &[Policy]) -> Option<(f64, f64)> {
     let mut mixture = vec![0.0; game.len()];
     for policy in result {
-        // The one state of a choice among options.
+        // A choice among options has one state, with the observation 1.
         let probabilities = || policy.probabilities(&[1.0]).filter(|p| p.len() == mixture.len());
         let chosen = if policy.mlp.inputs() == 1 { probabilities()? } else { return None };
         mixture.iter_mut().zip(chosen).for_each(|(m, p)| *m += f64::from(p) / result.len() as f64);
@@ -149,9 +149,9 @@ pub fn evaluate(
     Ok(rollout::collect(policies, factory, &request)?.returns())
 }
 
-/// The rollout of `episodes` that evaluates a mixture of policies; states and draws depend on `seed` alone.
+/// The request for the `episodes` that evaluate a mixture of policies. Initial states and random draws depend only on `seed`.
 ///
-/// A categorical policy is always sampled: its mode is another policy.
+/// The actions of a categorical policy are always sampled: always taking the most likely action would be another policy.
 pub fn evaluation(policies: &[Policy], seed: u64, episodes: usize, acting: Acting) -> Request {
     let discrete = policies.iter().any(|p| p.head == Head::Categorical);
     let acting = if discrete { Acting::Sample } else { acting };

@@ -1,5 +1,5 @@
-//! Rounds of iterated online RLHF (Bai et al. 2022, section 4.5): the newest policies are deployed, several at once; what
-//! they did is compared, beside all that was compared before; reward model and policy are trained from scratch.
+//! Rounds of iterated online RLHF (Bai et al. 2022, section 4.5). Each round deploys several of the newest policies, queries
+//! comparisons of their trajectories, and then trains reward model and policy from scratch on the comparisons of all rounds.
 
 use super::TrainError;
 use super::state::RunState;
@@ -9,20 +9,20 @@ use crate::policy::snapshots::Snapshots;
 use crate::rollout::{self, Phase, Request, Rollout};
 
 impl RunState {
-    /// Rounds begun so far, by the steps that are done: each has an equal share of them.
+    /// The number of rounds that should have begun by now: each has an equal share of the run's steps.
     fn rounds_due(&self) -> u64 {
         let (rounds, total) = (u128::from(self.config.rlhf_rounds()), u128::from(self.config.total_steps));
         let passed = u128::from(self.env_steps) * rounds / total;
         (passed + 1).min(rounds) as u64
     }
 
-    /// Whether the next iteration is a round's first.
+    /// Whether the next iteration is the first of a round.
     pub(super) fn begins_round(&self) -> bool {
         let begun = self.model_counts.map_or(0, |counts| counts.rounds);
         self.rounds_due() > begun
     }
 
-    /// Deploys the newest policies, whose trajectories the round asks about; the learner starts from π₀ again.
+    /// Rolls out the newest policies, whose trajectories this round compares. The learner starts again from π₀.
     pub(super) fn begin_round<B: Backend>(&mut self, backend: &mut B) -> Result<Rollout, TrainError> {
         let config = &self.config;
         let request = Request {
@@ -38,15 +38,15 @@ impl RunState {
         let deployed = rollout::collect(&policies, &self.factory, &request)?;
         self.env_steps += deployed.steps() as u64;
         if let Some(fresh) = &self.fresh {
-            backend.parts().learner.load(fresh).expect("a learner takes its own state back");
+            backend.parts().learner.load(fresh).expect("a learner loads its own state");
         }
-        // The result is made of the policies of one round, the last.
+        // The result is made only of the policies of the last round.
         self.snapshots = Snapshots::new(config.snapshots);
         Ok(deployed)
     }
 
-    /// Share of the steps that are done, of which the learner's step size is a function: of the round's where there are
-    /// rounds, since each trains a policy from scratch.
+    /// Share of the steps that are done, which the learner's step size depends on. With rounds it is the share of the current
+    /// round, since each round trains a policy from scratch.
     pub(super) fn progress(&self) -> f64 {
         let done = self.env_steps as f64 / self.config.total_steps as f64;
         match self.config.rlhf_rounds() {
@@ -56,7 +56,7 @@ impl RunState {
     }
 }
 
-/// `count` policies at most of a round's newer half, evenly spaced back from the last.
+/// At most `count` policies of the newer half of a round, evenly spaced, the last one included.
 fn newest(round: &Snapshots, last: Policy, count: usize) -> Vec<Policy> {
     let all = round.policies.len() + 1;
     let mut places: Vec<usize> = (0..count).map(|i| all - 1 - i * all / (2 * count)).collect();
@@ -84,9 +84,9 @@ mod tests {
             (0..snapshots).for_each(|n| round.offer(n, || policy(n)));
             newest(&round, policy(snapshots), count).iter().map(|p| p.params[0]).collect()
         };
-        // Sixteen policies: back from the sixteenth by two, and not beyond the eighth from the end.
+        // Of sixteen policies: every second one, back from the sixteenth, within the last eight.
         assert_eq!(names(15, 4), [15.0, 13.0, 11.0, 9.0]);
-        // Of three, half is one and a half: the last two. Before a first round there is the last alone.
+        // Half of three is one and a half: the last two. Before the first round there is only the current policy.
         assert_eq!(names(2, 4), [2.0, 1.0]);
         assert_eq!((names(0, 4), names(15, 1)), (vec![0.0], vec![15.0]));
     }

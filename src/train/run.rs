@@ -1,4 +1,4 @@
-//! The run directory: configuration, metrics, checkpoint, result, and how a run goes on after a kill.
+//! The run directory: configuration, metrics, checkpoint and result, and how a killed run continues.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -23,17 +23,17 @@ use crate::train::{Logs, Record, Summary, Timing, TrainError, Trainer, registere
 pub mod files {
     /// The resolved configuration.
     pub const CONFIG: &str = "config.toml";
-    /// One row an iteration; the same bytes for the same seed.
+    /// One row for each iteration; the same bytes for the same seed.
     pub const METRICS: &str = "metrics.csv";
-    /// Wall-clock seconds, apart because they never repeat.
+    /// Wall-clock seconds, in a file of their own because they differ each time.
     pub const TIMINGS: &str = "timings.csv";
-    /// Every comparison, where asked for.
+    /// Every comparison, with `log_comparisons = true`.
     pub const COMPARISONS: &str = "comparisons.csv";
-    /// What every fit of a reward model predicts of held-out comparisons, where asked for.
+    /// What every fit of a reward model predicts of held-out comparisons, with `reward_model.log_predictions = true`.
     pub const REWARD_MODEL: &str = "reward_model.csv";
-    /// Every answer of the safety oracle, likewise.
+    /// Every answer of the safety oracle, with `log_comparisons = true`.
     pub const SAFETY_COMPARISONS: &str = "safety_comparisons.csv";
-    /// The initial policy, where it is another run's.
+    /// The reference policy, if it comes from another run.
     pub const REFERENCE: &str = "initial.safetensors";
     /// The newest checkpoint.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -41,29 +41,31 @@ pub mod files {
     pub const POLICY: &str = "policy.safetensors";
     /// The figures at the end.
     pub const SUMMARY: &str = "summary.json";
-    /// The newest trajectories, for those who watch.
+    /// The newest trajectories, for `spo watch`.
     pub const LATEST_REPLAY: &str = "newest.safetensors";
-    /// The last words of a run that failed in an experiment.
+    /// The last messages of a run that failed in an experiment.
     pub const ERROR: &str = "error.txt";
 }
 
-/// Between two writings of the newest trajectories, at least: as often as anybody could see.
+/// The shortest time between two writes of the newest trajectories: a viewer cannot follow faster changes.
 const REPLAY_EVERY: Duration = Duration::from_secs(1);
 
-/// The commit that this program was built from, `-dirty` where its sources differ from it; none outside a checkout.
+/// The commit that this program was built from, with `-dirty` if its sources differ from it; `None` if it was built outside a
+/// git checkout.
 pub const COMMIT: Option<&str> = option_env!("SPO_COMMIT");
 
-/// A training bound to a directory.
+/// A run that writes its files into a directory.
 pub struct Run {
     dir: PathBuf,
     trainer: Trainer,
     metrics: RunTable,
     timings: RunTable,
-    /// Where its reward model is logged.
+    /// The table of the reward model's predictions.
     reward_model: Option<RunTable>,
-    /// When the newest trajectories were last left, and whether they still are.
-    left: Option<Instant>,
-    leaves: bool,
+    /// When the newest trajectories were last saved.
+    replay_saved: Option<Instant>,
+    /// Whether they are still saved: the first failure ends it.
+    saves_replay: bool,
     events: Option<Events>,
     warn: Box<dyn FnMut(&str) + Send>,
 }
@@ -72,7 +74,7 @@ pub struct Run {
 struct RunTable(Table);
 
 impl RunTable {
-    /// Opens the file at its first `keep` bytes and drops the rest; no other process may have it open so.
+    /// Opens the file, truncates it to its first `keep` bytes, and locks it: only one process may write a run.
     fn open(path: PathBuf, keep: u64) -> Result<Self, FileError> {
         let table = Table::open_alone(path.clone(), keep);
         table.map(Self).map_err(|source| FileError::Write { path, source })
@@ -91,7 +93,7 @@ impl RunTable {
             .map_err(damaged)
     }
 
-    /// Refuses columns of another version: a row of this one would not fit under them.
+    /// Refuses a table with the columns of another version, since new rows would not match them.
     fn with_columns_of<T: Serialize + serde::de::DeserializeOwned>(self) -> Result<Self, FileError> {
         let columns = |csv: &[u8]| csv.split(|&byte| byte == b'\n').next().map(<[u8]>::to_vec);
         let path = self.0.path();
@@ -105,7 +107,7 @@ impl RunTable {
         }
         let expected = "current metrics".into();
         let found =
-            "another version of spo began the run; go on with that one, or start it anew in another folder"
+            "another version of spo started the run; continue with that version, or start again in another folder"
                 .into();
         Err(FileError::Foreign { path: path.into(), expected, found })
     }
@@ -116,7 +118,7 @@ impl RunTable {
 }
 
 impl Run {
-    /// A new run in `dir`, which is created; a directory that holds a run already is refused.
+    /// A new run in `dir`, which is created. A directory that already holds a run is refused.
     ///
     /// # Errors
     /// [`TrainError`].
@@ -128,10 +130,10 @@ impl Run {
     ) -> Result<Self, TrainError> {
         let spec = factory()?.spec().clone();
         config.validate_on(&spec)?;
-        // An oracle that cannot judge says so before there is a directory.
+        // Errors of the oracle are reported before the directory is created.
         oracle.prepare(&spec, &OracleEvents::default())?;
         if !config.init.is_empty() || config.device != crate::device::NAMES[0] {
-            // So does an initial policy that does not fit, and a device that cannot take the environments.
+            // So are a reference policy that does not fit, and a device that cannot hold the environments.
             Trainer::new(config.clone(), factory.clone(), no_oracle(), None)?;
         }
         Self::make_directory(dir)?;
@@ -140,8 +142,8 @@ impl Run {
         Self::open(dir, begun, factory, oracle, None)
     }
 
-    /// The configuration with the run's own copy of its initial policy, made on the first call: what it was taken from
-    /// may move on or go away.
+    /// The configuration with `init` set to the run's own copy of the reference policy. The first call makes the copy, because
+    /// the source may change or be deleted later.
     fn with_own_reference(dir: &Path, config: Config) -> Result<Config, TrainError> {
         if config.init.is_empty() {
             return Ok(config);
@@ -155,7 +157,7 @@ impl Run {
         Ok(Config { init: own.display().to_string(), ..config })
     }
 
-    /// A directory for a new run; one that holds a run already is refused.
+    /// Creates a directory for a new run. A directory that already holds a run is refused.
     ///
     /// # Errors
     /// [`FileError::Write`].
@@ -163,13 +165,13 @@ impl Run {
         let write = |source| FileError::Write { path: dir.into(), source };
         if dir.join(files::CONFIG).exists() {
             let why =
-                "it holds a run already; go on with it by --resume, or choose another folder with --out";
+                "it holds a run already; continue it with --resume, or choose another folder with --out";
             return Err(write(io::Error::new(io::ErrorKind::AlreadyExists, why)));
         }
         fs::create_dir_all(dir).map_err(write)
     }
 
-    /// Makes `dir` a run that has not begun, for [`resume`](Self::resume) to begin.
+    /// Makes `dir` the directory of a run that has not started; [`resume`](Self::resume) starts it.
     ///
     /// # Errors
     /// [`FileError::Write`].
@@ -181,12 +183,12 @@ impl Run {
     /// The configuration of the run in `dir`.
     ///
     /// # Errors
-    /// [`ConfigError`] where there is none or it is damaged.
+    /// [`ConfigError`] if the file is missing or damaged.
     pub fn config_of(dir: &Path) -> Result<Config, ConfigError> {
         Config::from_file(&dir.join(files::CONFIG))
     }
 
-    /// Whether a process trains the run in `dir` now; `None` where the file system does not tell.
+    /// Whether a process is training the run in `dir` now; `None` if the file system does not support locks.
     pub fn is_trained(dir: &Path) -> Option<bool> {
         let Ok(metrics) = File::open(dir.join(files::METRICS)) else { return Some(false) };
         match metrics.try_lock_shared() {
@@ -196,18 +198,17 @@ impl Run {
         }
     }
 
-    /// The training in `dir` as its newest checkpoint has it, to be looked into: it has an oracle that judges nothing, and
-    /// writes no file.
+    /// The run in `dir` at its newest checkpoint, to inspect it. It cannot query an oracle, and it writes no files.
     ///
     /// # Errors
-    /// [`TrainError`]: no run, no checkpoint, a damaged one, a task of one's own.
+    /// [`TrainError`]: no run, no checkpoint, a damaged checkpoint, or a task that is not in the registry.
     pub fn open_at_checkpoint(dir: &Path) -> Result<Trainer, TrainError> {
         let factory = registered(&Self::config_of(dir)?.env)?;
         Self::open_at_checkpoint_with(dir, factory, (no_oracle(), 0))
     }
 
-    /// As [`open_at_checkpoint`](Self::open_at_checkpoint), with an oracle that may be asked so many comparisons more; on the host, wherever
-    /// it was trained.
+    /// As [`open_at_checkpoint`](Self::open_at_checkpoint), with an oracle that can be queried for `most` more comparisons. It
+    /// computes on the host, also if the run was trained on a device.
     ///
     /// # Errors
     /// [`TrainError`].
@@ -216,7 +217,7 @@ impl Run {
         factory: EnvFactory,
         (oracle, most): (Box<dyn Oracle>, u64),
     ) -> Result<Trainer, TrainError> {
-        // What it began from is past, and may be gone.
+        // The checkpoint has the weights, so the reference policy's file is not needed and may be missing.
         let (init, device) = (String::new(), crate::device::NAMES[0].into());
         let config = Config {
             init,
@@ -232,10 +233,10 @@ impl Run {
         Ok(trainer)
     }
 
-    /// The run in `dir`, from its newest checkpoint; from its beginning where it was killed before the first.
+    /// The run in `dir` at its newest checkpoint, or at its start if it has no checkpoint yet.
     ///
     /// # Errors
-    /// [`TrainError`]: a damaged or foreign checkpoint, a changed configuration, an unwritable directory.
+    /// [`TrainError`]: a checkpoint that is damaged or of another configuration, or a directory that cannot be written.
     pub fn resume(dir: &Path, factory: EnvFactory, oracle: Box<dyn Oracle>) -> Result<Self, TrainError> {
         let config = Self::with_own_reference(dir, Self::config_of(dir)?)?;
         let path = dir.join(files::CHECKPOINT);
@@ -274,21 +275,22 @@ impl Run {
             reward_model: logs_model
                 .then(|| RunTable::open(dir.join(files::REWARD_MODEL), reward_model))
                 .transpose()?,
-            left: None,
-            leaves: true,
+            replay_saved: None,
+            saves_replay: true,
             events: None,
             warn: Box::new(|what| eprintln!("{what}")),
         })
     }
 
-    /// Writes TensorBoard's event files too, a new one from here on; a directory without any gets the rows so far.
+    /// Also writes an event file for TensorBoard from now on. If the directory has no event file yet, the rows so far are
+    /// written first.
     ///
     /// # Errors
     /// [`TrainError::File`].
     pub fn write_events(&mut self) -> Result<(), TrainError> {
         let first = !Events::are_in(&self.dir);
         if !first && self.dir.join(files::SUMMARY).exists() {
-            // All has been said.
+            // The run has ended, and its event files are complete.
             return Ok(());
         }
         let mut events = Events::begin(&self.dir, self.trainer.env_steps())?;
@@ -304,7 +306,8 @@ impl Run {
         Ok(())
     }
 
-    /// Says what goes wrong but ends no training, each once; without this it goes to standard error.
+    /// Sets what to do with warnings: problems that do not end the run, each reported once. By default they are printed to
+    /// standard error.
     pub fn warn_by(&mut self, warn: impl FnMut(&str) + Send + 'static) {
         self.warn = Box::new(warn);
     }
@@ -314,17 +317,17 @@ impl Run {
         &self.dir
     }
 
-    /// The training itself.
+    /// The run in memory.
     pub fn trainer(&self) -> &Trainer {
         &self.trainer
     }
 
-    /// Trains to the end, or until `observe` breaks; either way the last thing done is a checkpoint.
+    /// Trains to the end, or until `observe` breaks. In both cases a checkpoint is written.
     ///
-    /// Returns the summary, or `None` where `observe` broke off.
+    /// Returns the summary, or `None` if `observe` stopped the run.
     ///
     /// # Errors
-    /// [`TrainError`]; the newest checkpoint is then still whole.
+    /// [`TrainError`]. The newest checkpoint stays intact.
     pub fn train(
         &mut self,
         observe: &mut dyn FnMut(&Record, &Timing) -> ControlFlow<()>,
@@ -358,7 +361,7 @@ impl Run {
         let path = self.dir.join(files::POLICY);
         let result = self.trainer.result()?;
         policy_file::save(&path, &self.trainer.config().env, &result)?;
-        // What is evaluated is what is in the file: its statistics are rounded to float32.
+        // Evaluate the policy of the file, whose statistics are rounded to float32, so that others get the same result from it.
         let (_, result) = policy_file::load(&path)?;
         let summary = self.trainer.summary(&result)?;
         self.write_event(summary.env_steps, |_| tensorboard::named_at_the_end(&summary));
@@ -367,31 +370,33 @@ impl Run {
         Ok(Some(summary))
     }
 
-    /// Writes events, where they are asked for; one that cannot be written is the last.
+    /// Writes an event if the run has an event file. After the first failure no more are written.
     fn write_event(&mut self, step: u64, values: impl FnOnce(&Config) -> Vec<(&'static str, f64)>) {
         let Some(events) = &mut self.events else { return };
         let values = values(self.trainer.config());
         if let Err(why) = events.scalars(tensorboard::now(), step, &values) {
-            (self.warn)(&format!("TensorBoard's events end here, and training goes on: {}", cause(&why)));
+            (self.warn)(&format!("no more events for TensorBoard; training continues: {}", cause(&why)));
             self.events = None;
         }
     }
 
-    /// Leaves the newest trajectories for those who watch, now and then, or `now`; where that fails, no more.
+    /// Saves the newest trajectories for `spo watch`, if the last save is long ago or with `now`. After the first failure they
+    /// are no longer saved.
     fn save_latest_replay(&mut self, now: bool) {
-        let due = now || self.left.is_none_or(|at| at.elapsed() >= REPLAY_EVERY);
-        let Some(newest) = self.trainer.latest_replay().filter(|_| due && self.leaves) else { return };
-        if let Err(why) = newest.save(&self.dir.join(files::LATEST_REPLAY)) {
+        let due = now || self.replay_saved.is_none_or(|at| at.elapsed() >= REPLAY_EVERY);
+        let replay = self.trainer.latest_replay().filter(|_| due && self.saves_replay);
+        let Some(replay) = replay else { return };
+        if let Err(why) = replay.save(&self.dir.join(files::LATEST_REPLAY)) {
             (self.warn)(&format!(
-                "the newest replays are not left to watch, and training goes on: {}",
+                "the newest trajectories cannot be saved for `spo watch`; training continues: {}",
                 cause(&why)
             ));
-            self.leaves = false;
+            self.saves_replay = false;
         }
-        self.left = Some(Instant::now());
+        self.replay_saved = Some(Instant::now());
     }
 
-    /// Makes the tables durable, then writes the checkpoint that counts on them.
+    /// Syncs the tables to disk, then writes the checkpoint, which refers to their lengths.
     fn save(&mut self) -> Result<(), TrainError> {
         let metrics_bytes = self.metrics.sync()?;
         let timings_bytes = self.timings.sync()?;
@@ -403,7 +408,7 @@ impl Run {
     }
 }
 
-/// What went wrong, without the mend of what ends a training.
+/// What went wrong, without the advice for errors that end a run.
 fn cause(error: &FileError) -> String {
     match error {
         FileError::Write { path, source } => format!("cannot write {}: {source}", path.display()),
@@ -411,7 +416,7 @@ fn cause(error: &FileError) -> String {
     }
 }
 
-/// An oracle for a trainer that asks nothing.
+/// A placeholder oracle for a trainer that makes no comparisons.
 fn no_oracle() -> Box<dyn Oracle> {
     Box::new(|_: crate::rollout::Trajectory<'_>, _: crate::rollout::Trajectory<'_>| 0.5)
 }

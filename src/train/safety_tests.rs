@@ -1,4 +1,4 @@
-//! Costs, violations and λ of each of the three, by hand; a saved part goes on.
+//! Costs, violations and λ of each of the three sources of costs, computed by hand; a saved part continues as before.
 
 use spo_envs::{ActionSpace, Spec};
 
@@ -31,7 +31,7 @@ fn safety(keys: &[&str]) -> Safety {
     components::safety(&config, &spec(), &OracleEvents::default(), None).unwrap().unwrap()
 }
 
-/// Episodes of these costs, two from each state; what is seen is what it costs.
+/// Episodes with these costs, two from each state. The observation of a step is its cost.
 fn rollout(costs: &[[f32; STEPS]]) -> Rollout {
     let episode = |costs: &[f32; STEPS]| Episode {
         obs: costs.to_vec(),
@@ -59,7 +59,7 @@ fn self_play_by_hand() {
     assert_eq!(costs, [[0.0; 4], [-0.25; 4], [-0.125; 4], [-0.125; 4]].concat());
     let queries = safety.queries();
     assert_eq!((queries.asked, queries.tied, queries.verdicts), (2, 1, 4));
-    // One of four is unsafe where a fifth may be: log λ = 0.1 · 1 · (0.25 − 0.2).
+    // One of four is unsafe and the limit is a fifth: log λ = 0.1 · 1 · (0.25 − 0.2).
     assert_eq!(report.unsafe_share, Some(0.25));
     assert!((report.multiplier - 0.005f64.exp()).abs() < 1e-12);
     let report = score(&mut safety, &rollout(&[SAFE; 4]), 1).report;
@@ -86,7 +86,7 @@ fn where_nothing_is_judged_the_multiplier_stays() {
         assert_eq!(costs, [0.0; 0], "{scorer}");
         assert_eq!((report.multiplier, report.unsafe_share), (1.0, None), "{scorer}");
     }
-    // A teacher who compares nothing: no cost model, so no cost.
+    // An oracle that never answers: there is no cost model, so costs are 0.
     let mut mute = safety(&["scorer=reward_model", "safety.oracle=cost=2 | skip=1000"]);
     let SafetyScored { costs, report } = score(&mut mute, &rollout(&[UNSAFE, SAFE]), 0);
     assert_eq!(costs, [0.0; 8]);

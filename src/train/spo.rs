@@ -1,4 +1,4 @@
-//! A training in a few lines.
+//! Training in a few lines of code.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::train::config::{Config, ConfigError};
 use crate::train::run::Run;
 use crate::train::{Record, Summary, TrainError, Trainer, registered};
 
-/// Builds a training: environment, oracle, configuration.
+/// Builds a run from an environment, an oracle and a configuration.
 ///
 /// ```
 /// use spo::prelude::*;
@@ -33,42 +33,42 @@ pub struct Spo {
     out: Option<PathBuf>,
 }
 
-/// What a training leaves behind.
+/// The outcome of a run.
 pub struct Outcome {
-    /// Figures of the evaluation.
+    /// The figures of the evaluation.
     pub summary: Summary,
-    /// The trained result, a uniform mixture.
+    /// The trained result: one policy, or several that form a uniform mixture.
     pub policies: Vec<Policy>,
-    /// One row an iteration.
+    /// One row for each iteration.
     pub records: Vec<Record>,
 }
 
 impl Spo {
-    /// A training on the registry's task `env`, else by the defaults.
+    /// A run on the registry's task `env`, with the default configuration.
     pub fn on(env: &str) -> Self {
         Self::with(Config { env: env.into(), ..Config::default() })
     }
 
-    /// A training by a configuration.
+    /// A run with this configuration.
     pub fn with(config: Config) -> Self {
         Self { config, factory: None, oracle: None, out: None }
     }
 
-    /// Trains on a task of one's own instead of one in the registry.
+    /// Trains on your own task instead of one from the registry.
     #[must_use]
     pub fn env<E: Env + 'static>(mut self, make: impl Fn() -> E + Send + Sync + 'static) -> Self {
         self.factory = Some(Arc::new(move || Ok::<Box<dyn Env>, EnvError>(Box::new(make()))));
         self
     }
 
-    /// Asks this oracle instead of the configuration's.
+    /// Uses this oracle instead of the configuration's.
     #[must_use]
     pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
         self.oracle = Some(Box::new(oracle));
         self
     }
 
-    /// The seed.
+    /// Sets the seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.config.seed = seed;
@@ -78,13 +78,13 @@ impl Spo {
     /// Sets a configuration key, as [`Config::set`] does.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the key and the mend.
+    /// [`ConfigError`], which names the key and the values that it accepts.
     pub fn config(mut self, assignment: &str) -> Result<Self, ConfigError> {
         self.config.set(assignment)?;
         Ok(self)
     }
 
-    /// Writes a run directory.
+    /// Writes the files of the run into this directory.
     #[must_use]
     pub fn out(mut self, dir: impl Into<PathBuf>) -> Self {
         self.out = Some(dir.into());
@@ -106,7 +106,7 @@ impl Spo {
                 records.push(*record);
                 ControlFlow::Continue(())
             })?;
-            let summary = summary.expect("nothing broke the training off");
+            let summary = summary.expect("nothing stopped the run early");
             let (_, policies) =
                 crate::policy::policy_file::load(&dir.join(crate::train::run::files::POLICY))?;
             return Ok(Outcome { summary, policies, records });

@@ -1,4 +1,4 @@
-//! How far a run is, whatever backend it trains on.
+//! The state of a run that does not depend on its backend.
 
 use super::config::Config;
 use crate::game::PreferenceMatrix;
@@ -11,15 +11,15 @@ use crate::rollout::EnvFactory;
 use crate::rollout::latest_replay::LatestReplay;
 use crate::scorer::{HeldOut, ModelCounts};
 
-/// A run but for its learner and its scorer, which the backend has.
+/// A run without its learner and its scorer, which belong to the backend.
 pub(super) struct RunState {
     pub config: Config,
     pub factory: EnvFactory,
-    /// Most steps of an episode.
+    /// The largest number of steps of an episode.
     pub horizon: usize,
-    /// π₀
+    /// The reference policy π₀.
     pub reference: Policy,
-    /// The learner as it started with π₀, where every round of RLHF starts from it again.
+    /// The learner at the start, with π₀: every round of RLHF starts from it again.
     pub fresh: Option<LearnerState>,
     pub snapshots: Snapshots,
     /// The game that the oracle plays, if it is one over options.
@@ -29,15 +29,15 @@ pub(super) struct RunState {
     /// Iterations done.
     pub iteration: u64,
     pub env_steps: u64,
-    /// Of training.
+    /// Seconds of training so far.
     pub seconds: f64,
     pub budget_spent: bool,
     pub latest_replay: Option<LatestReplay>,
-    /// Of the reward model, after the last iteration.
+    /// The counts of the reward model after the last iteration.
     pub model_counts: Option<ModelCounts>,
-    /// What the last iteration's fit of a reward model predicts of held-out comparisons.
+    /// What the reward model predicts of held-out comparisons, if it was fitted in the last iteration.
     pub held_out: Vec<HeldOut>,
     pub events: OracleEvents,
-    /// Why environments step on the host, where they could be expected to step on a GPU.
+    /// The reason why environments step on the host although the learner computes on a GPU, if that is so.
     pub on_host: Option<&'static str>,
 }

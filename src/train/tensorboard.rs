@@ -1,9 +1,9 @@
-//! Event files for TensorBoard, beside `metrics.csv` and from the same rows.
+//! Event files for TensorBoard, with the same numbers as `metrics.csv`.
 //!
-//! A file is a row of records (TensorFlow's TFRecord): length, checksum of the length, an `Event` as protobuf, checksum
-//! of it. A run that goes on begins a file of its own, whose first words take back what earlier files say of later
-//! steps. The two crates that write such files, `tensorboard-rs` and `tfrecord`, stand on releases of `protobuf` and
-//! `image` that are years old.
+//! A file is a sequence of TensorFlow's TFRecords: a length, the checksum of the length, an `Event` as protobuf, and the
+//! checksum of the event. A resumed run starts a new file. The first event of that file tells TensorBoard to ignore what earlier
+//! files contain about later steps. This is written by hand because the two crates that write such files, `tensorboard-rs`
+//! and `tfrecord`, depend on releases of `protobuf` and `image` that are years old.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,14 +14,14 @@ use crate::base::tensors::FileError;
 use crate::train::config::{Config, LearnerKind, ScorerKind};
 use crate::train::{Record, Summary, Timing};
 
-/// How every name of such a file begins; seconds since 1970 follow.
+/// The start of the name of an event file; the seconds since 1970 follow.
 const NAME: &str = "events.out.tfevents.";
-/// The version whose readers know what a start takes back.
+/// The version of the format in which a start event discards later steps of earlier files.
 const VERSION: &[u8] = b"brain.Event:2";
 /// `SessionLog.SessionStatus.START`.
 const START: u64 = 1;
 
-/// An event file in the making.
+/// An event file that is being written.
 pub struct Events {
     file: File,
     path: PathBuf,
@@ -33,12 +33,12 @@ impl Events {
         newest_in(dir).is_some()
     }
 
-    /// Begins a file in `dir`, and takes back what earlier ones say of steps beyond `kept`.
+    /// Starts a file in `dir`; its first event discards the steps after `kept` of earlier files.
     ///
     /// # Errors
     /// [`FileError::Write`].
     pub fn begin(dir: &Path, kept: u64) -> Result<Self, FileError> {
-        // Readers take the files by name: each must come after those before it, whatever the clock did meanwhile.
+        // TensorBoard reads the files in the order of their names. The new name must come last even if the clock went back.
         let seconds = (now() as u64).max(newest_in(dir).map_or(0, |newest| newest.saturating_add(1)));
         let path = dir.join(format!("{NAME}{seconds:010}.spo.{}", std::process::id()));
         let file =
@@ -58,7 +58,7 @@ impl Events {
         self.write(&scalars(at, step, values))
     }
 
-    /// In one call to the system: a reader meets whole records, but for a full disk.
+    /// Writes in one system call, so that a reader sees whole records unless the disk is full.
     fn write(&mut self, records: &[u8]) -> Result<(), FileError> {
         self.file.write_all(records).map_err(|source| FileError::Write { path: self.path.clone(), source })
     }
@@ -76,7 +76,7 @@ pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 
-/// A row of the metrics by the names that TensorBoard shows; what a run has not is left out.
+/// A row of the metrics under the names that TensorBoard shows. Numbers that a run does not have are left out.
 pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)> {
     let (ppo, sac) = (config.learner == LearnerKind::Ppo, config.learner == LearnerKind::Sac);
     let played = config.scorer == ScorerKind::SelfPlay;
@@ -120,7 +120,7 @@ pub fn named(config: &Config, r: &Record, t: &Timing) -> Vec<(&'static str, f64)
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// What the trained result does, by the names that TensorBoard shows.
+/// The evaluation of the trained result under the names that TensorBoard shows.
 pub fn named_at_the_end(s: &Summary) -> Vec<(&'static str, f64)> {
     let all = [
         ("eval/return_mean", Some(s.eval_return_mean)),
@@ -163,7 +163,7 @@ fn record(data: &[u8]) -> Vec<u8> {
     [&length[..], &checksum(&length), data, &checksum(data)].concat()
 }
 
-/// CRC-32C, rotated and shifted, as TFRecord has it.
+/// CRC-32C, rotated and shifted as in TFRecord.
 fn checksum(data: &[u8]) -> [u8; 4] {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
@@ -197,7 +197,7 @@ fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// Seven bits a byte, the lowest first.
+/// A number as a varint: seven bits per byte, the lowest first.
 fn number(out: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         out.push(value as u8 | 0x80);
@@ -256,7 +256,7 @@ mod tests {
     fn each_file_comes_after_the_one_before_it() {
         let home = tempfile::tempdir().unwrap();
         assert!(!Events::are_in(home.path()));
-        // One of a clock that ran ahead.
+        // A file from a clock that was ahead.
         fs::write(home.path().join(format!("{NAME}9000000000.elsewhere.1.0")), "").unwrap();
         for kept in [0, 640, 640] {
             Events::begin(home.path(), kept).unwrap();

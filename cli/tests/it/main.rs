@@ -6,8 +6,6 @@ mod common;
 #[cfg(unix)]
 mod experiment;
 #[cfg(unix)]
-mod initial;
-#[cfg(unix)]
 mod judge;
 #[cfg(unix)]
 mod llm;
@@ -15,6 +13,8 @@ mod mujoco;
 #[cfg(unix)]
 mod pages;
 mod play;
+#[cfg(unix)]
+mod reference;
 #[cfg(unix)]
 mod resume;
 #[cfg(unix)]

@@ -16,12 +16,12 @@ pub enum ConfigError {
     /// A wrong key, type or syntax.
     #[error("{origin}: {why}")]
     Parse {
-        /// The file and its line, `--set KEY=VALUE`, or the key whose text cannot be used.
+        /// The file and its line, or `--set KEY=VALUE`, or the key with the wrong value.
         origin: String,
         /// What is wrong, and what to write instead.
         why: String,
     },
-    /// A key that this run does not read.
+    /// A key that this run does not use.
     #[error("the {user} does not use `{key}`; leave it out")]
     Unused {
         /// The key.

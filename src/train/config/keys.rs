@@ -1,6 +1,6 @@
 //! What is known about every key: its meaning, type, range, default and source.
 //!
-//! All of it comes from the fields of [`Config`](super::Config) and of its sections, through their JSON schema.
+//! This is read from the fields of [`Config`](super::Config) and of its sections, through their JSON schema.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -26,7 +26,7 @@ pub struct Key {
     pub expected: String,
     /// The value of the default experiment, as text.
     pub default: String,
-    /// The paper or program that its default or its other usual values come from.
+    /// The paper or program that its default or other common values come from.
     pub source: Option<String>,
     range: Range,
 }
@@ -72,7 +72,7 @@ struct Range {
 }
 
 impl Key {
-    /// The section that it is in; empty at the top.
+    /// Its section; empty for a key at the top of the file.
     pub fn section(&self) -> &str {
         self.name.split_once('.').map_or("", |(section, _)| section)
     }
@@ -87,11 +87,11 @@ impl Key {
         match value {
             Value::Array(values) => values.iter().all(|value| self.holds(value)),
             Value::Number(number) => {
-                // TOML, in which a run's configuration is kept, has no larger whole number.
+                // The configuration of a run is stored as TOML, which has no larger whole numbers.
                 let fits = number.as_u64().is_none_or(|n| i64::try_from(n).is_ok());
                 fits && number.as_f64().is_some_and(|x| self.range.holds(x))
             }
-            // A float that is not finite has no JSON.
+            // JSON cannot hold a float that is not finite.
             Value::Null => false,
             _ => true,
         }
@@ -159,7 +159,7 @@ pub fn keys() -> &'static [Key] {
     &KEYS
 }
 
-/// The names of all keys in the order of their fields, which a schema does not keep.
+/// The names of all keys in the order of their fields. A schema does not keep this order.
 fn declared() -> Vec<String> {
     let text = toml::to_string(&Config::default()).expect("keys and sections of plain values");
     let mut section = String::new();
@@ -273,7 +273,7 @@ pub fn sections_in_use(learner: LearnerKind, scorer: ScorerKind, safe: bool) -> 
         .collect()
 }
 
-/// What a name stands for in a run.
+/// What a name means in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Named {
     /// A key that the run reads.
@@ -284,11 +284,11 @@ pub(super) enum Named {
     Unused(&'static Key),
 }
 
-/// The key that `name` stands for in a run with this learner and scorer: a full name, a short name that is unique among the
-/// sections in use, or a name of version 0.1.
+/// The key that `name` means in a run with this learner and scorer. `name` is a full name, a short name that is unique among
+/// the sections in use, or a name of version 0.1.
 ///
 /// # Errors
-/// What is wrong: an unknown name with the nearest right one, or a short name of several keys.
+/// A message: the name is unknown (with the most similar known name), or it is the short name of several keys.
 pub(super) fn resolve(
     name: &str,
     in_use: &[&str],
@@ -366,7 +366,7 @@ mod tests {
         assert_eq!(of("ppo.clip"), Ok(Named::Used(find("ppo.clip").unwrap())));
         assert_eq!(of("clip"), Ok(Named::Used(find("ppo.clip").unwrap())));
         assert_eq!(of("states"), Ok(Named::Old(find("rollout.num_states").unwrap())));
-        // Both the learner and the model have one: the old name, which was the learner's, still means it.
+        // Both the learner and the model have such a key. The old name still means the learner's.
         assert_eq!(of("learning_rate"), Ok(Named::Old(find("ppo.learning_rate").unwrap())));
         assert_eq!(of("sac.tau"), Ok(Named::Unused(find("sac.tau").unwrap())));
         assert_eq!(of("tau"), Ok(Named::Unused(find("sac.tau").unwrap())));

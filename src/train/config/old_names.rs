@@ -1,9 +1,9 @@
-//! Keys of version 0.1, which had no sections. They are read for this version, with a warning that names the new key.
+//! Keys of version 0.1, which had no sections. They are still read, with a warning that gives the new name.
 
 use crate::learner::LearnerKind;
 use crate::scorer::ScorerKind;
 
-/// Old names and new ones; `LEARNER` is the section of the learner in use.
+/// Pairs of an old and a new name; `LEARNER` means the section of the learner in use.
 const RENAMED: [(&str, &str); 69] = [
     ("residence", "env_device"),
     ("opponents", "self_play.opponents"),
@@ -79,7 +79,7 @@ const RENAMED: [(&str, &str); 69] = [
 /// The new name of an old key, in a run of this learner and scorer.
 pub(super) fn renamed(old: &str, learner: LearnerKind, scorer: ScorerKind) -> Option<String> {
     if old == "window" {
-        // Windows of self-play and segments of a reward model had one key.
+        // One key set both the windows of self-play and the segments of a reward model.
         let models = scorer == ScorerKind::RewardModel;
         return Some(if models { "reward_model.segment_length" } else { "self_play.window" }.into());
     }

@@ -1,4 +1,4 @@
-//! Defaults that depend on the learner and on who answers.
+//! Defaults that depend on the learner and on the oracle.
 
 use super::Config;
 use crate::learner::LearnerKind;
@@ -8,8 +8,8 @@ use crate::scorer::opponents::Opponents;
 impl Config {
     /// The defaults of a learner.
     ///
-    /// SAC's run is that of RL Baselines3 Zoo for Pendulum, with the paper's form of self-play: whole trajectories against
-    /// a queue of ten, one trajectory an iteration. ARS compares whole trajectories within a group of 16.
+    /// SAC uses the settings of RL Baselines3 Zoo for Pendulum, with self-play as in the paper: whole trajectories against
+    /// a queue of ten, one trajectory per iteration. ARS compares whole trajectories within a group of 16.
     pub fn for_learner(learner: LearnerKind) -> Self {
         let mut config = Self { learner, ..Self::default() };
         match learner {
@@ -30,11 +30,11 @@ impl Config {
         config
     }
 
-    /// The defaults of a learner where `oracle` answers.
+    /// The defaults of a learner with this oracle.
     ///
-    /// Answers of people and of language models cost time and money: five or six pairs of whole trajectories an iteration, a
-    /// longer step from each, and a checkpoint every time. The budget of people is half an hour of work; that of a language
-    /// model is 1000 comparisons, of two requests each.
+    /// Answers of people and of language models cost time and money. So an iteration compares only five or six pairs of whole
+    /// trajectories, takes a larger update step, and ends with a checkpoint. The budget for people is about half an hour of
+    /// work. The budget for a language model is 1000 comparisons, with two requests each.
     pub fn preset(learner: LearnerKind, oracle: &OracleSpec) -> Self {
         let mut config = Self::for_learner(learner);
         let budget = if oracle.asks_people() {

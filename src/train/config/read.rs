@@ -1,4 +1,4 @@
-//! From files and `--set KEY=VALUE` to a configuration.
+//! Reads a configuration from files and from `--set KEY=VALUE`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::learner::LearnerKind;
 use crate::oracle::OracleSpec;
 use crate::scorer::ScorerKind;
 
-/// Keys of one origin. Later layers win over earlier ones.
+/// The keys from one file or one list of assignments. Later layers override earlier ones.
 #[derive(Clone, Debug)]
 pub struct Layer<'a> {
     /// Keys and sections, as in a file.
     pub keys: &'a Table,
-    /// What errors call it.
+    /// Its name in error messages.
     pub origin: &'a str,
-    /// Whether a key that the run does not read is skipped. Otherwise it is an error.
+    /// Whether a key that the run does not use is skipped. If not, it is an error.
     pub skips_unused: bool,
 }
 
@@ -39,12 +39,12 @@ enum Given {
 }
 
 impl Config {
-    /// The keys of a file (if there is one), then `key=value` assignments. Keys that are left out take the
-    /// [preset](Config::preset) of the learner and the oracle. The texts that come with the configuration are warnings: names
-    /// of version 0.1 with the new ones.
+    /// A configuration from the keys of a file (if there is one), then from `key=value` assignments. All other keys have the
+    /// [preset](Config::preset) of the learner and the oracle. Also returns warnings: names of version 0.1 that were used,
+    /// with the new names.
     ///
     /// # Errors
-    /// [`ConfigError`] with file, line and key, and the nearest right name of a misspelt one.
+    /// [`ConfigError`] with file, line and key; for a misspelt key, also the most similar known key.
     pub fn gather(file: Option<&Path>, assignments: &[String]) -> Result<(Self, Vec<String>), ConfigError> {
         let mut entries = Vec::new();
         if let Some(path) = file {
@@ -76,7 +76,7 @@ impl Config {
         Ok(assemble(read_text(text, origin)?)?.0)
     }
 
-    /// Keys that were read already, layer upon layer.
+    /// A configuration from layers of keys; later layers override earlier ones.
     ///
     /// # Errors
     /// [`ConfigError::Parse`].
@@ -92,14 +92,14 @@ impl Config {
         Ok(assemble(entries.collect())?.0)
     }
 
-    /// Whether `name` is a key of any run, and `value` one of its type.
+    /// Checks that `name` is a key of some kind of run, and that `value` has its type.
     ///
     /// # Errors
     /// What is wrong.
     pub fn check_key(name: &str, value: &Value) -> Result<(), String> {
         let everything: Vec<&str> = keys::keys().iter().map(Key::section).collect();
         let tried = LearnerKind::ALL.map(|learner| {
-            // A short name of several sections is unique in a run.
+            // A short name that occurs in several sections can still be unique in a run, which uses only some of them.
             let in_use = keys::sections_in_use(learner, ScorerKind::SelfPlay, true);
             keys::resolve(name, &in_use, learner, ScorerKind::SelfPlay)
         });
@@ -112,8 +112,8 @@ impl Config {
         value::convert(key, value.clone()).map(|_| ())
     }
 
-    /// Sets one key from `key=value`. Setting `learner` changes every key that has the former learner's default to that of
-    /// the new one.
+    /// Sets one key from `key=value`. If the key is `learner`, every key that has the old learner's default changes to the
+    /// new learner's default.
     ///
     /// # Errors
     /// [`ConfigError::Parse`] with the key and what is expected.
@@ -122,7 +122,7 @@ impl Config {
         let fail = |why: String| ConfigError::Parse { origin: origin.clone(), why };
         let (name, text) = split(assignment)?;
         let in_use = self.sections();
-        // A key of a section that is not in use yet may be set before the learner or scorer that reads it.
+        // A key may be set before the learner or scorer that uses it is chosen.
         let (Named::Used(key) | Named::Old(key) | Named::Unused(key)) =
             keys::resolve(&name, &in_use, self.learner, self.scorer).map_err(fail)?;
         let value = value::parse(key, &text).map_err(fail)?;
@@ -143,7 +143,7 @@ impl Config {
     /// The configuration as TOML: every key that the run reads.
     ///
     /// # Panics
-    /// Where a whole number is larger than TOML has; [`validate`](Self::validate) refuses it.
+    /// If a whole number is too large for TOML; [`validate`](Self::validate) refuses such numbers.
     pub fn to_toml(&self) -> String {
         let in_use = self.sections();
         let text = toml::to_string(self).expect("keys and sections of plain values");
@@ -159,11 +159,11 @@ impl Config {
         used.map(|(name, value)| (name, value::shown(&value))).collect()
     }
 
-    /// The first key in which two configurations make other runs, with its values here and there.
+    /// The first key that makes the runs of two configurations differ, with its value in `self` and in the other one.
     pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
         let made = |config: &Self| {
             let mut values = config.values();
-            // A choice left to the program is the one it comes to.
+            // `auto` and an explicit value that gives the same choice do not differ.
             if let Some(choice) = values.get_mut("ppo.normalize_scores").filter(|choice| *choice == "auto") {
                 *choice = (!config.scorer.known_scale()).to_string();
             }
@@ -250,7 +250,7 @@ fn lines(text: &str) -> BTreeMap<String, usize> {
     lines
 }
 
-/// Keys by the names that they are written with: those of a section behind its name and a dot.
+/// Keys by their names as written; a key in a section has the section's name and a dot before it.
 fn flatten(table: &Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (name, value) in table {
@@ -264,7 +264,7 @@ fn flatten(table: &Table) -> Vec<(String, Value)> {
     flat
 }
 
-/// A configuration of the entries over the preset that they choose, and warnings.
+/// The preset that the entries choose, changed by the entries, and warnings.
 fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
     let chosen = choices(&entries)?;
     let in_use = keys::sections_in_use(chosen.learner, chosen.scorer, chosen.safety.oracle.is_some());
@@ -273,7 +273,7 @@ fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
             .map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })
     };
     let named = entries.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
-    // A run's file of version 0.1 has every key, used or not.
+    // In version 0.1, the file of a run has all keys, also those that the run does not use.
     let of_old_file = |entry: &Entry| matches!(entry.given, Given::Toml(_)) && !entry.name.contains('.');
     let old_file = entries.iter().zip(&named).any(|(entry, named)| {
         of_old_file(entry) && matches!(named, Named::Old(key) if key.short_name() != entry.name)
@@ -300,7 +300,7 @@ fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
         };
         let value = value.map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })?;
         put(&mut table, key, value.clone());
-        // Choices among words and texts are parsed by their own types, whose messages name no key.
+        // The messages of these types do not name the key, so it is added here.
         parsed(table.clone(), &entry.origin).map_err(|e| match e {
             ConfigError::Parse { origin, why } => {
                 ConfigError::Parse { origin, why: format!("`{}`: {why}", key.name) }
@@ -344,12 +344,13 @@ fn choices(entries: &[Entry]) -> Result<Config, ConfigError> {
     Ok(preset)
 }
 
-/// Whether a key may stay where a comparison of methods changes nothing but the scorer: the skyline compares nobody.
+/// Whether this unused key is allowed. The skyline (`task_reward`) makes no comparisons, but a comparison of methods changes
+/// only the scorer and leaves such keys in place.
 pub(super) fn is_shared(key: &Key) -> bool {
     ["self_play.opponents", "self_play.window", "self_play.placement"].contains(&key.name.as_str())
 }
 
-/// Who does not read a key.
+/// What an error message names as not using a key: the learner, scorer or kind of run.
 pub(super) fn non_user(key: &Key, config: &Config) -> String {
     match key.section() {
         "safety" => "run without a safety oracle (safety.oracle=cost=25)".into(),
@@ -369,7 +370,7 @@ fn put(table: &mut Table, key: &Key, value: Value) {
     place.insert(key.short_name().to_string(), value);
 }
 
-/// Changes every value that is `before`'s to `after`'s.
+/// Changes every value that is equal to the one in `before` to the one in `after`.
 fn rebase(table: &mut Table, before: &Table, after: &Table) {
     for (name, value) in table {
         match (value, &before[name], &after[name]) {
@@ -386,7 +387,7 @@ fn parsed(table: Table, origin: &str) -> Result<Config, ConfigError> {
     table.try_into().map_err(|e: toml::de::Error| parse_error(origin, &e))
 }
 
-/// Where the keys of a run are listed.
+/// How to list the keys, for error messages.
 const HELP: &str = "`spo config` lists the keys";
 
 fn parse_error(origin: &str, error: &toml::de::Error) -> ConfigError {

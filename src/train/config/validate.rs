@@ -13,20 +13,20 @@ use crate::scorer::reward_model::RewardModelConfig;
 use crate::scorer::reward_model::queries::Sampling;
 use crate::scorer::reward_model::schedule::{MOST, Shape};
 
-/// Most bytes of an iteration's observations, actions and scores.
+/// The largest size, in bytes, of an iteration's observations, actions and scores.
 const LARGEST_ITERATION: u64 = 1 << 36;
-/// Steps of an episode that a reward model's checkpoint can name: whole numbers in float32.
+/// The longest episode for a reward model: its checkpoint stores step numbers as float32, which is exact up to here.
 const LONGEST: usize = 1 << 24;
 
-/// A rule: the key that it names, whether it holds, and what was expected.
+/// A rule: the key that its error names, whether it holds, and what was expected.
 type Rule = (&'static str, bool, &'static str);
 
 impl Config {
     /// Checks every key, and the rules over several of them.
     ///
     /// # Errors
-    /// [`ConfigError::Range`] for the first rule that does not hold, [`ConfigError::Unused`] for a key that was set and is
-    /// not read.
+    /// [`ConfigError::Range`] for the first rule that does not hold, [`ConfigError::Unused`] for a key that was set but is
+    /// not used.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_ranges()?;
         self.check_unused()?;
@@ -40,14 +40,14 @@ impl Config {
         self.check(&self.group_rules())
     }
 
-    /// As [`validate`](Self::validate), and whether learner and scorer fit the task.
+    /// As [`validate`](Self::validate), and also checks that learner and scorer fit the task.
     ///
     /// # Errors
-    /// As [`validate`](Self::validate).
+    /// Those of [`validate`](Self::validate).
     pub fn validate_on(&self, spec: &Spec) -> Result<(), ConfigError> {
         self.validate()?;
         let discrete = matches!(spec.action, ActionSpace::Discrete(_));
-        // What a round begins with may start just before an iteration's steps are over.
+        // The trajectories that begin a round may start just before the end of an iteration's steps.
         let iteration = (self.rollout.trajectories() * spec.horizon) as u64;
         let round = (self.reward_model.deployed_policies as u64 + 2).saturating_mul(iteration);
         self.check(&[
@@ -106,7 +106,8 @@ impl Config {
         }
     }
 
-    /// No key set that this run does not read: of another learner or scorer, or of another form of either.
+    /// Checks that no key was set that this run does not use: a key of another learner or scorer, or of another variant of
+    /// the same one.
     fn check_unused(&self) -> Result<(), ConfigError> {
         let preset = keys::flat(&Self::preset(self.learner, &self.oracle));
         let (values, in_use) = (keys::flat(self), self.sections());
@@ -192,7 +193,7 @@ impl Config {
         ]
     }
 
-    /// Whether there is anybody to compare with.
+    /// Rules that ensure that a trajectory has others to be compared with.
     fn group_rules(&self) -> [Rule; 2] {
         let ppo = self.learner == LearnerKind::Ppo;
         let plays = self.scorer == ScorerKind::SelfPlay;
@@ -366,7 +367,7 @@ impl Config {
         ]
     }
 
-    /// The safety keys, and whether the others go with them.
+    /// Rules about the safety keys, and about other keys together with them.
     fn check_safety(&self) -> Result<(), ConfigError> {
         let Some(judge) = self.safety_judge()? else { return Ok(()) };
         let own = &self.safety;
@@ -428,7 +429,7 @@ impl Config {
         ])
     }
 
-    /// The error for a safety oracle that cannot judge safety.
+    /// The error if the safety oracle cannot judge safety.
     pub(super) fn unfit_judge(&self, why: &str) -> ConfigError {
         let text = self.safety.oracle.as_ref().map(ToString::to_string).unwrap_or_default();
         ConfigError::Parse { origin: format!("safety.oracle `{text}`"), why: why.into() }

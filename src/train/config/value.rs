@@ -1,10 +1,10 @@
-//! Texts and TOML values as values of a key.
+//! Converts texts and TOML values to the value of a key.
 
 use toml::Value;
 
 use super::keys::{Key, Kind};
 
-/// The value of `key` that is written as `text`, in a `--set KEY=TEXT`.
+/// The value of `key` from the text of a `--set KEY=TEXT`.
 ///
 /// # Errors
 /// What is expected.
@@ -22,7 +22,7 @@ pub(super) fn parse(key: &Key, text: &str) -> Result<Value, String> {
     convert(key, value)
 }
 
-/// A value of a file as one of `key`: `1e6` is a whole number too, and `64` is a number.
+/// The value of `key` from a value in a file. `1e6` is also accepted as a whole number, and `64` as a number.
 ///
 /// # Errors
 /// What is expected.
@@ -40,7 +40,7 @@ pub(super) fn convert(key: &Key, value: Value) -> Result<Value, String> {
         }
         (Kind::Wholes, Value::String(text)) => wholes(&text),
         (Kind::Text, Value::String(text)) => Some(Value::String(text)),
-        // Such as `sac.temperature = 0.2`, which may be `auto` as well.
+        // Such as `sac.temperature = 0.2`, which can also be `auto`.
         (Kind::Text, scalar @ (Value::Boolean(_) | Value::Integer(_) | Value::Float(_))) => Some(scalar),
         (Kind::Choice(words), Value::String(text)) => {
             words.iter().any(|(word, _)| *word == text).then_some(Value::String(text))
@@ -77,20 +77,20 @@ fn number_of(text: &str) -> Option<f64> {
     text.replace('_', "").parse().ok()
 }
 
-/// `64,64` or `[64, 64]`; nothing, or `[]`, is an empty list.
+/// Parses `64,64` or `[64, 64]`; an empty text and `[]` are empty lists.
 fn wholes(text: &str) -> Option<Value> {
     let inner = text.trim().strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     let items = inner.split(',').map(str::trim).filter(|item| !item.is_empty());
     items.map(|item| whole(item).map(Value::Integer)).collect::<Option<_>>().map(Value::Array)
 }
 
-/// A number without the digits that a float32 does not have: 0.2 and not 0.20000000298.
+/// A number without the digits beyond the precision of float32: 0.2 and not 0.20000000298.
 pub(super) fn number(x: f64) -> String {
     let single = x as f32;
     if f64::from(single) == x { single.to_string() } else { x.to_string() }
 }
 
-/// A JSON value for people.
+/// A JSON value as text for error messages.
 pub(super) fn shown(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),

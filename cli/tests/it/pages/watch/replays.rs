@@ -150,7 +150,7 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     let said = stderr(&output);
     assert!(output.status.success(), "{said}");
     assert_eq!(
-        said.matches("the newest replays are not left to watch, and training goes on").count(),
+        said.matches("the newest trajectories cannot be saved for `spo watch`; training continues").count(),
         1,
         "{said}"
     );
