@@ -1,15 +1,15 @@
-//! Win proportions among equivalence classes, for oracles that give the same answers about all trajectories of a class. The
-//! result is that of all pairs, from one answer for each pair of classes.
+//! Win proportions for oracles that give the same answers about all trajectories of an equivalence class. One query for each pair
+//! of classes gives the same result as queries for all pairs of trajectories.
 
 use std::collections::BTreeMap;
 
 use crate::oracle::metered::DerivedCounts;
 
-/// A group, counted by class.
+/// The members of a group, counted by class.
 pub(super) struct EquivalenceClasses {
-    /// The first member of each class, and how many there are.
+    /// The first member of each class, and the number of members of the class.
     classes: Vec<(usize, u64)>,
-    /// The place of each member's class, in order.
+    /// The index of each member's class.
     places: Vec<usize>,
 }
 
@@ -29,7 +29,7 @@ impl EquivalenceClasses {
         Self { classes, places }
     }
 
-    /// One member of each class.
+    /// The first member of each class.
     pub fn representatives(&self) -> impl Iterator<Item = usize> + '_ {
         self.classes.iter().map(|&(first, _)| first)
     }
@@ -65,7 +65,7 @@ impl EquivalenceClasses {
                 decided.asked += pairs;
                 decided.tied += if p == 0.5 { pairs } else { 0 };
                 if i == j {
-                    // Each of the two counts the tie as half a win.
+                    // Both sides count the tie as half a win.
                     won[i] += 0.5 * (own - 1) as f64;
                 } else {
                     won[i] += theirs as f64 * f64::from(p);

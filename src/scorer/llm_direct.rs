@@ -5,17 +5,17 @@ use super::{Batch, Scored, Scorer, ScorerState};
 use crate::oracle::{MeteredOracle, OracleError, Queries};
 use crate::rollout::Trajectory;
 
-/// Scores a trajectory by what the oracle rates it, in [−1, 1], paid out over its steps (d-RLAIF: Lee et al. 2023).
+/// Scores a trajectory by the oracle's rating, in [−1, 1], which is divided among its steps (d-RLAIF: Lee et al. 2023).
 ///
-/// A trajectory that was not rated gets the mean of those from the same state that were, so that it is neither good
-/// nor bad beside them; where none was, 0, the middle of the scale. Queries are ratings: one a trajectory.
+/// A trajectory without a rating gets the mean of the rated ones from the same state, so that it counts as neither good nor
+/// bad. If none was rated, it gets 0, the middle of the scale. Each trajectory costs one query.
 pub struct LlmDirect {
     oracle: MeteredOracle,
     placement: Placement,
 }
 
 impl LlmDirect {
-    /// Scores by `oracle`'s ratings.
+    /// A scorer that uses the ratings of `oracle`.
     pub fn new(oracle: MeteredOracle, placement: Placement) -> Self {
         Self { oracle, placement }
     }

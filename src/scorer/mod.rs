@@ -1,14 +1,14 @@
-//! Scorers: what a learner gets in place of a reward.
+//! Scorers make the scores that replace the reward for the learner.
 //!
-//! - [`self_play`]: each trajectory's win proportion, by an oracle's answers. No model.
-//! - [`relabelled`]: the same against a queue, with new scores for trajectories in replay.
-//! - [`reward_model`]: a reward learned from the same answers, as baseline.
+//! - [`self_play`]: the win proportion of each trajectory, from an oracle's answers. It needs no model.
+//! - [`relabelled`]: the same against a queue of opponents, with new scores for the trajectories in a replay buffer.
+//! - [`reward_model`]: a reward model that is fitted to the same kind of answers; a baseline.
 //! - [`llm_direct`]: a language model's rating of each trajectory, without comparisons.
-//! - [`task_reward`]: the task's own reward, as skyline.
+//! - [`task_reward`]: the task's own reward; the skyline, which comparisons are measured against.
 //!
-//! - [`safety`]: what trajectories cost, by a second oracle, and the price of that.
+//! [`safety`] adds the costs of trajectories, judged by a second oracle, and the weight of these costs.
 //!
-//! All stand behind one trait, so methods differ in nothing else.
+//! All scorers implement the trait [`Scorer`], so runs with different methods are the same in everything else.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub mod task_reward;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScorerKind {
-    /// Win proportions by the oracle.
+    /// Win proportions from the oracle's answers.
     #[default]
     SelfPlay,
     /// A reward model fitted to the oracle's answers, round by round: the baseline.
@@ -57,10 +57,10 @@ impl ScorerKind {
         }
     }
 
-    /// Its section of a configuration, where it has one.
+    /// Its section of a configuration, if it has one.
     pub fn section(self) -> Option<&'static str> {
         match self {
-            // A rating is paid out as a win proportion is.
+            // A rating is divided among the steps like a win proportion.
             Self::SelfPlay | Self::LlmDirect => Some("self_play"),
             Self::RewardModel => Some("reward_model"),
             Self::TaskReward => None,
@@ -77,7 +77,7 @@ impl ScorerKind {
         }
     }
 
-    /// What `oracle` gives it, in words.
+    /// What it gets from `oracle`, in words.
     pub fn signal(self, oracle: &str) -> String {
         match self {
             Self::SelfPlay => format!("comparisons by `{oracle}`"),
@@ -87,7 +87,7 @@ impl ScorerKind {
         }
     }
 
-    /// Whether its scores have a known scale, as win proportions and ratings have.
+    /// Whether its scores have a known scale. Win proportions and ratings have one.
     pub fn known_scale(self) -> bool {
         match self {
             Self::SelfPlay | Self::LlmDirect => true,
@@ -102,7 +102,7 @@ impl fmt::Display for ScorerKind {
     }
 }
 
-/// What trajectories are scored for.
+/// The purpose that trajectories are scored for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// For the update of an iteration.
@@ -110,19 +110,20 @@ pub enum Purpose {
         /// The iteration, from 0.
         iteration: u64,
     },
-    /// For a choice among policies: nothing is learned from them.
+    /// For a choice among policies. The scorer learns nothing from these trajectories.
     Validation,
 }
 
-/// Trajectories to score, and everything that their scores depend on. `R` is where they are: on the host, or on a device.
+/// Trajectories to score, and everything that their scores depend on. `R` is the type of the trajectories: on the host or on a
+/// device.
 #[derive(Debug)]
 pub struct Batch<'a, R = Rollout> {
     /// The trajectories.
     pub rollout: &'a R,
-    /// Opponents rolled out apart, K from each of the same initial states: each trajectory is compared with those of its state,
-    /// in place of the scorer's own opponents. A scorer that compares nothing has no use for them.
+    /// Opponents from a rollout of their own, K from each of the same initial states. Each trajectory is compared with those from
+    /// its state instead of the scorer's own opponents. A scorer that makes no comparisons ignores them.
     pub opponents: Option<&'a Rollout>,
-    /// Trajectories of deployed policies, where this iteration begins a round of RLHF: a reward model asks about these.
+    /// Trajectories of deployed policies, if this iteration begins a round of RLHF: a reward model queries comparisons of these.
     pub deployed: Option<&'a Rollout>,
     /// The run's seed.
     pub seed: u64,
@@ -136,12 +137,12 @@ impl<'a, R> Batch<'a, R> {
         Self { rollout, opponents: None, deployed: None, seed, purpose: Purpose::Training { iteration } }
     }
 
-    /// Trajectories to choose among policies by.
+    /// Trajectories that a choice among policies is based on.
     pub fn validation(rollout: &'a R, seed: u64) -> Self {
         Self { rollout, opponents: None, deployed: None, seed, purpose: Purpose::Validation }
     }
 
-    /// The same questions about the same trajectories elsewhere.
+    /// The same batch with its trajectories in another place.
     pub fn with_rollout<'b, T>(&self, rollout: &'b T) -> Batch<'b, T>
     where
         'a: 'b,
@@ -150,40 +151,40 @@ impl<'a, R> Batch<'a, R> {
         Batch { rollout, opponents, deployed, seed, purpose }
     }
 
-    /// The random stream `name` of this batch; `index` tells several uses of it apart.
+    /// The random stream `name` of this batch; `index` distinguishes several uses of it.
     pub fn stream(&self, name: Stream, index: u64) -> ChaCha8Rng {
         let iteration = match self.purpose {
             Purpose::Training { iteration } => iteration,
-            // Past all iterations of training.
+            // Beyond all iterations of training.
             Purpose::Validation => u64::MAX,
         };
         stream(self.seed, name, iteration, index)
     }
 
-    /// Whether nothing is learned from these trajectories.
+    /// Whether these trajectories only serve a choice among policies.
     pub fn is_validation(&self) -> bool {
         self.purpose == Purpose::Validation
     }
 }
 
-/// The scores of a batch, and what is reported beside them.
+/// The scores of a batch, and what is reported with them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scored {
-    /// One score a step, `[Σ T]`, trajectories one after the other.
+    /// One score for each step, `[Σ T]`, the trajectories one after the other.
     pub scores: Vec<f32>,
-    /// Scores of today for every step that a replay may still hold, oldest first and ending with this batch's; `None` where the
-    /// scores of past steps stay as they were.
+    /// New scores for every step that the replay buffer may still hold, oldest first, ending with this batch's. `None` if the
+    /// scores of past steps have not changed.
     pub renewed: Option<Vec<f32>>,
-    /// Whether these scores are the first on another scale, so that values learned from earlier ones mean nothing.
+    /// Whether these scores are the first on another scale, so that values learned from earlier scores are useless.
     pub reward_scale_changed: bool,
-    /// The state of the model, of a scorer that learns one.
+    /// The state of the scorer's model, if it learns one.
     pub model: Option<ModelReport>,
-    /// What this batch's fit predicts of held-out comparisons, where there was a fit.
+    /// What the model predicts of held-out comparisons, if it was fitted on this batch.
     pub held_out: Vec<HeldOut>,
 }
 
 impl From<Vec<f32>> for Scored {
-    /// Scores and nothing else.
+    /// Only scores.
     fn from(scores: Vec<f32>) -> Self {
         Self { scores, ..Self::default() }
     }
@@ -191,25 +192,25 @@ impl From<Vec<f32>> for Scored {
 
 /// Turns trajectories into scores.
 pub trait Scorer: Send {
-    /// The scores of a batch. Of a batch for training the scorer may keep what later batches need, such as opponents.
+    /// The scores of a batch. If the batch is for training, the scorer may store what later batches need, such as opponents.
     ///
     /// # Errors
     /// The oracle's.
     fn score(&mut self, batch: &Batch<'_>) -> Result<Scored, OracleError>;
 
-    /// What has been asked of the oracle so far.
+    /// Counts of the queries to the oracle so far.
     fn queries(&self) -> Queries;
 
-    /// Everything that a checkpoint must hold of the scorer.
+    /// The scorer's part of a checkpoint.
     ///
     /// # Errors
-    /// If the log of comparisons cannot be made durable.
+    /// If the log of comparisons cannot be synced to disk.
     fn save(&mut self) -> Result<ScorerState, OracleError>;
 
     /// Continues from a checkpoint of a scorer of the same shape.
     ///
     /// # Errors
-    /// Which part does not fit.
+    /// A message that names the part that does not fit.
     fn load(&mut self, state: ScorerState) -> Result<(), String>;
 }
 
@@ -218,47 +219,47 @@ pub trait Scorer: Send {
 pub struct ModelCounts {
     /// Rounds of comparisons.
     pub rounds: u64,
-    /// Of them those without a single answer, after which the model stayed as it was.
+    /// Rounds without a single answer, which did not change the model.
     pub unanswered: u64,
-    /// Networks that diverged and were given fresh weights.
+    /// Networks that diverged and were reset to fresh weights.
     pub restarts: u64,
 }
 
-/// The state of a learned reward model: counts over the run, and the newest fit where this iteration made one.
+/// The state of a learned reward model: counts over the run, and the newest fit if this iteration made one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ModelReport {
-    /// Over the run.
+    /// Counts over the run.
     pub counts: ModelCounts,
-    /// Cross-entropy of the fit's last epoch, in nats a comparison.
+    /// Cross-entropy of the fit's last epoch, in nats per comparison.
     pub loss: Option<f32>,
-    /// Share of the held-out comparisons predicted right, ties apart.
+    /// Share of the held-out comparisons that are predicted correctly, without ties.
     pub accuracy: Option<f32>,
     /// Expected calibration error on the held-out comparisons.
     pub calibration: Option<f32>,
-    /// Where the comparisons are split: scores of this iteration's trajectories by this model and by the other.
+    /// With `split`: scores of this iteration's trajectories by this model and by the second model.
     pub split: Option<SplitScores>,
 }
 
-/// Mean summed rewards of trajectories by the models of both halves of the comparisons: log-odds over a trajectory of the
-/// same length that scores, by the same model, as those asked about last.
+/// Mean summed rewards of trajectories by the models of both halves of the comparisons. They are log-odds against a trajectory of
+/// the same length whose steps have the mean reward, by the same model, of the trajectories that were compared last.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitScores {
-    /// By the model that the policy is trained on.
+    /// The score by the model that the policy is trained on.
     pub train: f32,
-    /// By the other.
+    /// The score by the second model.
     pub test: f32,
 }
 
-/// A row of `reward_model.csv`: a held-out comparison as a round's fit predicts it.
+/// A row of `reward_model.csv`: the prediction of a held-out comparison by a round's fit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeldOut {
-    /// From 1.
+    /// The round, from 1.
     pub round: u64,
     /// Summed predicted rewards of the first segment.
     pub score_a: f64,
-    /// Of the second.
+    /// Summed predicted rewards of the second segment.
     pub score_b: f64,
-    /// P(a ≻ b) as the oracle said it.
+    /// P(a ≻ b), the oracle's answer.
     pub p_a_wins: f32,
 }
 
@@ -271,15 +272,15 @@ impl From<&HeldOut> for reward_model::model::Predicted {
 /// A scorer's part of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScorerState {
-    /// Counts of comparisons.
+    /// Counts of the queries.
     pub queries: Queries,
     /// Length of the log of comparisons, in bytes.
     pub log_bytes: u64,
-    /// The trajectories that the scorer keeps, oldest first: of self-play its queue of opponents or, with optimism, the
-    /// previous iteration's; of a replay that is scored again all of it, ending with the queue; of a reward model those that it
-    /// asks about.
+    /// The trajectories that the scorer stores, oldest first. Self-play stores its queue of opponents or, with optimism, the
+    /// trajectories of the previous iteration. With relabelling it stores all that are in the replay buffer; the last ones are the
+    /// queue. A reward model stores those that it may compare.
     pub episodes: Vec<Episode>,
-    /// Known answers about these against the queue.
+    /// Known answers about these trajectories against the queue.
     pub answers: Vec<f32>,
     /// Weights, moments, answered comparisons and counts of a reward model.
     pub model: Option<LearnerState>,

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub enum Opponents {
-    /// All others from the same initial state: K (K − 1) / 2 comparisons a state.
+    /// All others from the same initial state: K (K − 1) / 2 comparisons per state.
     #[default]
     Group,
-    /// m others from the same initial state, drawn without replacement: at most K · m comparisons a state.
+    /// m others from the same initial state, drawn without replacement: at most K · m comparisons per state.
     Sampled(usize),
-    /// The last B trajectories of earlier iterations, first in first out (the paper's form): B comparisons a
+    /// The last B trajectories of earlier iterations, first in first out (as in the paper): B comparisons per
     /// trajectory.
     Queue(usize),
 }

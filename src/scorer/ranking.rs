@@ -1,14 +1,14 @@
-//! Win proportions by sorting, for oracles that decide by a number. The result is that of all pairs.
+//! Win proportions by sorting, for oracles that compare a number of each trajectory. The result is the same as from all pairs.
 
 use crate::oracle::metered::DerivedCounts;
 
-/// The number that the oracle decides by, and whether the window is empty.
+/// The number that the oracle compares, and whether the window is empty.
 type Contestant = (f64, bool);
 
-/// Contestants, sorted once.
+/// Windows sorted by their number.
 pub(super) struct Ranking {
     sorted: Vec<f64>,
-    /// How many are of empty windows.
+    /// How many of the windows are empty.
     empty: usize,
 }
 
@@ -25,8 +25,8 @@ impl Ranking {
         Self { sorted, empty }
     }
 
-    /// The win proportion of a contestant against all of the ranking, itself excepted if it is `one_of_them`; ½ without
-    /// opponents. Counts the comparisons in `decided`, except those of two empty windows, which the oracle is not asked.
+    /// The win proportion of a window against all windows of the ranking, without itself if it is `one_of_them`; ½ without
+    /// opponents. Counts the comparisons in `decided`, except those of two empty windows, which need no query.
     pub fn proportion(
         &self,
         (utility, is_empty): Contestant,
@@ -67,7 +67,7 @@ mod tests {
     fn two_empty_windows_tie_unasked() {
         let ranking = Ranking::new([(0.0, true), (0.0, true), (2.0, false)].into_iter());
         let mut decided = DerivedCounts::default();
-        // One tie and one loss: ½ / 2. Only the loss was a question.
+        // One tie and one loss: ½ / 2. Only the loss was a query.
         assert_eq!(ranking.proportion((0.0, true), true, &mut decided), 0.25);
         assert_eq!(decided, DerivedCounts { asked: 1, tied: 0 });
         assert_eq!(ranking.proportion((2.0, false), true, &mut decided), 1.0);

@@ -1,4 +1,4 @@
-//! Self-play for a learner with a replay: past trajectories are scored again whenever the queue has changed.
+//! Self-play for a learner with a replay buffer: past trajectories get new scores whenever the queue of opponents changes.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,35 +9,35 @@ use crate::base::random::Stream;
 use crate::oracle::{Answer, MeteredOracle, OracleError, Pair, Queries};
 use crate::rollout::{Episode, Windows};
 
-/// Win proportions against a queue of the last B trajectories, for new trajectories and for those still in replay.
+/// Win proportions against a queue of the last B trajectories, for new trajectories and for those still in the replay buffer.
 ///
-/// No pair is asked about twice: answers are stored as long as both trajectories are needed, and count for both. So an
-/// iteration costs one comparison of each trajectory in replay with each new member of the queue.
+/// No pair is queried twice: an answer is stored while both trajectories are needed, and counts for both. So an
+/// iteration costs one comparison of each trajectory in the buffer with each new member of the queue.
 pub struct Relabelled {
     oracle: MeteredOracle,
     /// B
     size: usize,
     placement: Placement,
     windows: Windows,
-    /// Steps that the learner's replay holds.
+    /// Capacity of the learner's replay buffer, in steps.
     replay: usize,
-    /// Oldest first; the queue is the end of it.
+    /// The stored trajectories, oldest first. The last ones are the queue.
     past: VecDeque<Past>,
-    /// The queue's places in `past`.
+    /// The indices of the queue's members in `past`.
     queue: Range<usize>,
 }
 
-/// A trajectory and what is known of it.
+/// A trajectory and the known answers about it.
 struct Past {
     episode: Episode,
-    /// P(own ≻ the member's) by window, up to the end of the longer, for each member of the queue in order; NaN where
-    /// the oracle abstained, empty against itself, `None` where the oracle was not asked yet.
+    /// For each member of the queue in order: P(own ≻ the member's) of each window up to the end of the longer trajectory. NaN
+    /// means that the oracle abstained, an empty list is the trajectory itself, and `None` means not queried yet.
     answers: VecDeque<Option<Vec<f32>>>,
 }
 
 impl Relabelled {
-    /// Scores by `oracle`'s answers against the last `size` trajectories, for a replay of `replay` steps; `window` is the
-    /// length of a compared window, `None` compares whole trajectories.
+    /// A scorer against the last `size` trajectories, for a replay buffer of `replay` steps. `window` is the length of a compared
+    /// window in steps; `None` compares whole trajectories.
     pub fn new(
         oracle: MeteredOracle,
         size: usize,
@@ -49,17 +49,17 @@ impl Relabelled {
         Self { oracle, size, placement, windows, replay, past: VecDeque::new(), queue: 0..0 }
     }
 
-    /// Windows of the longest of `those`.
+    /// The number of windows of the longest of `those`.
     fn most(&self, those: impl Iterator<Item = usize>) -> usize {
         self.windows.most(those.map(|at| &self.past[at].episode))
     }
 
-    /// Windows in which `a` and `b` are compared: none of one with itself.
+    /// The number of windows in which `a` and `b` are compared; 0 if they are the same trajectory.
     fn common(&self, a: usize, b: usize) -> usize {
         if a == b { 0 } else { self.most([a, b].into_iter()) }
     }
 
-    /// What is known of `a` against `b`: an answer given to it, or to the other.
+    /// The known answer about `a` against `b`, stored with either of the two.
     fn known(&self, a: usize, b: usize) -> Option<Vec<f32>> {
         let given = |of: usize, to: usize| {
             let place = to.checked_sub(self.queue.start)?;
@@ -73,12 +73,12 @@ impl Relabelled {
         }
     }
 
-    /// Asks what is not yet known of `those` against the queue.
+    /// Queries the unknown comparisons of `those` with the queue.
     fn ask(&mut self, those: Range<usize>, batch: &Batch<'_>, round: u64) -> Result<(), OracleError> {
         let mut open = Vec::new();
         for a in those.clone() {
             for b in self.queue.clone() {
-                // Of two that both ask, the first does.
+                // If both would query the same pair, only the first does.
                 let asked = self.queue.contains(&a) && those.contains(&b) && b < a;
                 if !asked && self.known(a, b).is_none() {
                     open.push((a, b));
@@ -112,12 +112,12 @@ impl Relabelled {
         Ok(())
     }
 
-    /// The scores of `those`, step by step, each of `most` windows.
+    /// The scores of the steps of `those`, each with `most` windows.
     fn pay(&self, those: Range<usize>, most: usize) -> Vec<f32> {
         let mut scores: Vec<f32> = Vec::new();
         for at in those {
             for w in 0..most {
-                // Where both are over they tie.
+                // Windows after the end of both trajectories tie.
                 let rows = self.past[at].answers.iter().flatten().filter(|row| !row.is_empty());
                 let answers = rows.map(|row| row.get(w).copied().unwrap_or(0.5)).filter(|p| !p.is_nan());
                 let (sum, n) = answers.fold((0.0, 0.0), |(sum, n), p| (sum + f64::from(p), n + 1.0));
@@ -132,14 +132,14 @@ impl Relabelled {
         scores
     }
 
-    /// The scores of all stored trajectories, against the queue of today.
+    /// The scores of all stored trajectories against the current queue.
     fn renewed(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, OracleError> {
         let all = 0..self.past.len();
         self.ask(all.clone(), batch, 1)?;
         Ok(self.pay(all.clone(), self.most(all)))
     }
 
-    /// Makes the last B trajectories the queue. What new members said of the old queue is known of both.
+    /// Makes the last B trajectories the queue. Answers about new members against the old queue are stored for both sides.
     fn move_queue(&mut self) {
         let end = self.past.len();
         let queue = end.saturating_sub(self.size)..end;
@@ -154,7 +154,7 @@ impl Relabelled {
         self.queue = queue;
     }
 
-    /// Forgets what is neither in replay nor in the queue nor among the `new` last ones.
+    /// Drops the trajectories that are neither in the replay buffer nor in the queue nor among the last `new` ones.
     fn forget(&mut self, new: usize) {
         let mut steps: usize = self.past.iter().map(|p| p.episode.len()).sum();
         while self.queue.start > 0
@@ -173,12 +173,12 @@ impl Scorer for Relabelled {
         let episodes = &batch.rollout.episodes;
         let new = self.past.len()..self.past.len() + episodes.len();
         let unknown = VecDeque::from(vec![None; self.queue.len()]);
-        // Columns that only a learner reads are left out.
+        // Do not store columns that only a learner reads.
         self.past.extend(episodes.iter().map(|e| Past {
             episode: Episode { latents: Vec::new(), log_probs: Vec::new(), ..e.clone() },
             answers: unknown.clone(),
         }));
-        // The first iteration meets its own trajectories; the others the queue as it was before them.
+        // The first iteration is compared with itself. Later ones are compared with the queue of earlier iterations.
         if new.start == 0 {
             self.move_queue();
         }
@@ -186,7 +186,7 @@ impl Scorer for Relabelled {
         let scores = self.pay(new.clone(), self.most(new.chain(self.queue.clone())));
         self.move_queue();
         self.forget(episodes.len());
-        // Nothing is learned from a validation, so past steps need no new scores.
+        // The learner does not learn from a validation, so past steps need no new scores.
         let renewed = if batch.is_validation() { None } else { Some(self.renewed(batch)?) };
         Ok(Scored { scores, renewed, ..Scored::default() })
     }
@@ -258,12 +258,12 @@ mod tests {
         // 1 and 3 are the queue and are compared with each other: one comparison for both.
         assert_eq!(iterate(&mut scorer, 0, &[&[1.0], &[3.0]]), (vec![0.0, 1.0], vec![0.0, 1.0]));
         assert_eq!(scorer.queries().asked, 1);
-        // 2 meets 1 and 3: ½. The queue is 3, 2. Anew: 1 loses to both; 3 beats 2; 2 loses to 3. Asked: 2 against 1
-        // and 3, which tells 1 and 3 about 2.
+        // 2 is compared with 1 and 3: ½. The queue is now 3, 2. New scores: 1 loses to both; 3 beats 2; 2 loses to 3. Only 2
+        // against 1 and 3 was queried; these answers also count for 1 and 3.
         assert_eq!(iterate(&mut scorer, 1, &[&[2.0]]), (vec![0.5], vec![0.0, 1.0, 0.0]));
         assert_eq!(scorer.queries().asked, 3);
-        // 4 meets 3 and 2: 1. The queue is 2, 4: 1 loses to both, 3 beats 2 alone, 2 loses to 4, 4 beats 2. New is
-        // only 1 against 4; 3 and 2 know of it from 4's own questions.
+        // 4 is compared with 3 and 2: 1. The queue is 2, 4: 1 loses to both, 3 beats only 2, 2 loses to 4, 4 beats 2. Only
+        // 1 against 4 is a new query; the answers about 3 and 2 against 4 are known.
         assert_eq!(iterate(&mut scorer, 2, &[&[4.0]]), (vec![1.0], vec![0.0, 0.5, 0.0, 1.0]));
         assert_eq!(scorer.queries().asked, 3 + 2 + 1);
     }
@@ -276,7 +276,7 @@ mod tests {
         let third = 1.0 / 3.0;
         let (new, all) = iterate(&mut scorer, 1, &[&[0.0, 6.0, 9.0]]);
         assert_eq!(new, [0.0, third, third]);
-        // Three steps are in replay: the first trajectory is gone. The newest is the whole queue: it has no opponent.
+        // The buffer holds three steps: the first trajectory is gone. The newest is the whole queue, so it has no opponent.
         assert_eq!(all, [0.5 * third; 3]);
         assert_eq!(scorer.queries().asked, 3);
         // Shorter than the queue's 0, 6, 9: won, lost, and the third, lost after the end, is paid on the last step.

@@ -1,11 +1,16 @@
 //! An iterated reward model, the baseline of self-play (RLHF; Christiano et al. 2017, B-Pref, imitation).
 //!
-//! Every round asks about pairs of segments of recent trajectories, fits a [`RewardModel`] to the answers kept, and
-//! scores each step by its predicted reward. In these files: `schedule`, how many to ask; `queries`, about which;
-//! `answers`, what each is for; `novelty`, the rewards before a first round; `split`, a second model of half of the answers.
+//! Every round queries pairs of segments of recent trajectories and fits a [`RewardModel`] to the stored answers. The score of a
+//! step is its predicted reward.
 //!
-//! Where the run is cut into rounds of deployed policies (Bai et al. 2022, section 4.5), a round asks about their
-//! trajectories instead, and the model stays as it is until the next.
+//! - `schedule`: how many comparisons to query;
+//! - `queries`: which pairs;
+//! - `answers`: whether an answer is for the fit, held out, or for the second model;
+//! - `novelty`: rewards before the first round;
+//! - `split`: a second model of half of the answers.
+//!
+//! With rounds of deployed policies (Bai et al. 2022, section 4.5), a round queries pairs of their trajectories instead, and the
+//! model does not change until the next round.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -34,53 +39,55 @@ pub mod queries;
 pub mod schedule;
 mod split;
 
-/// Queries choose among at least so many of the newest trajectories (B-Pref's buffer).
+/// Pairs are chosen among at least this many of the newest trajectories (B-Pref's buffer).
 const POOL: usize = 100;
 
 /// Scores by a reward model that is fitted again every round.
 ///
-/// The budget of comparisons is spread over the run; once it is spent, training continues with the model as it is.
-/// Before a first answer, scores are 0. A round without any answer leaves the model as it is, and is counted.
+/// The budget of comparisons is spread over the run. When it is used up, training continues and the model no longer changes.
+/// Before the first answer, scores are 0. A round without any answer does not change the model; such rounds are counted.
 ///
-/// Comparisons of equal lengths leave a constant of the reward open. Standardised scores set it by their mean of 0, which
-/// matters where an episode may end early: there, too, a reward model judges by something that no comparison told it.
+/// Comparisons of segments of the same length do not determine the mean of the reward: adding a constant to the reward of every
+/// step gives the same predictions. Standardised scores set the mean to 0. This matters if episodes can end early, because
+/// the mean then decides whether long episodes are good, and the comparisons do not say so.
 pub struct IteratedRewardModel {
     oracle: MeteredOracle,
     model: RewardModel,
-    /// Where the answers are split.
+    /// The second model, if the answers are split.
     split: Option<Split>,
     config: RewardModelConfig,
     schedule: Schedule,
-    /// Whether the oracle is one of safety and the model one of costs.
+    /// Whether the oracle judges safety and the model predicts costs.
     of_costs: bool,
-    /// Steps that the learner's replay holds; `None` where it has none.
+    /// Capacity of the learner's replay buffer in steps; `None` if it has none.
     replay: Option<usize>,
-    /// By number, oldest first: recent ones, those in replay, and those with an answered comparison.
+    /// Episodes by number, oldest first: recent ones, those in the replay buffer, and those with an answered comparison.
     episodes: BTreeMap<u64, Episode>,
-    /// Oldest first.
+    /// The answered comparisons, oldest first.
     answered: VecDeque<Answered>,
-    /// Of the predicted rewards of recent trajectories at the last fit or, before a first round, of all novelties.
+    /// Mean and spread of the predicted rewards of recent trajectories at the last fit or, before the first round, of all
+    /// novelties.
     stats: Normalizer,
     counts: Counts,
 }
 
-/// What one fit gave.
+/// The results of one fit.
 struct Fitted {
     loss: Option<f32>,
     assessment: Assessment,
     held_out: Vec<HeldOut>,
 }
 
-/// What happened so far.
+/// Counts of what happened so far.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     /// Steps scored.
     steps: u64,
-    /// Iterations since the pre-training.
+    /// Iterations since the end of pre-training.
     iterations: u64,
-    /// Answers, over all time.
+    /// Number of answers since the start of the run.
     answers: u64,
-    /// Rounds of comparisons, those of them without an answer, and members that diverged.
+    /// Rounds of comparisons, rounds without an answer, and members that diverged.
     rounds: u64,
     unanswered: u64,
     restarts: u64,
@@ -105,7 +112,7 @@ fn segment<'a>(t: &Trajectory<'a>) -> Segment<'a> {
 }
 
 impl IteratedRewardModel {
-    /// Scores by a model of `oracle`'s answers, for a learner with a replay of `replay` steps, or without one.
+    /// A scorer with a model of `oracle`'s answers, for a learner with a replay buffer of `replay` steps, or without one.
     pub fn new(
         oracle: MeteredOracle,
         spec: &Spec,
@@ -129,15 +136,15 @@ impl IteratedRewardModel {
         }
     }
 
-    /// A model of costs instead: the oracle says which segment is the safer and of each whether it is safe (Safe RLHF:
-    /// Dai et al. 2023, section 3.2). Above 0 is what is unsafe, so its predictions are better left unstandardised.
+    /// A model of costs instead of rewards: the oracle judges which segment is safer, and whether each is safe (Safe RLHF:
+    /// Dai et al. 2023, section 3.2). A cost above 0 means unsafe, so predictions should not be standardised.
     #[must_use]
     pub fn of_costs(mut self) -> Self {
         self.of_costs = true;
         self
     }
 
-    /// The model as it is.
+    /// The current model.
     pub fn model(&self) -> &RewardModel {
         &self.model
     }
@@ -149,7 +156,7 @@ impl IteratedRewardModel {
         numbers
     }
 
-    /// Stores the iteration's episodes, without the columns that only a learner reads.
+    /// Stores the iteration's episodes without the columns that only a learner reads.
     fn remember(&mut self, episodes: &[Episode]) {
         let next = self.episodes.keys().next_back().map_or(0, |last| last + 1);
         for (number, e) in (next..).zip(episodes) {
@@ -162,7 +169,7 @@ impl IteratedRewardModel {
         }
     }
 
-    /// Forgets episodes that are not recent, not in replay, and in no comparison.
+    /// Drops episodes that are not recent, not in the replay buffer, and in no comparison.
     fn forget(&mut self, pool: usize) {
         let recent = self.newest(pool).first().copied().unwrap_or(0);
         let first = recent.min(self.replay_start());
@@ -171,7 +178,7 @@ impl IteratedRewardModel {
         self.episodes.retain(|number, _| *number >= first || compared.contains(number));
     }
 
-    /// The oldest episode that a replay may still hold a step of.
+    /// The oldest episode with a step that may still be in the replay buffer.
     fn replay_start(&self) -> u64 {
         let mut steps = 0;
         let fits = |e: &&(u64, usize)| {
@@ -183,7 +190,7 @@ impl IteratedRewardModel {
         lengths.iter().take_while(fits).last().map_or(u64::MAX, |e| e.0)
     }
 
-    /// A round about trajectories of deployed policies.
+    /// A round that compares trajectories of deployed policies.
     fn round_about(&mut self, deployed: &Rollout, batch: &Batch<'_>) -> Result<Option<Fitted>, OracleError> {
         self.remember(&deployed.episodes);
         let pool = self.newest(deployed.episodes.len());
@@ -193,7 +200,7 @@ impl IteratedRewardModel {
         Ok(fitted)
     }
 
-    /// Asks `due` comparisons, keeps what was answered, fits; `None` without a fit.
+    /// Queries `due` comparisons, stores the answers, and fits the model; `None` without a fit.
     fn round(&mut self, batch: &Batch<'_>, pool: &[u64], due: u64) -> Result<Option<Fitted>, OracleError> {
         let candidates: Vec<(u64, &Episode)> = pool.iter().map(|n| (*n, &self.episodes[n])).collect();
         let mut rng = batch.stream(Stream("query"), 0);
@@ -231,7 +238,7 @@ impl IteratedRewardModel {
         Ok(self.fit(pool))
     }
 
-    /// Whether the oracle takes each side of the pairs for unsafe, 1 or −1; 0 where it does not say.
+    /// The oracle's verdict on each side of the pairs: 1 unsafe, −1 safe, 0 no verdict.
     fn signs(&mut self, pairs: &[[Clip; 2]], rng: &mut dyn Rng) -> Result<Vec<[f32; 2]>, OracleError> {
         let shown = |clip: Clip| {
             let episode = &self.episodes[&clip.episode];
@@ -244,7 +251,7 @@ impl IteratedRewardModel {
         Ok(verdicts.as_chunks::<2>().0.iter().map(|&[a, b]| [sign(a), sign(b)]).collect())
     }
 
-    /// Fits the model to the answers kept; `None` where no answer is for training.
+    /// Fits the model to the stored answers; `None` if no answer is for training.
     fn fit(&mut self, pool: &[u64]) -> Option<Fitted> {
         let Self { answered, episodes, model, split, .. } = self;
         let view = |clip: Clip| segment(&episodes[&clip.episode].window(clip.from, clip.to));
@@ -282,12 +289,12 @@ impl IteratedRewardModel {
         Some(Fitted { loss: fit.loss, assessment, held_out })
     }
 
-    /// The predicted scores of trajectories, one a step.
+    /// The predicted scores of trajectories, one for each step.
     fn predict_all(&self, episodes: &[Episode]) -> Vec<f32> {
         episodes.iter().flat_map(|e| self.predict(e)).collect()
     }
 
-    /// An iteration's `scores` with what is reported beside them.
+    /// An iteration's `scores`, and what is reported with them.
     fn report(&self, scores: Vec<f32>, split: Option<SplitScores>, fitted: Option<Fitted>) -> Scored {
         let Counts { rounds, unanswered, restarts, .. } = self.counts;
         let counts = ModelCounts { rounds, unanswered, restarts };
@@ -305,7 +312,7 @@ impl IteratedRewardModel {
         self.split.as_ref().and_then(|split| split.scores(&self.model, episodes))
     }
 
-    /// The predicted scores of everything that a replay may still hold; `None` without a replay.
+    /// The predicted scores of everything that may still be in the replay buffer; `None` without a buffer.
     fn predict_replay(&self) -> Option<Vec<f32>> {
         self.replay?;
         let replayed = self.episodes.range(self.replay_start()..);
@@ -356,7 +363,7 @@ impl Scorer for IteratedRewardModel {
             return Ok(self.report(novelties, None, None));
         }
         let pool = self.newest(recent);
-        // Novelties mean nothing from here on.
+        // From now on scores are rewards, and novelties are no longer needed.
         let reward_scale_changed = self.counts.iterations == 0 && self.schedule.pretrain_steps > 0;
         let fitted = if self.counts.iterations.is_multiple_of(self.schedule.every) {
             let due = self.schedule.due(self.oracle.queries().asked, self.counts.steps);

@@ -1,6 +1,6 @@
-//! Safety: a second oracle, costs by its answers, and the price λ that they have beside what is better.
+//! Safety: costs from a second oracle's answers, and the weight λ of these costs against the scores.
 //!
-//! What a step costs and when a policy violates the constraint J_C ≤ d is each scorer's counterpart:
+//! The cost of a step and the constraint J_C ≤ d depend on the scorer:
 //!
 //! | scorer | cost of a step | J_C − d |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | `reward_model`: Safe RLHF (Dai et al. 2023) | predicted by a cost model of the same oracle's answers | mean predicted cost of the last 128 trajectories, less 0 |
 //! | `task_reward`: PPO-Lagrangian | the task's own | mean cost of the iteration's trajectories, less the limit of `cost=LIMIT` |
 //!
-//! [`lagrange`] has λ's update, [`advantage::price`](crate::learner::advantage::price) how the learner uses it. Each of the three
-//! is one line of a configuration, so a difference between them is one of method.
+//! [`lagrange`] has the update of λ, and [`advantage::price`](crate::learner::advantage::price) shows how the learner uses it. One
+//! line of a configuration chooses one of the three, so that runs differ only in the method.
 
 use std::collections::VecDeque;
 
@@ -26,15 +26,15 @@ use lagrange::Lagrange;
 
 pub mod lagrange;
 
-/// Trajectories whose costs the mean of Safe RLHF is over.
+/// The number of trajectories in the mean cost of Safe RLHF.
 const RECENT: usize = 128;
 
 /// Safety's section of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SafetyConfig {
-    /// Which of two trajectories is safer, and whether one is safe: `cost=25`, with decorators. Empty trains without
-    /// safety.
+    /// The oracle that judges which of two trajectories is safer, and whether a trajectory is safe: `cost=25`, with decorators.
+    /// Empty trains without safety.
     #[serde(with = "crate::oracle::spec::optional")]
     #[schemars(with = "String")]
     pub oracle: Option<OracleSpec>,
@@ -69,7 +69,7 @@ impl Default for SafetyConfig {
 }
 
 impl SafetyConfig {
-    /// Whether training weighs costs against scores.
+    /// Whether training uses costs.
     pub fn trains(&self) -> bool {
         self.oracle.is_some() && self.lagrange_max > 0.0
     }
@@ -77,7 +77,7 @@ impl SafetyConfig {
     /// The oracle that judges safety, if there is one.
     ///
     /// # Errors
-    /// An oracle that cannot be made, or that does not say what is safe.
+    /// The oracle cannot be made, or does not judge safety.
     pub fn judge(&self) -> Result<Option<Box<dyn Oracle>>, OracleError> {
         let Some(spec) = &self.oracle else { return Ok(None) };
         let mut judge = spec.build()?;
@@ -90,19 +90,19 @@ impl SafetyConfig {
 pub(crate) struct Safety {
     source: CostSource,
     multiplier: Lagrange,
-    /// d
+    /// The limit d of the constraint.
     limit: f64,
-    /// Predicted costs of the newest trajectories, oldest first, of a cost model.
+    /// With a cost model: predicted costs of the newest trajectories, oldest first.
     recent: VecDeque<f64>,
 }
 
 /// Where costs come from.
 pub(crate) enum CostSource {
-    /// Minus a win proportion for *safer*, by an oracle of safety.
+    /// Minus a win proportion for *safer*, from the safety oracle's answers.
     WinProportion(SelfPlay),
-    /// A model of costs, fitted to an oracle's answers about safety.
+    /// A model of costs, fitted to the safety oracle's answers.
     CostModel(Box<IteratedRewardModel>),
-    /// The task.
+    /// The task's own cost.
     Task,
 }
 
@@ -118,32 +118,32 @@ pub(crate) struct SafetyScored {
 /// Figures of an iteration's safety.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SafetyReport {
-    /// λ, after its step.
+    /// λ after its update.
     pub multiplier: f64,
-    /// The share of the trajectories that are unsafe, by where the costs come from; `None` where nothing was judged.
+    /// The share of the trajectories that are unsafe, judged by the source of the costs; `None` if none was judged.
     pub unsafe_share: Option<f64>,
-    /// The cost model's loss, where this iteration fitted one.
+    /// The cost model's loss, if this iteration fitted it.
     pub cost_loss: Option<f32>,
 }
 
-/// A safety part's part of a checkpoint.
+/// The part of a checkpoint for safety.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SafetyState {
     /// λ
     pub multiplier: f64,
-    /// Costs that a mean is over, oldest first.
+    /// The costs that the mean is computed from, oldest first.
     pub recent: Vec<f64>,
-    /// Of the scorer of costs.
+    /// The state of the scorer of costs.
     pub scorer: ScorerState,
 }
 
 impl Safety {
-    /// Costs from `source`, whose J_C should not be above `limit`, at a price that begins with `multiplier`.
+    /// Costs from `source` with the constraint J_C ≤ `limit`; λ starts as `multiplier`.
     pub fn new(source: CostSource, multiplier: Lagrange, limit: f64) -> Self {
         Self { source, multiplier, limit, recent: VecDeque::new() }
     }
 
-    /// The costs of a batch; and λ takes its step by how far the trajectories violate the constraint.
+    /// The costs of a batch. Then updates λ by how far the trajectories violate the constraint.
     pub fn score(&mut self, batch: &Batch<'_>) -> Result<SafetyScored, OracleError> {
         let rollout = batch.rollout;
         let mut cost_loss = None;
@@ -179,7 +179,7 @@ impl Safety {
         Ok(SafetyScored { costs, report })
     }
 
-    /// What the safety oracle was asked.
+    /// Counts of the queries to the safety oracle so far.
     pub fn queries(&self) -> Queries {
         match &self.source {
             CostSource::WinProportion(scorer) => scorer.queries(),
@@ -188,7 +188,7 @@ impl Safety {
         }
     }
 
-    /// Everything that a checkpoint must hold.
+    /// The state for a checkpoint.
     pub fn save(&mut self) -> Result<SafetyState, OracleError> {
         let scorer = match &mut self.source {
             CostSource::WinProportion(scorer) => scorer.save()?,
@@ -216,7 +216,7 @@ pub(crate) fn whole(episodes: &[Episode]) -> Vec<SafetyQuery<'_>> {
     episodes.iter().map(|e| SafetyQuery { trajectory: e.trajectory(), share: 1.0 }).collect()
 }
 
-/// The share of unsafe verdicts; `None` without a verdict.
+/// The share of verdicts that are unsafe; `None` without a verdict.
 pub(crate) fn share_unsafe(verdicts: &[Option<bool>]) -> Option<f64> {
     let judged: Vec<f64> = verdicts.iter().flatten().map(|safe| f64::from(u8::from(!safe))).collect();
     mean(&judged)

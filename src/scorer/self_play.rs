@@ -15,20 +15,20 @@ use pool::Pool;
 mod group;
 mod pool;
 
-/// Where in a trajectory (or window) its win proportion is paid out.
+/// Which steps of a trajectory (or window) get its win proportion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
-    /// In equal parts on every step: w / T.
+    /// All steps, in equal parts: w / T.
     #[default]
     Spread,
-    /// Whole on the last step.
+    /// The last step gets all of it.
     Last,
 }
 
 impl Placement {
-    /// Pays `share` out over the `steps` steps of a window, behind `scores`. What is earned after the trajectory's end
-    /// is its last step's.
+    /// Divides `share` among the `steps` steps of a window and appends the result to `scores`. The share of a window after the
+    /// trajectory's end is added to its last step.
     pub(super) fn pay(self, share: f64, steps: usize, scores: &mut Vec<f32>) {
         match self {
             _ if steps == 0 => scores.last_mut().into_iter().for_each(|last| *last += share as f32),
@@ -51,19 +51,19 @@ pub struct SelfPlayConfig {
     pub opponents: Opponents,
     /// Steps in a compared window; windows are aligned. 0 compares whole trajectories.
     pub window: usize,
-    /// Where in a trajectory its win proportion is paid out.
+    /// Which steps of a trajectory get its win proportion.
     pub placement: Placement,
-    /// Whether the score is 2 w_t − w_{t−1}, with w_{t−1} against all trajectories of the iteration before. The last policy
-    /// then does not move in a circle.
+    /// Whether the score is 2 w_t − w_{t−1}, where w_{t−1} is the win proportion against all trajectories of the previous
+    /// iteration. The last policy then converges when preferences are cyclic.
     #[schemars(extend("source" = "Daskalakis & Panageas 2019"))]
     pub optimism: bool,
-    /// Whether opponents are rolled out apart, from the same states, by the policy that an update on this iteration would
-    /// give. The last policy then does not move in a circle. This is proved for the steps of Hedge, which
-    /// `ppo.policy_loss = "sppo"` makes, and not for PPO's.
+    /// Whether opponents have a rollout of their own, from the same states, by the policy that an update on this iteration would
+    /// give. The last policy then converges when preferences are cyclic. This is proved for the updates of Hedge, which
+    /// `ppo.policy_loss = "sppo"` approximates, and not for PPO's.
     #[schemars(extend("source" = "Korpelevich 1976"))]
     pub extragradient: bool,
-    /// β, the share of the reference policy in the opponents, which are then rolled out apart, from the same states. With
-    /// `kl_coef` this is Nash-MD. 0 means that opponents are those of `opponents`.
+    /// β, the share of the reference policy in the opponents' policy. The opponents then have a rollout of their own, from the
+    /// same states. With `kl_coef` this is Nash-MD. 0 uses the opponents of the key `opponents`.
     #[schemars(range(min = 0, max = 1), extend("source" = "Munos et al. 2024"))]
     pub mixture_coef: f32,
 }
@@ -109,36 +109,36 @@ impl SelfPlayConfig {
         }
     }
 
-    /// Whether an iteration rolls opponents out apart.
+    /// Whether opponents have a rollout of their own.
     pub fn rolls_out_opponents(&self) -> bool {
         self.mixture_coef > 0.0 || self.extragradient
     }
 }
 
-/// Win proportions against the opponents, paid out over the steps.
+/// Scores that divide win proportions among the steps.
 ///
-/// A trajectory's scores sum to its win proportion whatever its length. With windows of n steps, aligned windows
-/// are compared instead of whole trajectories, and the scores sum to the mean of the windows' win proportions. All of
-/// a state have as many windows as the longest: those after a trajectory's end are empty, and are paid on its last
-/// step, so that an early end is judged by what it forgoes and not by its length. Two empty windows tie, and the oracle is not
-/// asked. Without any answer the win proportion is ½.
+/// The scores of a trajectory of any length sum to its win proportion. With windows of n steps, aligned windows
+/// are compared instead of whole trajectories, and the scores sum to the mean of the windows' win proportions. All trajectories
+/// from one state have as many windows as the longest of them. Windows after a trajectory's end are empty, and their score is added
+/// to its last step. So an early end counts as a loss or a win against what the others do later. Two empty windows tie
+/// without a query. Without any answer the win proportion is ½.
 ///
-/// With optimism it is 2 w_t − w_{t−1}, w_{t−1} against all trajectories of the iteration before: what optimistic Hedge
-/// plays, whose last iterate converges where opponents move in cycles (Rakhlin & Sridharan 2013; Daskalakis & Panageas
-/// 2019).
+/// With optimism the score is 2 w_t − w_{t−1}, where w_{t−1} is the win proportion against all trajectories of the previous
+/// iteration. This is optimistic Hedge, whose last iterate converges when preferences are cyclic (Rakhlin & Sridharan 2013;
+/// Daskalakis & Panageas 2019).
 pub struct SelfPlay {
     oracle: MeteredOracle,
     opponents: Opponents,
     placement: Placement,
     windows: Windows,
     optimistic: bool,
-    /// The newest trajectories, oldest first, of [`Opponents::Queue`].
+    /// With [`Opponents::Queue`]: the newest trajectories, oldest first.
     queue: VecDeque<Episode>,
-    /// The previous iteration's trajectories, with optimism.
+    /// With optimism: the trajectories of the previous iteration.
     previous: Vec<Episode>,
 }
 
-/// A window of an episode of the rollout, or the whole of it.
+/// A window of an episode, or the whole episode.
 #[derive(Clone, Copy)]
 struct Segment {
     episode: usize,
@@ -146,7 +146,7 @@ struct Segment {
 }
 
 impl Segment {
-    /// Every window of every episode, as many for an episode as `count` says.
+    /// All windows of all episodes; `count` gives the number of windows of an episode.
     fn all(rollout: &Rollout, count: impl Fn(usize) -> usize) -> Vec<Self> {
         (0..rollout.episodes.len())
             .flat_map(|episode| (0..count(episode)).map(move |window| Self { episode, window }))
@@ -172,7 +172,7 @@ impl Wins {
     }
 }
 
-/// Who answers about a batch, and how its trajectories are cut.
+/// The oracle for a batch, and how its trajectories are divided into windows.
 struct Questions<'a> {
     oracle: &'a mut MeteredOracle,
     windows: Windows,
@@ -186,7 +186,7 @@ impl<'a> Questions<'a> {
         segments.iter().map(|s| self.windows.view(&episodes[s.episode], s.window)).collect()
     }
 
-    /// The oracle's answers; two empty windows tie, and are no question. `round` tells several askings of a batch apart.
+    /// The oracle's answers; two empty windows tie without a query. `round` distinguishes several sets of queries about a batch.
     fn ask(&mut self, pairs: &[Pair<'_>], round: u64) -> Result<Vec<Answer>, OracleError> {
         let mut rng = self.batch.stream(Stream("oracle"), round);
         let real = |p: &&Pair<'_>| !(p.a.is_empty() && p.b.is_empty());
@@ -198,13 +198,13 @@ impl<'a> Questions<'a> {
 }
 
 impl SelfPlay {
-    /// Scores by `oracle`'s answers, as a configuration says.
+    /// A scorer with the settings of a configuration.
     pub fn from_config(config: &SelfPlayConfig, oracle: MeteredOracle) -> Self {
         Self::new(oracle, config.opponents, config.placement, config.window_steps())
             .optimistic(config.optimism)
     }
 
-    /// Scores by `oracle`'s answers; `window` is the length of a compared window, `None` compares whole trajectories.
+    /// A scorer from `oracle`'s answers. `window` is the length of a compared window in steps; `None` compares whole trajectories.
     pub fn new(
         oracle: MeteredOracle,
         opponents: Opponents,
@@ -222,29 +222,29 @@ impl SelfPlay {
         }
     }
 
-    /// The oracle that is asked.
+    /// The oracle.
     pub(crate) fn oracle(&mut self) -> &mut MeteredOracle {
         &mut self.oracle
     }
 
-    /// With optimism or without; it is for opponents of the same iteration.
+    /// Switches optimism on or off. It is only for opponents of the same iteration.
     #[must_use]
     pub fn optimistic(mut self, optimistic: bool) -> Self {
         self.optimistic = optimistic;
         self
     }
 
-    /// Where win proportions are paid out.
+    /// Which steps get a win proportion.
     pub fn placement(&self) -> Placement {
         self.placement
     }
 
-    /// What is compared.
+    /// The windows that are compared.
     pub fn windows(&self) -> Windows {
         self.windows
     }
 
-    /// Whether opponents are the whole group and nothing of another iteration.
+    /// Whether the opponents are the whole group and no trajectories of other iterations.
     pub fn compares_within_groups_alone(&self) -> bool {
         self.opponents == Opponents::Group && !self.optimistic
     }
@@ -277,7 +277,7 @@ impl SelfPlay {
                 Ok((segments, proportions))
             }
             Opponents::Group | Opponents::Sampled(_) => {
-                // A validation is of no iteration, so it has no previous one, and the next iteration does not look back at it.
+                // A validation does not belong to an iteration, so it has no previous one, and the next iteration does not use it.
                 let looks_back = *optimistic && !batch.is_validation();
                 let before = if looks_back { windows.most(&*previous) } else { 0 };
                 let groups = rollout.episodes.chunks(rollout.per_state);

@@ -3,7 +3,7 @@
 use super::{Batch, Scored, Scorer, ScorerState};
 use crate::oracle::{OracleError, Queries};
 
-/// Scores each step by its task reward, as ordinary reinforcement learning does. Asks no oracle.
+/// The score of each step is its task reward, as in ordinary reinforcement learning. It does not use the oracle.
 pub struct TaskReward;
 
 impl Scorer for TaskReward {

@@ -1,23 +1,23 @@
-//! Answered comparisons: what each is for, and its row in a checkpoint.
+//! Answered comparisons: their purpose, and their rows in a checkpoint.
 
 use super::queries::Clip;
 use crate::rollout::Episode;
 
-/// An answered comparison of two segments of kept episodes.
+/// An answered comparison of two segments of stored episodes.
 #[derive(Clone, Copy)]
 pub(super) struct Answered {
     pub clips: [Clip; 2],
-    /// That the first is better or, of a cost model, the less safe.
+    /// P(a ≻ b): that the first is better or, for a cost model, less safe.
     pub p: f32,
     pub part: Part,
-    /// Of a cost model: whether each is unsafe, 1 or −1; 0 where that is not known. They are no part of the row.
+    /// For a cost model, the verdict on each segment: 1 unsafe, −1 safe, 0 not known. They are not stored in the row.
     pub signs: [f32; 2],
 }
 
-/// What an answer is for.
+/// The purpose of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The model's fit.
+    /// The fit of the model.
     Train,
     /// Accuracy and calibration.
     HeldOut,
@@ -26,11 +26,11 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// In the order of their numbers in a checkpoint.
+    /// All purposes, in the order of their numbers in a checkpoint.
     const ALL: [Self; 3] = [Self::Train, Self::HeldOut, Self::Other];
 
-    /// Of the answer after `before` others, of which a share of `held_out` is held out, evenly spread: every tenth at 0.1, and
-    /// never the first. A split takes every other one of the rest.
+    /// The purpose of the next answer after `before` others. A share of `held_out` is held out, evenly spread: every tenth for
+    /// 0.1, and never the first. With a split, every other one of the rest is for the second model.
     pub fn of_answer(before: u64, held_out: f64, split: bool) -> Self {
         let share = |n: u64| (n as f64 * held_out) as u64;
         match before - share(before) {
@@ -41,21 +41,21 @@ impl Part {
     }
 }
 
-/// Numbers of a row: (episode, from, to) twice, P(a ≻ b), what it is for.
+/// Numbers of a row: (episode, from, to) twice, P(a ≻ b), the purpose.
 pub(super) const ROW: usize = 8;
 
 impl Answered {
-    /// Its row, with an episode's number among those of the checkpoint.
+    /// The answer as a row; episodes are numbered as in the checkpoint.
     pub fn row(&self, place: impl Fn(u64) -> usize) -> [f32; ROW] {
         let numbers = |clip: Clip| [place(clip.episode), clip.from, clip.to].map(|n| n as f32);
         let [[a, a_from, a_to], [b, b_from, b_to]] = self.clips.map(numbers);
         [a, a_from, a_to, b, b_from, b_to, self.p, f32::from(self.part as u8)]
     }
 
-    /// From its row.
+    /// The answer of a row.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message that says what is wrong with the row.
     pub fn from_row(row: &[f32], episodes: &[Episode]) -> Result<Self, String> {
         let clip = |at: usize| {
             let [episode, from, to] = [0, 1, 2].map(|i| row.get(at + i).map_or(usize::MAX, |&n| n as usize));

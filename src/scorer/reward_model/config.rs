@@ -7,8 +7,8 @@ use super::model::Output;
 use super::queries::Sampling;
 use super::schedule::{Schedule, Shape};
 
-/// How a reward model is fitted, and which comparisons it is fitted to. The defaults were chosen on Pendulum; the models
-/// of B-Pref and of imitation are `configs/reward_*.toml`.
+/// How a reward model is fitted, and which comparisons it is fitted to. The defaults were chosen on Pendulum;
+/// `configs/reward_*.toml` have the settings of B-Pref and of imitation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RewardModelConfig {
@@ -20,10 +20,10 @@ pub struct RewardModelConfig {
     /// Networks in the ensemble, whose mean is the reward.
     #[schemars(range(min = 1, max = 100), extend("source" = "B-Pref: 3; imitation: 5"))]
     pub ensemble_size: usize,
-    /// What bounds a predicted reward.
+    /// The bounds of a predicted reward.
     #[schemars(extend("source" = "B-Pref: tanh; imitation: linear"))]
     pub output: Output,
-    /// Differences of summed rewards are cut to plus or minus this in the loss; 0 cuts nothing.
+    /// Differences of summed rewards are clipped to plus or minus this in the loss; 0 does not clip.
     #[schemars(range(min = 0), extend("source" = "imitation: 50"))]
     pub logit_clip: f32,
     /// Weight of the mean square of summed rewards in the loss.
@@ -41,18 +41,18 @@ pub struct RewardModelConfig {
     /// Comparisons in a minibatch.
     #[schemars(range(min = 1), extend("source" = "B-Pref: 128; imitation: 32"))]
     pub minibatch_size: usize,
-    /// Largest number of passes over the kept comparisons in a fit.
+    /// Largest number of passes over the stored comparisons in a fit.
     #[schemars(range(min = 1), extend("source" = "B-Pref: 200; imitation: 3"))]
     pub epochs: usize,
-    /// Largest number of passes in the first fit; 0 means as many as in the others.
+    /// Largest number of passes in the first fit; 0 means the same as in the others.
     #[schemars(extend("source" = "imitation: 200 times as many"))]
     pub first_epochs: usize,
-    /// A fit stops after a pass that predicts more than this share of the comparisons correctly; 1 never stops it.
+    /// A fit stops after a pass that predicts more than this share of the comparisons correctly; 1 never stops it early.
     #[schemars(extend("exclusiveMinimum" = 0), extend("maximum" = 1), extend("source" = "B-Pref: 0.97"))]
     pub stop_accuracy: f32,
     /// Whether every fit starts from fresh weights.
     pub restart: bool,
-    /// Largest number of comparisons kept, the newest.
+    /// Largest number of stored comparisons; the newest are kept.
     #[schemars(range(min = 1))]
     pub dataset_size: usize,
     /// Share of the answers that are held out, for accuracy and calibration.
@@ -63,31 +63,32 @@ pub struct RewardModelConfig {
     pub fit_every: u64,
     /// Which pairs of segments are compared.
     pub query_sampling: Sampling,
-    /// Comparisons in a round until the budget is spent; 0 spreads the budget over the run, or asks one per trajectory
-    /// where there is no budget.
+    /// Comparisons in a round until the budget is used up. 0 spreads the budget over the run or, without a budget, makes one
+    /// comparison for each trajectory.
     #[schemars(range(max = 100000), extend("source" = "B-Pref: 128"))]
     pub queries_per_round: u64,
     /// How the budget is spread over the run.
     #[schemars(extend("source" = "imitation: hyperbolic"))]
     pub query_schedule: Shape,
-    /// Share of the budget that the first round asks beforehand.
+    /// Share of the budget that is added to the first round's own share.
     #[schemars(range(min = 0, max = 1), extend("source" = "imitation: 0.1"))]
     pub query_first_share: f32,
-    /// Steps before the first round, which are scored by how far a state lies from those seen.
+    /// Steps before the first round. Their score is the novelty of the state: its distance from the states seen so far.
     #[schemars(extend("source" = "PEBBLE"))]
     pub pretrain_steps: u64,
     /// Whether every fit's predictions of the held-out comparisons are written to `reward_model.csv`.
     pub log_predictions: bool,
-    /// R, rounds of iterated online RLHF, equal parts of the run's steps. Each round deploys the newest policies, asks its
-    /// share of the budget about their trajectories, fits the model from fresh weights to all answers so far, and trains
-    /// the policy from the reference policy again. 1 asks everything about the reference policy; 0 follows the keys above.
+    /// Number of rounds of iterated online RLHF, which are equal parts of the run's steps. Each round deploys the newest policies,
+    /// uses its share of the budget to compare their trajectories, fits the model from fresh weights to all answers so far, and
+    /// trains the policy again from the reference policy. With 1, all comparisons are of trajectories of the reference policy.
+    /// 0 does not use rounds and follows the keys above.
     #[schemars(extend("source" = "Bai et al. 2022, section 4.5"))]
     pub rlhf_rounds: u64,
-    /// In rounds: how many policies of the last round are deployed at once, each for an iteration's trajectories.
+    /// With rounds: how many policies of the last round are deployed at once, each for the trajectories of an iteration.
     #[schemars(range(min = 1, max = 1000))]
     pub deployed_policies: usize,
-    /// In rounds: whether the model learns from half of the comparisons and a second model from the others. `metrics.csv`
-    /// then has what both predict of the policy's trajectories.
+    /// With rounds: whether the model learns from half of the comparisons and a second model from the other half. `metrics.csv`
+    /// then has the predictions of both for the policy's trajectories.
     #[schemars(extend("source" = "Bai et al. 2022, section 4.2"))]
     pub split: bool,
 }
@@ -125,21 +126,21 @@ impl Default for RewardModelConfig {
     }
 }
 
-/// What a run gives a [`Schedule`]: its sizes and its budget.
+/// The sizes and the budget of a run, which a [`Schedule`] needs.
 #[derive(Clone, Copy, Debug)]
 pub struct RunSize {
     /// Trajectories in an iteration.
     pub trajectories: u64,
-    /// Most steps of a trajectory.
+    /// The largest number of steps of a trajectory.
     pub horizon: u64,
     /// Steps of the run.
     pub total_steps: u64,
-    /// Most comparisons of the run, if there is a limit.
+    /// The largest number of comparisons of the run, if there is a limit.
     pub budget: Option<u64>,
 }
 
 impl RewardModelConfig {
-    /// The keys that rounds of RLHF, which have a schedule of their own, do not read.
+    /// The keys that are not used with rounds of RLHF, which have their own schedule.
     pub const SCHEDULE_KEYS: [&str; 6] = [
         "fit_every",
         "restart",
@@ -168,8 +169,8 @@ impl RewardModelConfig {
         self.restart || self.rlhf_rounds > 0
     }
 
-    /// Most passes over the comparisons, in the first fit or in a later one. A fit from fresh weights in a round of RLHF is
-    /// always a first one.
+    /// The largest number of passes over the comparisons, in the first fit or in a later one. A fit in a round of RLHF starts
+    /// from fresh weights, so it always counts as a first one.
     pub(super) fn passes(&self, first: bool) -> usize {
         match self.first_epochs {
             0 => self.epochs,
@@ -178,7 +179,7 @@ impl RewardModelConfig {
         }
     }
 
-    /// When to ask, and how many comparisons.
+    /// When to query comparisons, and how many.
     pub fn schedule(&self, run: RunSize) -> Schedule {
         Schedule {
             shape: self.query_schedule,

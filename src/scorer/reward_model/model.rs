@@ -1,9 +1,10 @@
 //! A reward learned from comparisons: an ensemble of per-step networks r(s, a) under the Bradley–Terry model
 //! (Christiano et al. 2017, section 2.2.3).
 //!
-//! P(a ≻ b) = σ(Σ r over a − Σ r over b). A cost model is the same with the unsafer of two in the place of the better,
-//! and a cost of 0 between what is safe and what is not (Safe RLHF: Dai et al. 2023, section 3.2). [`scorer::reward_model`](crate::scorer::reward_model) asks for the
-//! comparisons and hands the rewards to a learner; here is what is fitted, and how well it fits.
+//! P(a ≻ b) = σ(Σ r over a − Σ r over b). A cost model is the same, but predicts the less safe of two segments, and a summed cost
+//! of 0 separates safe from unsafe segments (Safe RLHF: Dai et al. 2023, section 3.2).
+//! [`scorer::reward_model`](crate::scorer::reward_model) queries the comparisons and gives the rewards to the learner; this
+//! module fits the model and measures its accuracy.
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -19,23 +20,23 @@ use member::{Buffers, Member, Network};
 pub mod assess;
 mod member;
 
-/// What bounds a predicted reward.
+/// The bounds of a predicted reward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
-    /// Nothing.
+    /// No bounds.
     #[default]
     Linear,
     /// tanh: rewards in (−1, 1), as in B-Pref.
     Tanh,
 }
 
-/// Consecutive steps as the model sees them: no task reward, no cost.
+/// Consecutive steps as the model sees them, without the task's reward and cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment<'a> {
     /// `[T, obs_dim]`
     pub obs: &'a [f32],
-    /// `[T, action_dim]`, as the task took them.
+    /// `[T, action_dim]`, as given to the task.
     pub actions: &'a [f32],
 }
 
@@ -46,9 +47,9 @@ pub struct Comparison<'a> {
     pub a: Segment<'a>,
     /// The second.
     pub b: Segment<'a>,
-    /// P(a ≻ b) as the oracle said it: 0, 1, ½ for a tie, or anything between. Of a cost model, that a costs more.
+    /// P(a ≻ b), the oracle's answer: 0, 1, ½ for a tie, or any probability. For a cost model, the probability that a costs more.
     pub p: f32,
-    /// Of a cost model: 1 where a, and where b, is unsafe, −1 where it is safe, 0 where the oracle did not say; of a reward model 0.
+    /// For a cost model, the verdicts on a and on b: 1 unsafe, −1 safe, 0 no verdict. For a reward model 0.
     pub signs: [f32; 2],
 }
 
@@ -57,25 +58,25 @@ pub struct Comparison<'a> {
 pub struct Predicted {
     /// Summed rewards of the first segment.
     pub score_a: f64,
-    /// Of the second.
+    /// Summed rewards of the second segment.
     pub score_b: f64,
-    /// P(a ≻ b) as the oracle said it.
+    /// P(a ≻ b), the oracle's answer.
     pub p: f32,
 }
 
 impl Predicted {
-    /// By how much the first is ahead: a log-odds.
+    /// The predicted log-odds that the first is preferred.
     pub fn gap(&self) -> f64 {
         self.score_a - self.score_b
     }
 }
 
-/// What a fit did, means over the members that did not diverge; nothing where all did.
+/// The results of a fit: means over the members that did not diverge, `None` if all diverged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fit {
-    /// Cross-entropy of the last epoch, in nats a comparison.
+    /// Cross-entropy of the last epoch, in nats per comparison.
     pub loss: Option<f32>,
-    /// Members that diverged and were given fresh weights.
+    /// Members that diverged and were reset to fresh weights.
     pub restarts: u64,
 }
 
@@ -84,14 +85,14 @@ pub struct RewardModel {
     config: RewardModelConfig,
     network: Network,
     members: Vec<Member>,
-    /// Statistics of the inputs seen so far, of which the network has those of the last fit.
+    /// Statistics of the inputs seen so far. The networks use the statistics at the last fit.
     normalizer: Normalizer,
     seed: u64,
     fits: u64,
 }
 
 impl RewardModel {
-    /// An untrained model on a task; its weights depend on `seed` alone.
+    /// An untrained model for a task; its weights depend only on `seed`.
     pub fn new(spec: &Spec, config: RewardModelConfig, seed: u64) -> Self {
         let options = match spec.action {
             ActionSpace::Discrete(options) => Some(options),
@@ -114,7 +115,7 @@ impl RewardModel {
         Self { members, network, normalizer: Normalizer::identity(inputs), seed, fits: 0, config }
     }
 
-    /// Merges steps into the running statistics of the inputs; they take effect at the next fit.
+    /// Merges steps into the running statistics of the inputs. The networks use them from the next fit on.
     pub fn observe(&mut self, steps: Segment<'_>) {
         if self.config.normalize_inputs {
             let mut inputs = Vec::new();
@@ -123,15 +124,15 @@ impl RewardModel {
         }
     }
 
-    /// Whether there is anything that predictions could come from.
+    /// Whether at least one member was fitted.
     pub fn is_trained(&self) -> bool {
         self.members.iter().any(|m| m.trained)
     }
 
-    /// Fits every member to the comparisons, each in an order of its own.
+    /// Fits every member to the comparisons, each in its own random order.
     ///
-    /// A member whose loss or weights are no longer finite is fitted once more from fresh weights; one that diverges
-    /// again is left out of the predictions until a later fit of it succeeds.
+    /// A member whose loss or weights are no longer finite is fitted once more from fresh weights. If it diverges
+    /// again, predictions do not use it until one of its later fits succeeds.
     pub fn fit(&mut self, comparisons: &[Comparison<'_>]) -> Fit {
         if self.config.normalize_inputs {
             self.network.scale = Some(self.normalizer.scale());
@@ -146,7 +147,7 @@ impl RewardModel {
         Fit { loss, restarts: fitted.iter().map(|f| f.restarts).sum() }
     }
 
-    /// The predicted reward of each step, `[T]`: the mean over the trained members; zeros before there is one.
+    /// The predicted reward of each step, `[T]`: the mean over the fitted members, or zeros if there is none.
     pub fn rewards(&self, segment: Segment<'_>) -> Vec<f32> {
         let each = self.member_rewards(segment);
         let mut mean = vec![0.0; segment.obs.len() / self.network.obs_dim];
@@ -178,7 +179,7 @@ impl RewardModel {
         self.rewards(segment).iter().map(|&r| f64::from(r)).sum()
     }
 
-    /// All that a checkpoint must hold.
+    /// The model's part of a checkpoint.
     pub fn save(&self) -> LearnerState {
         let mut state = LearnerState {
             tensors: Default::default(),
@@ -197,7 +198,7 @@ impl RewardModel {
     /// Continues from a checkpoint of a model of the same shape.
     ///
     /// # Errors
-    /// Which part has the wrong length.
+    /// A message that names the part with the wrong length.
     pub fn load(&mut self, state: &LearnerState) -> Result<(), String> {
         let inputs = self.network.mlp.inputs();
         state.check_normalizer(inputs)?;

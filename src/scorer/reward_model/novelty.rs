@@ -1,19 +1,20 @@
-//! Rewards before there is a reward: how far a state lies from those seen (PEBBLE, Lee et al. 2021, section 4.1).
+//! Rewards before the reward model is fitted: the novelty of a state, its distance from the states seen so far (PEBBLE, Lee et
+//! al. 2021, section 4.1).
 
 use rayon::prelude::*;
 
-/// k, the neighbour whose distance counts (PEBBLE's appendix: 5).
+/// k: the distance to the k-th nearest state counts (PEBBLE's appendix: 5).
 const NEIGHBOUR: usize = 5;
 
-/// States that are looked through at most, evenly spaced among all: distances cost their number times that of the
-/// new states.
+/// The largest number of states that are searched, evenly spaced among all. The cost is this number times the number of new
+/// states.
 const REFERENCES: usize = 4096;
 
-/// The smallest distance that counts, in units of the observation: a state may be visited again, and 0 has no logarithm.
+/// Smaller distances count as this one, in units of the observation: a state may be visited again, and 0 has no logarithm.
 const NEAREST: f64 = 1e-4;
 
-/// log ‖s − s⁽ᵏ⁾‖, the k-th nearest state of `states` other than itself, for each of its last `new` ones: up to
-/// constants, its share of a particle estimate of the states' entropy (PEBBLE, equation 5). 0 where it is alone.
+/// log ‖s − s⁽ᵏ⁾‖ for each of the last `new` states s of `states`, where s⁽ᵏ⁾ is the k-th nearest other state. Up to
+/// constants, this is the share of s in a particle estimate of the states' entropy (PEBBLE, equation 5). 0 for a single state.
 ///
 /// `states` is `[n, width]`, as the task gave them.
 pub fn log_distances(states: &[&[f32]], new: usize) -> Vec<f32> {
@@ -21,7 +22,7 @@ pub fn log_distances(states: &[&[f32]], new: usize) -> Vec<f32> {
     (states.len() - new..states.len())
         .into_par_iter()
         .map(|own| {
-            // Squared distances of the nearest so far, ascending.
+            // Squared distances of the nearest states found so far, ascending.
             let mut nearest = [f64::INFINITY; NEIGHBOUR];
             for other in (0..states.len()).step_by(stride).filter(|&other| other != own) {
                 let square: f64 = (states[own].iter().zip(states[other]))
@@ -33,7 +34,7 @@ pub fn log_distances(states: &[&[f32]], new: usize) -> Vec<f32> {
                     nearest[place] = square;
                 }
             }
-            // Fewer than k others: the farthest there is.
+            // With fewer than k other states, the farthest counts.
             let farthest = nearest.iter().rev().find(|d| d.is_finite());
             farthest.map_or(0.0, |square| square.sqrt().max(NEAREST).ln() as f32)
         })

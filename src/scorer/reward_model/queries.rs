@@ -1,4 +1,4 @@
-//! Which pairs of segments a round asks about.
+//! Which pairs of segments a round compares.
 
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
@@ -16,11 +16,11 @@ pub enum Sampling {
     /// At random.
     #[default]
     Uniform,
-    /// Those of ten times as many candidates on whose P(a ≻ b) the ensemble disagrees most: its standard deviation
-    /// over the members (Christiano et al. 2017, section 2.2.4; B-Pref).
+    /// Among ten times as many random pairs, those with the largest standard deviation of P(a ≻ b) over the members of the
+    /// ensemble (Christiano et al. 2017, section 2.2.4; B-Pref).
     Disagreement,
-    /// Those of ten times as many candidates whose answer the members are least sure of: the mean entropy of
-    /// P(a ≻ b) (B-Pref).
+    /// Among ten times as many random pairs, those with the largest mean entropy of P(a ≻ b) over the members of the ensemble
+    /// (B-Pref).
     Entropy,
 }
 
@@ -30,16 +30,16 @@ const CANDIDATES: usize = 10;
 /// Steps `from..to` of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clip {
-    /// Which episode: a number of the caller's.
+    /// The number of the episode, as the caller numbers them.
     pub episode: u64,
     /// First step.
     pub from: usize,
-    /// Behind the last.
+    /// The step after the last.
     pub to: usize,
 }
 
-/// `count` pairs of segments of `length` steps (or whole trajectories), each of two different trajectories of `pool`;
-/// none where it has no two. A trajectory that is shorter is taken whole. An untrained model chooses at random.
+/// `count` pairs of segments of `length` steps (or whole trajectories), each from two different trajectories of `pool`. Empty
+/// if `pool` has fewer than two. A shorter trajectory is taken whole. With an untrained model the choice is random.
 pub fn choose(
     pool: &[(u64, &Episode)],
     count: usize,
@@ -63,7 +63,7 @@ pub fn choose(
 fn draw(pool: &[(u64, &Episode)], length: Option<usize>, rng: &mut impl Rng) -> [(usize, usize, usize); 2] {
     let first = rng.random_range(0..pool.len());
     let other = rng.random_range(0..pool.len() - 1);
-    // Any but the first.
+    // Any trajectory except the first of the pair.
     let second = if other < first { other } else { other + 1 };
     [first, second].map(|place| {
         let steps = pool[place].1.len();
@@ -73,7 +73,7 @@ fn draw(pool: &[(u64, &Episode)], length: Option<usize>, rng: &mut impl Rng) -> 
     })
 }
 
-/// The `count` pairs with the highest value, the earlier first among equals.
+/// The `count` pairs with the highest values; among equal values, earlier pairs come first.
 fn best(
     pool: &[(u64, &Episode)],
     pairs: Vec<[(usize, usize, usize); 2]>,
@@ -81,7 +81,7 @@ fn best(
     sampling: Sampling,
     model: &RewardModel,
 ) -> Vec<[(usize, usize, usize); 2]> {
-    // Sums of the first n predicted rewards, n from 0, of each member, for each trajectory.
+    // For each trajectory and member, the sums of the first n predicted rewards, n from 0.
     let sums: Vec<Vec<Vec<f64>>> = pool
         .par_iter()
         .map(|(_, e)| {

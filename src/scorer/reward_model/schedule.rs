@@ -1,4 +1,4 @@
-//! How many comparisons a round asks: a budget spread over the run.
+//! How many comparisons each round queries: a budget spread over the run.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,37 +10,37 @@ pub enum Shape {
     /// Evenly over the steps.
     #[default]
     Constant,
-    /// In proportion to 1 / (1 + x), x the share of the run that is done (imitation's default).
+    /// In proportion to 1 / (1 + x), where x is the share of the run that is done (imitation's default).
     Hyperbolic,
 }
 
 impl Shape {
-    /// Share of the budget that falls to the first `x` of the run; 0 at 0, 1 at 1.
+    /// Share of the budget for the part of the run up to `x`; 0 at 0, 1 at 1.
     fn share(self, x: f64) -> f64 {
         match self {
             Self::Constant => x,
-            // ∫₀ˣ dt / (1 + t), over the whole.
+            // ∫₀ˣ dt / (1 + t), divided by the integral up to 1.
             Self::Hyperbolic => x.ln_1p() / std::f64::consts::LN_2,
         }
     }
 }
 
-/// Most comparisons of a round: its candidates, ten times as many, lie in memory at once.
+/// The largest number of comparisons of a round: its candidates, ten times as many, are in memory at once.
 pub const MOST: u64 = 100_000;
 
-/// When the rounds are, and how many comparisons each asks.
+/// When the rounds are, and how many comparisons each queries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
-    /// How what `first_share` leaves of the budget is spread.
+    /// How the rest of the budget, after `first_share`, is spread.
     pub shape: Shape,
-    /// Share of the budget that the first round asks, beside its share by `shape`.
+    /// Share of the budget that the first round gets in addition to its share by `shape`.
     pub first_share: f64,
-    /// Comparisons a round until the budget is spent; `None` spreads the budget over the run or, without one, asks one
-    /// a trajectory.
+    /// Comparisons per round until the budget is used up. `None` spreads the budget over the run or, without a budget, makes
+    /// one comparison for each trajectory.
     pub per_round: Option<u64>,
     /// Iterations from one round to the next.
     pub every: u64,
-    /// Most comparisons of the run.
+    /// The largest number of comparisons of the run.
     pub budget: Option<u64>,
     /// Trajectories of an iteration.
     pub trajectories: u64,
@@ -50,13 +50,12 @@ pub struct Schedule {
     pub total_steps: u64,
     /// Steps before the first round.
     pub pretrain_steps: u64,
-    /// Rounds of deployed policies, each of which asks its share of the budget whatever the rest says; 0 where there are
-    /// none.
+    /// Rounds of deployed policies; each uses an equal share of the budget and ignores the other fields. 0 if not used.
     pub rounds: u64,
 }
 
 impl Schedule {
-    /// Comparisons to ask now, with `asked` before and `steps` of the run done, this iteration's among them.
+    /// Comparisons to query now, after `asked` earlier ones and `steps` steps of the run, which include this iteration's.
     pub fn due(&self, asked: u64, steps: u64) -> u64 {
         let due = match (self.per_round, self.budget) {
             (Some(each), _) => each,
@@ -67,14 +66,14 @@ impl Schedule {
         due.min(left).min(MOST)
     }
 
-    /// Comparisons to ask about what the deployed policies of a round did, with `asked` in the `before` rounds before it.
+    /// Comparisons to query in a round of deployed policies, after `asked` in the `before` earlier rounds.
     pub fn due_at_deployment(&self, before: u64, asked: u64) -> u64 {
         let share = u128::from(self.budget.unwrap_or(0)) * u128::from(before + 1);
         let by_now = (share / u128::from(self.rounds.max(1))) as u64;
         by_now.saturating_sub(asked).min(MOST)
     }
 
-    /// What of the budget should be asked by the end of this round's iterations.
+    /// How much of the budget should be used by the end of this round's iterations.
     fn spread(&self, budget: u64, steps: u64) -> u64 {
         // The run ends with the last iteration of full length that fits.
         let end = (self.total_steps / self.iteration_steps).max(1) * self.iteration_steps;
@@ -105,7 +104,7 @@ mod tests {
         }
     }
 
-    /// What each round of the run asks.
+    /// The number of comparisons of each round of the run.
     fn asked(schedule: Schedule) -> Vec<u64> {
         let (mut all, mut sum) = (Vec::new(), 0);
         for iteration in 0..schedule.total_steps / schedule.iteration_steps {

@@ -1,5 +1,5 @@
-//! A second reward model, of the half of the comparisons that the policy is not trained on. Where the two models disagree, the
-//! policy exploits errors of the first (Bai et al. 2022, section 4.2).
+//! A second reward model, fitted to the half of the comparisons that the policy is not trained on. If the second model scores the
+//! policy lower than the first, the policy exploits errors of the first (Bai et al. 2022, section 4.2).
 
 use rand::RngExt;
 use spo_envs::Spec;
@@ -11,26 +11,27 @@ use crate::rollout::Episode;
 use crate::scorer::SplitScores;
 use crate::scorer::reward_model::model::{Comparison, RewardModel};
 
-/// The second model, and the mean rewards by both of the trajectories that were asked about last.
+/// The second model, and the mean rewards, by both models, of the trajectories that were compared last.
 pub(super) struct Split {
     pub model: RewardModel,
-    /// Mean rewards a step, by the first model and by this one: comparisons of equal lengths leave a constant of each open.
+    /// Mean rewards per step by the first model and by this one. They are subtracted from scores, since comparisons of segments of
+    /// the same length do not determine the mean of a reward.
     levels: [f32; 2],
 }
 
-/// What a checkpoint calls the model's part.
+/// The prefix of the names of the model's tensors in a checkpoint.
 const PREFIX: &str = "other.";
-/// And the levels.
+/// The name of the mean rewards in a checkpoint.
 const LEVELS: &str = "levels";
 
 impl Split {
-    /// Begun apart from the first model of the same seed.
+    /// An untrained model with other weights than the first model of the same seed.
     pub fn new(spec: &Spec, config: RewardModelConfig, seed: u64) -> Self {
         let own = stream(seed, Stream("split"), 0, 0).random();
         Self { model: RewardModel::new(spec, config, own), levels: [0.0; 2] }
     }
 
-    /// Fits the model to its half, beside `first`, which has been fitted to the other. How many members diverged.
+    /// Fits the model to its half of the comparisons; `first` was fitted to the other half. Returns how many members diverged.
     pub fn fit(&mut self, half: &[Comparison<'_>], first: &RewardModel, pool: &[&Episode]) -> u64 {
         let restarts = if half.is_empty() { 0 } else { self.model.fit(half).restarts };
         let steps: usize = pool.iter().map(|e| e.len()).sum();
@@ -53,7 +54,7 @@ impl Split {
         })
     }
 
-    /// Adds to a checkpoint of the first model, whose inputs are the same.
+    /// Adds this model to a checkpoint of the first model, which has the same inputs.
     pub fn save(&self, state: &mut LearnerState) {
         let own = self.model.save();
         let named = |name: String| format!("{PREFIX}{name}");
@@ -65,7 +66,7 @@ impl Split {
     /// Continues from such a checkpoint.
     ///
     /// # Errors
-    /// Which part is missing or has the wrong length.
+    /// A message that names the part that is missing or has the wrong length.
     pub fn load(&mut self, state: &LearnerState) -> Result<(), String> {
         let mut own = state.clone();
         own.tensors = stripped(&state.tensors);
@@ -75,7 +76,7 @@ impl Split {
     }
 }
 
-/// What is this model's, by its own names.
+/// This model's tensors, without the prefix.
 fn stripped<T: Clone>(all: &std::collections::BTreeMap<String, T>) -> std::collections::BTreeMap<String, T> {
     all.iter().filter_map(|(name, v)| Some((name.strip_prefix(PREFIX)?.to_string(), v.clone()))).collect()
 }

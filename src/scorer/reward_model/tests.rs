@@ -1,4 +1,4 @@
-//! What is asked and kept, and when; relabelling; failures; a saved scorer.
+//! What is queried and stored, and when; relabelling; failures; a saved scorer.
 
 use rand::RngExt;
 use spo_envs::ActionSpace;
@@ -90,7 +90,7 @@ fn predicted_rewards_go_with_the_tasks_on_trajectories_not_seen() {
     let correlation = covariance / rewards.len() as f64 / spread(&rewards) / spread(&scores);
     assert!(correlation > 0.9, "{correlation}");
     assert_eq!(report.counts, ModelCounts { rounds: 8, unanswered: 0, restarts: 0 });
-    // Validation asks nobody and is not remembered.
+    // A validation makes no comparisons and is not stored.
     assert_eq!((scorer.queries().asked, scorer.episodes.len()), (320, 32));
 }
 
@@ -101,11 +101,11 @@ fn answers_beyond_the_dataset_and_episodes_that_nobody_needs_are_forgotten() {
         score(&mut scorer, iteration);
     }
     assert_eq!((scorer.answered.len(), scorer.counts.answers), (60, 1600));
-    // 60 answers are of the last two rounds, whose pool is the newest 100 trajectories, and 104 at most.
+    // The 60 answers are of the last two rounds. Their pool is the newest 100 trajectories, rounded up to 104 at most.
     assert!((100..=104).contains(&scorer.episodes.len()), "{}", scorer.episodes.len());
     // A fifth is held out.
     assert_eq!(scorer.answered.iter().filter(|a| a.part == Part::HeldOut).count(), 12);
-    // Segments of three steps, or a shorter episode whole; never two of one trajectory.
+    // Segments of three steps, or a whole shorter episode; never two from one trajectory.
     for Answered { clips: [a, b], .. } in &scorer.answered {
         assert!(a.episode != b.episode);
         for clip in [a, b] {
@@ -123,7 +123,7 @@ fn disagreement_and_entropy_take_the_best_of_ten_times_as_many() {
     let of = |count: usize, sampling: Sampling| {
         choose(&pool, count, Some(3), sampling, &scorer.model, &mut stream(5, Stream("query"), 0, 0))
     };
-    // P(a ≻ b) by each member, straight from the rewards of the two segments.
+    // P(a ≻ b) by each member, directly from the rewards of the two segments.
     let p = |[a, b]: [Clip; 2]| -> Vec<f64> {
         let sums = |clip: Clip| -> Vec<f64> {
             let t = scorer.episodes[&clip.episode].window(clip.from, clip.to);
@@ -152,7 +152,7 @@ fn disagreement_and_entropy_take_the_best_of_ten_times_as_many() {
     );
 }
 
-/// Never says anything.
+/// An oracle that never answers.
 struct Mute;
 
 impl Oracle for Mute {
@@ -197,12 +197,12 @@ fn replay_is_scored_by_the_newest_model() {
     assert_eq!(renewed, None, "no round, no other model");
     let Scored { scores: third, renewed, .. } = score(&mut scorer, 2);
     let all = renewed.unwrap();
-    // 60 steps are in replay: this iteration's 26, the last one's 26, and 8 of the one before, whose last episodes
+    // The buffer holds 60 steps: 26 of this iteration, 26 of the last one, and 8 of the one before, whose last episodes
     // have 2 and 8 steps.
     assert_eq!(all.len(), 26 + 26 + 2 + 8);
     assert_eq!(all[all.len() - 26..], third[..]);
     assert!(all[10..36] != second[..], "the second iteration's by the first model");
-    // Without a replay there is nothing to renew.
+    // Without a replay buffer there are no scores to renew.
     let mut on_policy =
         super::tests::scorer(by_return, super::tests::config(), super::tests::schedule(), None);
     assert_eq!(score(&mut on_policy, 0).renewed, None);
@@ -217,7 +217,7 @@ fn pre_training_pays_novelty_and_asks_nobody() {
     let distances = novelty::log_distances(&states.chunks(1).collect::<Vec<_>>(), 26);
     let spread = crate::base::stats::std_dev(&distances.iter().map(|&d| f64::from(d)).collect::<Vec<_>>());
     assert!(novel.iter().zip(&distances).all(|(n, d)| (f64::from(*n) - f64::from(*d) / spread).abs() < 1e-4));
-    // 26 steps are done, 27 wanted: the second iteration explores as well.
+    // 26 of the 27 exploration steps are done: the second iteration explores too.
     let second = score(&mut scorer, 1);
     assert_eq!((scorer.queries().asked, second.renewed), (0, None));
     assert!(!second.reward_scale_changed);
@@ -261,13 +261,13 @@ fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
         let batch = Batch { deployed, ..Batch::training(&own, 0, iteration) };
         let scored = whole.score(&batch).unwrap();
         assert_eq!(scored, halves.score(&batch).unwrap(), "{iteration}");
-        // Half of the budget at first, all of it in the end; what is scored is not kept.
+        // Half of the budget first, the whole budget at the end; scored trajectories are not stored.
         let (asked, kept, held_out) = if iteration < 2 { (50, 4, 10) } else { (101, 8, 20) };
         assert_eq!((whole.queries().asked, whole.episodes.len()), (asked, kept));
         let of = |part: Part| whole.answered.iter().filter(|a| a.part == part).count();
         assert_eq!(of(Part::HeldOut), held_out);
         assert!(of(Part::Train) - of(Part::Other) <= 1, "halves");
-        // Only a round's fit predicts, and both models score every iteration.
+        // Predictions are recorded only by a round's fit; both models score every iteration.
         let rows = if iteration % 2 == 0 { held_out } else { 0 };
         assert!(
             scored.held_out.len() == rows && scored.held_out.iter().all(|r| r.round == 1 + iteration / 2)
@@ -280,7 +280,7 @@ fn rounds_ask_about_deployed_trajectories_alone_and_split_the_answers() {
         halves = fresh();
         halves.load(state).unwrap();
     }
-    // The scores are those of the trajectories that were asked about, less their mean a step: 0 over all of them.
+    // The scores of the compared trajectories minus their mean per step: 0 over all of them.
     let asked: Vec<Episode> = whole.episodes.values().rev().take(4).cloned().collect();
     let split = whole.split.as_ref().unwrap().scores(&whole.model, &asked).unwrap();
     assert!(split.train.abs() < 1e-4 && split.test.abs() < 1e-4, "{split:?}");
@@ -337,7 +337,7 @@ fn a_cost_model_is_asked_for_verdicts_and_goes_on() {
         right += usize::from((own.iter().sum::<f32>() > 0.0) == (-e.trajectory().task_return() > allowed));
     }
     assert!(right >= 3, "{right} of 4: {costs:?}");
-    // Without its signs it is no cost model's.
+    // The state of a cost model must have its signs.
     let mut state = halves.save().unwrap();
     state.model.as_mut().unwrap().tensors.remove("signs");
     assert!(fresh().load(state).unwrap_err().contains("it has no `signs`"));

@@ -1,10 +1,10 @@
-//! λ, the price of a cost.
+//! The Lagrange multiplier λ, the weight of costs.
 
 /// A Lagrange multiplier that rises while a constraint J_C ≤ d is violated and falls while it holds:
 /// log λ += η λ (J_C − d) (Dai et al. 2023, appendix B), λ within bounds.
 ///
-/// So 1 / λ moves by η (d − J_C) an iteration, to first order, whatever λ is. The lower bound ensures that a policy that was safe
-/// for long does not need as long to become safe again.
+/// To first order, 1 / λ changes by η (d − J_C) per iteration. A policy that was safe for a long time would have a very small λ, and
+/// λ would need as long to grow again after a violation. The lower bound prevents this.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lagrange {
     lambda: f64,
@@ -13,7 +13,7 @@ pub struct Lagrange {
 }
 
 impl Lagrange {
-    /// λ at `init`, a learning rate η, and the least and the most that λ can be: all above 0.
+    /// A multiplier that starts at `init`, with the learning rate η and the bounds of λ. All must be above 0.
     pub fn new(init: f64, rate: f64, bounds: [f64; 2]) -> Self {
         Self { lambda: init, rate, bounds }
     }
@@ -28,7 +28,7 @@ impl Lagrange {
         self.lambda = lambda;
     }
 
-    /// Takes one step by `violation` = J_C − d; none where it is not known.
+    /// Updates λ by `violation` = J_C − d; does nothing if it is not known.
     pub fn step(&mut self, violation: Option<f64>) {
         if let Some(violation) = violation.filter(|v| !v.is_nan()) {
             let moved = self.lambda * (self.rate * self.lambda * violation).exp();

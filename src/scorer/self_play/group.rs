@@ -13,7 +13,7 @@ use crate::scorer::opponents::Opponents;
 use crate::scorer::ranking::Ranking;
 
 impl Questions<'_> {
-    /// Win proportions within each group, window by window; every answer counts for both sides.
+    /// Win proportions within each group, for each window; every answer counts for both sides.
     pub(super) fn against_group(
         &mut self,
         segments: &[Segment],
@@ -54,7 +54,7 @@ impl Questions<'_> {
         Ok(wins.into_iter().map(Wins::proportion).collect())
     }
 
-    /// What all pairs would give, by sorting a group's utilities.
+    /// The result of all pairs, computed by sorting a group's utilities.
     fn ranked_in_groups(
         &mut self,
         groups: impl Iterator<Item = Vec<usize>>,
@@ -75,7 +75,7 @@ impl Questions<'_> {
         Ok(proportions)
     }
 
-    /// What all pairs would give, from one answer for each pair of equivalence classes.
+    /// The result of all pairs, computed from one answer for each pair of equivalence classes.
     fn counted_in_groups(
         &mut self,
         groups: impl Iterator<Item = Vec<usize>>,

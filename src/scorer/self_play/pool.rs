@@ -15,26 +15,26 @@ use crate::scorer::ranking::Ranking;
 /// The trajectories that segments are compared with.
 pub(super) struct Pool<'a> {
     episodes: Vec<&'a Episode>,
-    /// Whether a trajectory is compared only with the pool's trajectories of its own state, K of each, and not with all.
+    /// Whether a trajectory is compared only with the K trajectories of the pool from its own state, and not with all.
     by_state: bool,
-    /// Whether the pool is the first of the batch's own trajectories, none of which is compared with itself.
+    /// Whether the pool is the first trajectories of the batch itself. Then no trajectory is compared with itself.
     own: bool,
-    /// Tells these questions apart from others about the same batch.
+    /// Distinguishes these queries from others about the same batch.
     round: u64,
 }
 
 impl<'a> Pool<'a> {
-    /// A queue of trajectories; a queue that was filled with this batch's own is `own`.
+    /// A queue of trajectories; `own` says whether it was filled with this batch's own trajectories.
     pub fn queue(queue: &'a VecDeque<Episode>, own: bool) -> Self {
         Self { episodes: queue.iter().collect(), by_state: false, own, round: 0 }
     }
 
-    /// All trajectories of the previous iteration, beside questions about the group.
+    /// All trajectories of the previous iteration, in addition to queries about the group.
     pub fn previous(episodes: &'a [Episode]) -> Self {
         Self { episodes: episodes.iter().collect(), by_state: false, own: false, round: 1 }
     }
 
-    /// Opponents that were rolled out apart from the batch's own initial states.
+    /// Opponents from a rollout of their own, from the batch's initial states.
     pub fn by_state(opponents: &'a Rollout) -> Self {
         Self { episodes: opponents.episodes.iter().collect(), by_state: true, own: false, round: 1 }
     }
@@ -42,21 +42,21 @@ impl<'a> Pool<'a> {
 
 /// The equivalence classes of segments and of their opponents.
 struct Classes {
-    /// Of the segments.
+    /// The class of each segment.
     own: Vec<usize>,
-    /// Of the pool, by window.
+    /// The classes of the pool, by window.
     theirs: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Questions<'_> {
-    /// The places in the pool of a segment's opponents.
+    /// The indices in the pool of a segment's opponents.
     fn opponents(&self, s: &Segment, pool: &Pool<'_>) -> Range<usize> {
         let per_state = self.batch.rollout.per_state;
         let state = s.episode / per_state;
         if pool.by_state { state * per_state..(state + 1) * per_state } else { 0..pool.episodes.len() }
     }
 
-    /// Win proportions against the pool, window by window.
+    /// Win proportions against the pool, for each window.
     pub(super) fn against_pool(
         &mut self,
         segments: &[Segment],
@@ -72,7 +72,7 @@ impl Questions<'_> {
         }
     }
 
-    /// What all comparisons with the pool would give, by sorting its utilities window by window.
+    /// The result of all comparisons with the pool, computed by sorting its utilities for each window.
     fn ranked_in_pool(
         &mut self,
         segments: &[Segment],
@@ -119,7 +119,7 @@ impl Questions<'_> {
         Some(Classes { own, theirs })
     }
 
-    /// What all comparisons with the pool would give, from one answer for each pair of classes.
+    /// The result of all comparisons with the pool, computed from one answer for each pair of classes.
     fn counted_in_pool(
         &mut self,
         segments: &[Segment],
@@ -127,7 +127,7 @@ impl Questions<'_> {
         pool: &Pool<'_>,
         Classes { own, theirs }: Classes,
     ) -> Result<Vec<f64>, OracleError> {
-        // By window, own class and the place of the opponents: the win proportion, and how many comparisons tie.
+        // By window, own class and the indices of the opponents: the win proportion, and how many comparisons tie.
         let mut known: BTreeMap<(usize, usize, usize), (f64, u64)> = BTreeMap::new();
         let mut rng = self.batch.stream(Stream("oracle"), pool.round);
         let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), DerivedCounts::default());
@@ -154,7 +154,7 @@ impl Questions<'_> {
         Ok(proportions)
     }
 
-    /// Every opponent of the pool, one question each.
+    /// Queries the comparison with every opponent in the pool.
     fn asked_in_pool(
         &mut self,
         segments: &[Segment],

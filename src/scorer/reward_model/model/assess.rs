@@ -1,14 +1,14 @@
-//! How well predicted preferences fit given ones.
+//! Accuracy and calibration of predicted preferences.
 
 use super::Predicted;
 
 /// Bins of the calibration error, over confidences from ½ to 1 (Guo et al. 2017 use 15 over 0 to 1).
 const BINS: usize = 10;
 
-/// Figures of predictions; `None` where no comparison says anything.
+/// Figures of predictions; `None` if there is no comparison to compute them from.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Assessment {
-    /// Share of the comparisons that are no ties whose preferred side was predicted.
+    /// Share of the comparisons whose preferred side was predicted; ties are left out.
     pub accuracy: Option<f32>,
     /// Expected calibration error, Σ_b n_b/n |confidence_b − share_b|: how far, on average, the confidence in the
     /// predicted side lies from the share that it wins (Guo et al. 2017, equation 3).
@@ -20,21 +20,21 @@ pub fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Whether the side that `gap` predicts is the preferred one; `None` of a tie, whatever was predicted.
+/// Whether the side that `gap` predicts is the preferred one; `None` for a tie.
 pub fn correct(gap: f64, p: f32) -> Option<bool> {
     (p != 0.5).then_some((gap > 0.0) == (p > 0.5) && gap != 0.0)
 }
 
-/// How much of the comparison the side won that `gap` predicts: half of a tie, and all of it for certain.
+/// How much of the comparison the side that `gap` predicts has won: ½ for a tie, 1 for a certain win.
 pub fn share_won(gap: f64, p: f32) -> f64 {
     if gap < 0.0 { 1.0 - f64::from(p) } else { f64::from(p) }
 }
 
 impl Assessment {
-    /// How well comparisons are predicted.
+    /// The figures of these predictions.
     pub fn new(predicted: &[Predicted]) -> Self {
         let (mut right, mut decided) = (0.0, 0.0);
-        // Sums of confidences and of the predicted side's wins, a bin each.
+        // For each bin, the sum of confidences and the sum of wins of the predicted side.
         let mut bins = [(0.0, 0.0); BINS];
         for c in predicted {
             let (gap, p) = (c.gap(), c.p);

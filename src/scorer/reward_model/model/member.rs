@@ -12,23 +12,23 @@ use crate::policy::normalizer::Scale;
 use crate::policy::state::LearnerState;
 use crate::policy::weights::Weights;
 
-/// What the members share: the shape of r(s, a) and how its inputs are made.
+/// What all members share: the shape of r(s, a) and how its inputs are made.
 pub(super) struct Network {
     pub mlp: Mlp,
     pub output: Output,
-    /// Differences of sums are cut to ± this.
+    /// Differences of sums are clipped to ± this.
     pub clip: Option<f32>,
     /// Weight of the mean square of sums.
     pub regularization: f64,
-    /// Of the inputs; none before a first fit, or where they are taken as they are.
+    /// Normalisation of the inputs; `None` before the first fit, or if inputs are not normalised.
     pub scale: Option<Scale>,
     pub obs_dim: usize,
     pub action_dim: usize,
-    /// Of a discrete action, which the network sees one-hot.
+    /// The number of options of a discrete action, which the network sees as a one-hot vector.
     pub options: Option<usize>,
 }
 
-/// Inputs, outputs and gradients at hand; nothing is allocated once they have grown.
+/// Reused buffers of inputs, outputs and gradients; they are not reallocated once they are large enough.
 #[derive(Default)]
 pub(super) struct Buffers {
     raw: Vec<f32>,
@@ -44,7 +44,7 @@ pub(super) struct Buffers {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sums {
     pub loss: f64,
-    /// Comparisons that are no ties and signs that were given, and those of them that were predicted right.
+    /// The number of comparisons without ties plus verdicts, and how many of these were predicted correctly.
     pub decided: u64,
     pub right: u64,
 }
@@ -70,7 +70,7 @@ impl Network {
         }
     }
 
-    /// Makes `inputs` of what `raw` holds.
+    /// Makes `inputs` from `raw`.
     fn scale(&self, buffers: &mut Buffers) {
         let Buffers { raw, inputs, .. } = buffers;
         inputs.clear();
@@ -102,13 +102,13 @@ impl Network {
         }
     }
 
-    /// Leaves in `gradient` that of the comparisons' mean loss; the sums are over the comparisons.
+    /// Writes the gradient of the comparisons' mean loss to `gradient`; returns sums over the comparisons.
     ///
     /// L = −p log σ(d) − (1 − p) log σ(−d) = log(1 + e^d) − p d and ∂L/∂d = σ(d) − p, with d the sum A of rewards over a
     /// less that B over b (Christiano et al. 2017, equation 1).
     ///
-    /// Of a cost model with signs s also −log σ(s A) − log σ(s B) (Dai et al. 2023, section 3.2), and with a
-    /// regularisation w also w (A² + B²) / 2, as in their code.
+    /// A cost model with verdicts s adds −log σ(s A) − log σ(s B) (Dai et al. 2023, section 3.2), and a
+    /// regularisation w adds w (A² + B²) / 2, as in their code.
     pub fn differentiate<'c>(
         &self,
         params: &[f32],
@@ -170,7 +170,7 @@ fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// A network's weights and where Adam stands.
+/// A network's weights and the state of Adam.
 pub(super) struct Member {
     pub weights: Weights,
     /// Steps of Adam.
@@ -179,15 +179,15 @@ pub(super) struct Member {
     pub trained: bool,
 }
 
-/// What came of a member's fit.
+/// The outcome of a member's fit.
 pub(super) struct Fitted {
-    /// Mean loss of the last epoch; none where the member diverged twice.
+    /// Mean loss of the last epoch; `None` if the member diverged twice.
     pub loss: Option<f32>,
     pub restarts: u64,
 }
 
 impl Member {
-    /// PyTorch's first weights, which B-Pref and imitation leave as they are; the `turn`-th ones of a run.
+    /// Fresh weights as PyTorch initialises them, which B-Pref and imitation use unchanged; `turn` selects the random stream.
     pub fn fresh(mlp: &Mlp, seed: u64, turn: u64, place: u64) -> Self {
         let weights = mlp.init_uniform(&mut stream(seed, Stream("reward"), turn, place));
         Self { weights: Weights::new(weights), time: 0, trained: false }
@@ -202,7 +202,7 @@ impl Member {
         seed: u64,
         (fit, place): (u64, u64),
     ) -> Fitted {
-        // A fit may take fresh weights thrice; the run's first are turn 0.
+        // A fit uses fresh weights up to three times. Turn 0 is for the first weights of the run.
         let fresh = |turn: u64| Self::fresh(&network.mlp, seed, 3 * fit + turn, place);
         if config.restarts() && fit > 0 {
             *self = fresh(0);
@@ -219,8 +219,8 @@ impl Member {
         Fitted { loss: None, restarts: 2 }
     }
 
-    /// Passes over the comparisons until there were `epochs` or enough are right. The mean loss of the last one, or
-    /// `None` where a number is no longer finite.
+    /// Makes passes over the comparisons, at most `epochs`, until enough are predicted correctly. Returns the mean loss of the
+    /// last pass, or `None` if a number is no longer finite.
     fn passes(
         &mut self,
         network: &Network,

@@ -23,7 +23,7 @@ fn spec(action: ActionSpace) -> Spec {
 }
 
 fn network(hidden: &[usize], output: Output, clip: Option<f32>) -> Network {
-    // tanh, so that no kink bends a difference.
+    // tanh is smooth, so that finite differences are accurate.
     let mlp = Mlp::new(3, hidden, 1, Activation::Tanh);
     let (obs_dim, action_dim) = (2, 1);
     Network { mlp, output, clip, regularization: 0.0, scale: None, obs_dim, action_dim, options: None }
@@ -59,7 +59,7 @@ fn the_loss_by_hand() {
     let slope = 0.377_541 - 1.0;
     let gradient = loss(&linear, 1.0).1;
     assert!((gradient[3] - slope).abs() < 1e-5 && (gradient[1] - 0.5 * slope).abs() < 1e-5);
-    // Cut to ± 0.1: log(1 + e^0.1), and no slope.
+    // Clipped to ± 0.1: log(1 + e^0.1), and no slope.
     let (cut, gradient) = loss(&network(&[], Output::Linear, Some(0.1)), 1.0);
     assert!((cut - 0.1f64.exp().ln_1p()).abs() < 1e-6);
     assert_eq!(gradient, [0.0; 4]);
@@ -91,7 +91,7 @@ fn the_loss_of_a_cost_model_by_hand() {
 
 #[test]
 fn a_cost_model_finds_the_boundary_that_comparisons_leave_open() {
-    // Costs x₁ − x₂, unsafe above ½: comparisons alone know no zero.
+    // Costs x₁ − x₂, unsafe above ½: comparisons alone do not determine where zero is.
     let data = questions(300, 5);
     let sign = |obs: &[f32]| if obs[0] - obs[1] > 0.5 { 1.0 } else { -1.0 };
     let mut model = RewardModel::new(&spec(ActionSpace::uniform(1, -1.0, 1.0)), config(), 0);
@@ -110,7 +110,7 @@ fn the_gradient_is_the_derivative_of_the_loss() {
     let (obs, actions) = (numbers(40, 1), numbers(20, 2));
     let segment =
         |from: usize, to: usize| Segment { obs: &obs[2 * from..2 * to], actions: &actions[from..to] };
-    // Of unlike lengths, with soft labels, ties and certainties.
+    // Segments of different lengths, with soft labels, ties and certain answers.
     let batch: Vec<Comparison<'_>> = [1.0, 0.0, 0.5, 0.3]
         .into_iter()
         .enumerate()
@@ -119,7 +119,7 @@ fn the_gradient_is_the_derivative_of_the_loss() {
             Comparison { a, b, p, signs: [0.0; 2] }
         })
         .collect();
-    // Of costs the first is unsafe and nobody said of the second, and so on.
+    // For costs: the first is unsafe and the second has no verdict, and so on.
     let signs = [[1.0, 0.0], [-1.0, 1.0], [0.0, -1.0], [-1.0, -1.0]];
     let of_costs: Vec<_> = batch.iter().zip(signs).map(|(c, signs)| Comparison { signs, ..*c }).collect();
     for (output, clip, regularization, batch) in [
@@ -177,7 +177,7 @@ fn a_fit_predicts_comparisons_that_it_has_not_seen() {
     let of = assess::Assessment::new(&model.predict(&comparisons(&held_out)));
     assert!(of.accuracy.unwrap() > 0.95 && of.calibration.unwrap() < 0.1, "{of:?}");
     assert!(fit.loss.unwrap() < 0.2 && fit.restarts == 0, "{fit:?}");
-    // The members are two, begun apart; the reward is their mean.
+    // There are two members with different first weights; the reward is their mean.
     let at = Segment { obs: &[0.3, -0.4], actions: &[0.0] };
     let each = model.member_rewards(at);
     assert!(each[0] != each[1] && each.len() == 2);
@@ -188,7 +188,7 @@ fn a_fit_predicts_comparisons_that_it_has_not_seen() {
 fn an_untrained_model_says_zero_and_passes_end_once_enough_is_right() {
     let model = RewardModel::new(&spec(ActionSpace::uniform(1, -1.0, 1.0)), config(), 0);
     assert_eq!(model.rewards(Segment { obs: &[1.0; 6], actions: &[1.0; 3] }), [0.0; 3]);
-    // A stop at any accuracy: one pass, as a single epoch gives.
+    // If any accuracy stops the fit, there is one pass, the same as with one epoch.
     let (stopped, _) = trained(RewardModelConfig { stop_accuracy: 1e-6, ..config() });
     let (single, _) = trained(RewardModelConfig { first_epochs: 1, ..config() });
     assert_eq!(stopped.save(), single.save());
@@ -219,7 +219,7 @@ fn a_restart_forgets_and_a_warm_start_does_not() {
 
 #[test]
 fn options_are_seen_one_by_one() {
-    // Three options, one state: 1 beats 2 beats 0. No number in between explains it but a number each.
+    // Three options, one state: 1 beats 2 beats 0. This needs a reward for each option; it is not monotone in the option's number.
     let mut model = RewardModel::new(&spec(ActionSpace::Discrete(3)), config(), 0);
     let one = |option: &'static [f32; 1]| Segment { obs: &[0.0, 0.0], actions: option };
     let [zero, first, second] = [one(&[0.0]), one(&[1.0]), one(&[2.0])];
