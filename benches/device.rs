@@ -1,5 +1,5 @@
-//! The whole loop on a device: trained environment steps a second against the number of environments and the width of the
-//! networks, where the time goes, how many kernels are launched, and the time to a return of −200 on Pendulum from comparisons.
+//! The whole training loop on a device: environment steps per second by the number of environments and the width of the
+//! networks, the time of each phase, the number of kernels, and the time to a return of −200 on Pendulum from comparisons.
 //!
 //! `cargo bench --features wgpu --bench device -- wgpu` prints Markdown; further arguments are numbers of environments
 //! (default 256 to 65,536). Pendulum, groups of 16, windows of 10 steps, 4 epochs, minibatches of up to 32,768 rows.
@@ -92,7 +92,7 @@ fn row(device: &str, environments: usize, width: usize) -> Result<String, TrainE
     ))
 }
 
-/// Seconds of training until the mean return of an iteration is −200, and its environment steps.
+/// Seconds of training and environment steps until the mean return of an iteration is −200.
 fn time_to_solve(device: &str, environments: usize) -> Result<String, TrainError> {
     let mut trainer = trainer(config(device, environments, 64))?;
     for iteration in 1..=1000 {

@@ -1,4 +1,4 @@
-//! What a comparison by a program costs: batches of 1,000 pairs, by lines and by the shared file.
+//! The time of a comparison by a program: batches of 1,000 pairs, sent as lines and through the shared file.
 //!
 //! `cargo bench --bench judge`; needs `python3`. The time of one iteration is that of 1,000 comparisons: milliseconds
 //! read as microseconds a comparison.

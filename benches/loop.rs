@@ -1,4 +1,4 @@
-//! The rest of an iteration: environments, policy, rollout, checkpoint, and the whole of it.
+//! The other parts of an iteration: environments, policy, rollout, checkpoint; and a whole iteration.
 //!
 //! `cargo bench --bench loop`
 

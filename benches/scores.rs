@@ -1,7 +1,7 @@
 //! Win proportions of K trajectories of 50 steps: all pairs, sampled pairs, a queue.
 //!
-//! `cargo bench --bench scores`. The return oracle declares the number it decides by, so that all pairs are a sort;
-//! a closure is asked each of the K (K − 1) / 2.
+//! `cargo bench --bench scores`. The return oracle declares the number that it compares, so that all pairs can be computed by
+//! sorting. A closure is called for each of the K (K − 1) / 2 pairs.
 
 use std::hint::black_box;
 

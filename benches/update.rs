@@ -1,7 +1,7 @@
 //! One gradient update of PPO and of SAC on one minibatch, by network, rows and device, with 17 observations and 6
 //! actions.
 //!
-//! `cargo bench --bench update`, and with `--features flex,ndarray,wgpu` Burn's backends beside the host's loops.
+//! `cargo bench --bench update`; with `--features flex,ndarray,wgpu` also Burn's backends.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -86,7 +86,7 @@ fn sac(c: &mut Criterion) {
     group.finish();
 }
 
-/// A learner with a replay and no update made.
+/// A learner with a full replay buffer, before its first update.
 fn sac_learner(width: usize, rows: usize) -> Sac {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
     let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();

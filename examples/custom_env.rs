@@ -1,4 +1,4 @@
-//! A task of one's own: a thermostat that should hold 20 °C, judged by comparisons.
+//! Your own task: a thermostat that should hold 20 °C, trained from comparisons.
 //!
 //! `cargo run --release -p spo --example custom_env`
 

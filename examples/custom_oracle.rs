@@ -1,4 +1,4 @@
-//! A preference of one's own: among pendulum swings, the gentler one that still ends upright.
+//! Your own preference: of two pendulum swings that end upright, the one with less effort is better.
 //!
 //! `cargo run --release -p spo --example custom_oracle`
 
@@ -9,7 +9,7 @@ fn main() -> Result<(), TrainError> {
     let upright = |t: Trajectory| t.obs.chunks_exact(3).map(|o| o[0]).sum::<f32>();
     let effort = |t: Trajectory| t.actions.iter().map(|u| u * u).sum::<f32>();
     let worth = move |t: Trajectory| upright(t) - 0.02 * effort(t);
-    // P(a ≻ b): any function of two trajectories, need not come from a score.
+    // P(a ≻ b) can be any function of two trajectories; it does not need to come from a score.
     let gentle = move |a: Trajectory, b: Trajectory| f32::from(u8::from(worth(a) > worth(b)));
 
     let steps = std::env::args().nth(1).unwrap_or_else(|| "200000".into());

@@ -1,8 +1,8 @@
-//! How the cost of an environment step grows with each size of a run, others at the default experiment's.
+//! How the time of an environment step grows with each size of a run; all other sizes are those of the default experiment.
 //!
 //! `cargo bench --bench growth -- FOLDER` writes `growth.csv` and `growth.svg` there; with `draw FOLDER` it draws the picture
-//! again from the table. Microseconds a step, by phase, medians over iterations; each axis is walked with all else as in
-//! `spo train pendulum`.
+//! again from the table. The numbers are microseconds per step for each phase, medians over iterations. One size changes at a
+//! time, and everything else is as in `spo train pendulum`.
 
 use std::path::{Path, PathBuf};
 
@@ -113,7 +113,7 @@ fn main() {
     plot(&rows, &picture).expect("a picture");
 }
 
-/// One panel an axis, both scales logarithmic.
+/// One panel for each size; both axes are logarithmic.
 fn plot(rows: &[Row], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular())
         .map_err(|_| "an unreadable font")?;

@@ -1,4 +1,4 @@
-//! How long a person waits for the next pair, with 100,000 labels stored: over HTTP on loopback, replays included.
+//! How long a person waits for the next pair with 100,000 stored labels: over HTTP on loopback, with replays.
 //!
 //! `cargo bench --bench label` prints a table.
 
@@ -53,7 +53,7 @@ fn measure(env: &str) {
             (0..per_round).map(|p| [replay_key(round, p, 0, 5), replay_key(round, p, 1, 5)]).collect();
         store.post(round as u64 + 1, &pairs).expect("posted");
     }
-    // At once: each in a transaction of its own would sync the disk 100,000 times.
+    // In one transaction: one transaction for each would sync the disk 100,000 times.
     fill(home.path());
     let pairs: Vec<_> = (0..ROUND)
         .map(|p| [replay_key(1 << 20, p, 0, spec.horizon), replay_key(1 << 20, p, 1, spec.horizon)])

@@ -1,4 +1,4 @@
-//! The host's backend: environments step on all cores, and trajectories lie in memory.
+//! The host's backend: environments step on all cores, and trajectories are in memory.
 
 use super::{Backend, BackendError, Collected, Overview, Parts, ScoredRollout};
 use crate::learner::{Costs, Learner, LearnerBatch, LearnerState, UpdateContext, UpdateInput, UpdateMetrics};
@@ -14,11 +14,11 @@ pub(crate) struct Host {
     pub factory: EnvFactory,
     pub learner: Box<dyn Learner>,
     pub scorer: Box<dyn Scorer>,
-    /// Where costs are weighed.
+    /// The safety part, if the run trains with costs.
     pub safety: Option<Safety>,
     /// π₀
     pub reference: Policy,
-    /// The price of a nat of KL(π ‖ π₀), in units of the score.
+    /// The weight of a nat of KL(π ‖ π₀), in units of the score.
     pub kl_coef: f32,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Host {
 pub(crate) struct HostScores {
     /// `[Σ T]`
     scores: Vec<f32>,
-    /// Of every step that a replay may still hold, ending with this iteration's, where these changed.
+    /// New scores of every step that may still be in the replay buffer, ending with this iteration's, if they changed.
     renewed: Option<Vec<f32>>,
     reward_scale_changed: bool,
     /// `[Σ T]`
@@ -34,7 +34,7 @@ pub(crate) struct HostScores {
 }
 
 impl Host {
-    /// Scores or costs less the price of the KL to π₀; `None` where there is no price.
+    /// Scores or costs after the KL penalty; `None` without a penalty.
     fn penalised(&self, signal: &[f32], rollout: &Rollout, price: f32) -> Option<Vec<f32>> {
         (price != 0.0).then(|| kl::penalised(signal, rollout, &self.reference, price))
     }
@@ -79,7 +79,7 @@ impl Backend for Host {
     }
 
     fn score(&mut self, batch: &Batch<'_>) -> Result<ScoredRollout<HostScores>, BackendError> {
-        // A cost model is not asked about deployed policies.
+        // A cost model does not compare trajectories of deployed policies.
         let about_costs = Batch { deployed: None, ..batch.with_rollout(batch.rollout) };
         let safety = self.safety.as_mut().map(|safety| safety.score(&about_costs)).transpose()?;
         let Scored { scores, renewed, reward_scale_changed, model, held_out } = self.scorer.score(batch)?;
@@ -116,7 +116,7 @@ impl Backend for Host {
         context: UpdateContext,
     ) -> Result<UpdateMetrics, BackendError> {
         let HostScores { scores, renewed, reward_scale_changed, costs } = &scored.scores;
-        // With costs, half of the price is theirs (Dai et al. 2023, appendix B).
+        // With costs, half of the penalty is added to the costs (Dai et al. 2023, appendix B).
         let price = if costs.is_some() { 0.5 * self.kl_coef } else { self.kl_coef };
         let penalised = self.penalised(scores, rollout, price);
         let penalised_costs = costs.as_ref().and_then(|costs| self.penalised(costs, rollout, -price));

@@ -1,4 +1,4 @@
-//! Backends: where an iteration's trajectories are made, scored and learned from.
+//! Backends: where the rollout, the scores and the update of an iteration are computed.
 //!
 //! - `host`: environments on all cores, any learner and any scorer;
 //! - `burn` (with a feature of Burn's): environments on the learner's own device, thousands at once.
@@ -22,7 +22,7 @@ use crate::scorer::{Batch, HeldOut, ModelReport, Scorer};
 pub(crate) mod burn;
 pub(crate) mod host;
 
-/// What can go wrong in a backend.
+/// An error of a backend.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// The environment.
@@ -31,33 +31,33 @@ pub enum BackendError {
     /// An oracle.
     #[error(transparent)]
     Oracle(#[from] OracleError),
-    /// A score is not finite: the first of them.
+    /// A score is not finite; this is the first such score.
     #[error("a score is {0}")]
     Score(f32),
-    /// The device went away, or ran out of memory. The message of the libraries below.
+    /// The device was lost or ran out of memory; this is the message of its library.
     #[error("the device failed: {0}")]
     DeviceLost(String),
 }
 
 /// The trajectories of an iteration.
 pub(crate) struct Collected<R> {
-    /// S · K trajectories, where the backend keeps them.
+    /// S · K trajectories, in the memory of the backend.
     pub rollout: R,
-    /// The learner's policy while they were made.
+    /// The learner's policy at that time.
     pub policy: Policy,
     /// Environment steps.
     pub steps: u64,
 }
 
-/// The scores of an iteration's trajectories, and what is reported of them.
+/// The scores of an iteration's trajectories, and what is reported with them.
 pub(crate) struct ScoredRollout<S> {
     /// What the update learns from.
     pub scores: S,
-    /// The state of the scorer's model, where it learns one.
+    /// The state of the scorer's model, if it learns one.
     pub model: Option<ModelReport>,
-    /// What this iteration's fit predicts of held-out comparisons.
+    /// What the model predicts of held-out comparisons, if it was fitted in this iteration.
     pub held_out: Vec<HeldOut>,
-    /// Where costs are weighed.
+    /// Figures of safety, if the run trains with costs.
     pub safety: Option<SafetyReport>,
 }
 
@@ -65,18 +65,18 @@ pub(crate) struct ScoredRollout<S> {
 pub(crate) struct Overview {
     /// For the record.
     pub stats: RolloutStats,
-    /// For people who watch; `None` where the trajectories cannot be made again.
+    /// A replay for people who watch; `None` if the trajectories cannot be reproduced.
     pub latest_replay: Option<LatestReplay>,
 }
 
-/// The parts of a training that a checkpoint holds.
+/// The parts of a run that a checkpoint stores.
 pub(crate) struct Parts<'a> {
     pub learner: &'a mut dyn Learner,
     pub scorer: &'a mut dyn Scorer,
     pub safety: Option<&'a mut Safety>,
 }
 
-/// Where an iteration happens. Trajectories and scores are of the backend's own types, so that they can stay on a device.
+/// Computes an iteration. Trajectories and scores have the backend's own types, so that they can stay on a device.
 pub(crate) trait Backend: Send {
     /// An iteration's trajectories.
     type Rollout;
@@ -89,16 +89,16 @@ pub(crate) trait Backend: Send {
     /// The scorer.
     fn scorer(&self) -> &dyn Scorer;
 
-    /// The safety part, where costs are weighed.
+    /// The safety part, if the run trains with costs.
     fn safety(&self) -> Option<&Safety>;
 
-    /// All three, to be changed.
+    /// Mutable access to all three.
     fn parts(&mut self) -> Parts<'_>;
 
-    /// The learner's part of a checkpoint; where the device was lost, of the last whole iteration.
+    /// The learner's part of a checkpoint. If the device was lost, it is from the last complete iteration.
     fn saved(&self) -> (Policy, LearnerState);
 
-    /// The trajectories of an iteration, by the learner's policy.
+    /// Rolls out the learner's policy.
     fn rollout(
         &mut self,
         request: &Request,
@@ -111,7 +111,7 @@ pub(crate) trait Backend: Send {
         batch: &Batch<'_, Self::Rollout>,
     ) -> Result<ScoredRollout<Self::Scores>, BackendError>;
 
-    /// Figures of scored trajectories of an iteration, from 1; an error where a score is not finite.
+    /// The figures of scored trajectories; `iteration` is from 1. An error if a score is not finite.
     fn overview(
         &self,
         iteration: u64,

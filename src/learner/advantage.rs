@@ -4,8 +4,8 @@
 ///
 /// δ_t = s_t + γ V(x_{t+1}) − V(x_t),  A_t = Σ_k (γλ)^k δ_{t+k}
 ///
-/// `values` `[T]` are V(x_0..x_{T−1}); `final_value` is V(x_T), which counts where the episode was cut by the clock
-/// and not where it `terminated`. Returns A, `[T]`; the value targets are A + V.
+/// `values` `[T]` are V(x_0..x_{T−1}); `final_value` is V(x_T). It counts if the episode ended by its time limit, and not if it
+/// `terminated`. Returns A, `[T]`; the value targets are A + V.
 pub fn gae(
     scores: &[f32],
     values: &[f32],
@@ -28,8 +28,8 @@ pub fn gae(
 
 /// Each trajectory's total score against its group: (w − mean) / spread, or w − mean without `normalize`.
 ///
-/// `totals` `[S · K]`, groups of `per_state` side by side. The spread is the population standard deviation; a
-/// group of equals has advantage 0.
+/// `totals` `[S · K]` has the groups of `per_state` trajectories one after the other. The spread is the population standard
+/// deviation. If all scores of a group are equal, their advantage is 0.
 pub fn group(totals: &[f32], per_state: usize, normalize: bool) -> Vec<f32> {
     totals
         .chunks(per_state)
@@ -42,7 +42,7 @@ pub fn group(totals: &[f32], per_state: usize, normalize: bool) -> Vec<f32> {
         .collect()
 }
 
-/// Shifts to mean 0 and scales to spread 1, in place; leaves equals at 0.
+/// Shifts to mean 0 and scales to spread 1, in place. Equal numbers become 0.
 pub fn standardize(values: &mut [f32]) {
     let n = values.len().max(1) as f64;
     let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
@@ -51,8 +51,8 @@ pub fn standardize(values: &mut [f32]) {
     values.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
 }
 
-/// (A_R − λ A_C) / (1 + λ): advantages of reward `[N]` less those of cost, at a price of `multiplier` λ (Dai et al. 2023,
-/// section 3.3; omnisafe's PPO-Lagrangian). In place of those of reward.
+/// (A_R − λ A_C) / (1 + λ), with A_R the advantages of the reward `[N]`, A_C those of the cost, and λ the `multiplier` (Dai et al.
+/// 2023, section 3.3; omnisafe's PPO-Lagrangian). Overwrites `rewards`.
 pub fn price(rewards: &mut [f32], costs: &[f32], multiplier: f32) {
     rewards.iter_mut().zip(costs).for_each(|(r, c)| *r = (*r - multiplier * c) / (1.0 + multiplier));
 }
@@ -68,12 +68,12 @@ mod tests {
         // (1 − 1.5) / 4, (−0.5 + 3) / 4, −6 / 4
         assert_eq!(a, [-0.125, 0.625, -1.5]);
         price(&mut a, &[9.0; 3], 0.0);
-        assert_eq!(a, [-0.125, 0.625, -1.5], "nothing at no price");
+        assert_eq!(a, [-0.125, 0.625, -1.5], "λ = 0 changes nothing");
     }
 
     #[test]
     fn gae_by_hand() {
-        // γ = 0.5, λ = 0.5, cut by the clock with V(x_2) = 4:
+        // γ = 0.5, λ = 0.5, ended by the time limit with V(x_2) = 4:
         // δ_1 = 2 + 0.5·4 − 1 = 3,  δ_0 = 1 + 0.5·1 − 2 = −0.5,  A_0 = −0.5 + 0.25·3 = 0.25.
         assert_eq!(gae(&[1.0, 2.0], &[2.0, 1.0], 4.0, false, 0.5, 0.5), [0.25, 3.0]);
         // Terminated: δ_1 = 2 − 1 = 1,  A_0 = −0.5 + 0.25 = −0.25. The final value does not count.

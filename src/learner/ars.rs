@@ -1,9 +1,10 @@
-//! Augmented random search (Mania, Guy & Recht 2018): it explores weights instead of actions.
+//! Augmented random search (Mania, Guy & Recht 2018): explores with noise in the weights instead of the actions.
 //!
-//! An iteration's trajectories come in pairs, with the weights θ + ν δ and θ − ν δ held over the whole trajectory, and θ moves
-//! along each direction δ by how much more the first of the pair scored. One number a trajectory is all that this asks for:
-//! where whole trajectories are compared, there is no credit to spread over their steps. Win proportions within a group are the
-//! ranks that evolution strategies shape their returns into (Salimans et al. 2017, section 2), and need no return.
+//! An iteration's trajectories come in pairs. One of a pair acts with the weights θ + ν δ, the other with θ − ν δ, for the whole
+//! trajectory. Then θ moves along each direction δ in proportion to how much more the first scored than the second. This needs
+//! only one score for each trajectory, which fits comparisons of whole trajectories: no score has to be divided among steps.
+//! Evolution strategies convert returns to ranks (Salimans et al. 2017, section 2); win proportions within a group are such
+//! ranks, and need no returns.
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -30,8 +31,8 @@ pub struct ArsConfig {
     /// ν, the standard deviation of the noise in the weights.
     #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Mania et al. 2018, table 9"))]
     pub noise_std: f32,
-    /// b, how many of an iteration's directions the weights move along: those with the best trajectories. A direction is
-    /// two trajectories.
+    /// b, the number of an iteration's directions that the weights move along: those with the best trajectories. Each direction
+    /// has two trajectories.
     #[schemars(range(min = 1))]
     pub top_directions: usize,
     /// Whether observations are normalised by running statistics.
@@ -53,11 +54,11 @@ impl Default for ArsConfig {
 /// The learner.
 pub struct Ars {
     config: ArsConfig,
-    /// θ, and behind the network's weights a standard deviation of ν for those who sample its actions.
+    /// θ. The network's weights are followed by log standard deviations of ν, which are used if actions are sampled.
     policy: Policy,
 }
 
-/// A direction of the search and what came of it.
+/// A direction of the search and its scores.
 struct Trial {
     direction: Vec<f32>,
     /// Total scores of its two trajectories, θ + ν δ first.
@@ -65,7 +66,7 @@ struct Trial {
 }
 
 impl Ars {
-    /// A fresh learner on a task of continuous actions; its first weights depend on `seed` alone.
+    /// A new learner for a task with continuous actions; its first weights depend only on `seed`.
     pub fn new(spec: &Spec, config: ArsConfig, seed: u64) -> Self {
         let head = Head::ClippedGaussian;
         let mlp = Policy::network(spec, head, &config.hidden_sizes, Activation::Tanh);
@@ -76,20 +77,20 @@ impl Ars {
         Self { config, policy }
     }
 
-    /// δ of an iteration's pair, a standard normal number a weight.
+    /// δ of a pair in an iteration: a standard normal number for each weight.
     fn direction(&self, pair: usize, context: UpdateContext) -> Vec<f32> {
         let mut rng = stream(context.seed, Stream("search"), context.iteration, pair as u64);
         (0..self.policy.mlp.params()).map(|_| rng.sample(StandardNormal)).collect()
     }
 
-    /// The policy of weights θ + by · δ.
+    /// The policy with the weights θ + by · δ.
     fn moved(&self, direction: &[f32], by: f32) -> Policy {
         let mut policy = self.policy.clone();
         policy.params.iter_mut().zip(direction).for_each(|(weight, d)| *weight += by * d);
         policy
     }
 
-    /// Σ (s₊ − s₋) δ / (b σ) over the best b directions, σ the spread of their scores; nothing where all scored alike.
+    /// Σ (s₊ − s₋) δ / (b σ) over the best b directions, where σ is the spread of their scores; `None` if all scores are equal.
     fn estimate(&self, mut trials: Vec<Trial>) -> Vec<f32> {
         let best = |trial: &Trial| trial.scores[0].max(trial.scores[1]);
         trials.sort_by(|a, b| best(b).total_cmp(&best(a)));

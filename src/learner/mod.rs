@@ -1,4 +1,4 @@
-//! Learners: policy and scores in, a better policy out.
+//! Learners improve a policy from the scores of its trajectories.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl LearnerKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ppo, Self::Sac, Self::Ars];
 
-    /// Its name, which is its section of a configuration too.
+    /// Its name, which is also the name of its section of a configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ppo => "ppo",
@@ -49,7 +49,7 @@ impl fmt::Display for LearnerKind {
     }
 }
 
-/// An episode as a learner sees it: no task reward, no cost.
+/// An episode as a learner sees it, without the task's reward and cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Experience<'a> {
     /// `[T, obs_dim]`, as the task gave them.
@@ -60,14 +60,14 @@ pub struct Experience<'a> {
     pub latents: &'a [f32],
     /// `[T]`.
     pub log_probs: &'a [f32],
-    /// Ended for a reason of the task, not by the clock.
+    /// Whether the task ended the episode, and not its time limit.
     pub terminated: bool,
 }
 
-/// The steps of one iteration, in the order of their scores.
+/// The episodes of one iteration. Scores have the same order.
 #[derive(Clone, Debug)]
 pub struct LearnerBatch<'a> {
-    /// Those of one initial state side by side.
+    /// The episodes; those from one initial state follow each other.
     pub episodes: Vec<Experience<'a>>,
     /// K, trajectories per initial state.
     pub per_state: usize,
@@ -79,12 +79,12 @@ impl<'a> LearnerBatch<'a> {
         self.episodes.iter().map(|e| e.log_probs.len())
     }
 
-    /// Each episode with its part of a signal `[Σ T]`.
+    /// Each episode with its part of a list of numbers for all steps, `[Σ T]`.
     fn with<'s>(&'s self, signal: &'s [f32]) -> Vec<(&'s Experience<'a>, &'s [f32])> {
         self.episodes.iter().zip(per_episode(signal, self.lengths())).collect()
     }
 
-    /// The sum of a signal over each episode.
+    /// The sum of such a list over each episode.
     fn totals(&self, signal: &[f32]) -> Vec<f32> {
         per_episode(signal, self.lengths()).map(|own| own.iter().sum()).collect()
     }
@@ -103,7 +103,7 @@ impl<'a> From<&'a Rollout> for LearnerBatch<'a> {
     }
 }
 
-/// The costs of an iteration's steps, and how much they count.
+/// The costs of an iteration's steps, and their weight.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs<'a> {
     /// The cost of each step, `[Σ T]`: less is better.
@@ -119,44 +119,45 @@ pub struct UpdateInput<'a> {
     pub batch: &'a LearnerBatch<'a>,
     /// Their scores, `[Σ T]`.
     pub scores: &'a [f32],
-    /// What the steps cost, where costs are weighed against scores.
+    /// The costs of the steps, in training with safety.
     pub costs: Option<Costs<'a>>,
-    /// New scores of the steps before this batch, oldest first and ending with the newest of them; `None` where scores stay as
-    /// they were. Only a learner with a replay still has such steps.
+    /// New scores of the steps before this batch, oldest first; the last is of the step just before the batch. `None` if those
+    /// scores have not changed. Only a learner with a replay buffer needs them.
     pub replay_scores: Option<&'a [f32]>,
-    /// Whether the scores have another scale than before, so that a critic that is kept from one iteration to the next, and
-    /// learned from replayed steps, has to start from fresh weights. The policy stays.
+    /// Whether the scores have another scale than before, so that a critic that learns from replayed steps must start from fresh
+    /// weights. The policy stays.
     pub reset_critics: bool,
     /// Random streams and progress.
     pub context: UpdateContext,
 }
 
 impl<'a> UpdateInput<'a> {
-    /// Of steps and their scores alone.
+    /// An update from only steps and their scores.
     pub fn new(batch: &'a LearnerBatch<'a>, scores: &'a [f32], context: UpdateContext) -> Self {
         Self { batch, scores, costs: None, replay_scores: None, reset_critics: false, context }
     }
 }
 
-/// What an update reports, means over its minibatches.
+/// The figures of an update: means over its minibatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct UpdateMetrics {
     /// PPO: the clipped surrogate. SAC: α log π − min Q. ARS: the mean score, negative.
     pub policy_loss: f32,
-    /// Half the mean squared error of the critic, of two the sum (SAC: the mean); 0 without one.
+    /// Half the mean squared error of the critic; of two critics the sum (SAC: the mean); 0 without a critic.
     pub value_loss: f32,
     /// Entropy of the policy, in nats. PPO: of the Gaussian before squashing or clipping; SAC: of the squashed action
-    /// in (−1, 1), estimated at the replayed states. ARS: of the noise that its policy has where it is sampled.
+    /// in (−1, 1), estimated at the replayed states. ARS: of its policy if actions are sampled.
     pub entropy: f32,
-    /// KL(old ‖ new) by Schulman's k3 estimator: mean of (ratio − 1) − log ratio. ARS: of the weights searched, ‖Δθ‖² / 2ν².
+    /// KL(old ‖ new) by Schulman's k3 estimator: mean of (ratio − 1) − log ratio. ARS: KL of the distribution of the perturbed
+    /// weights, ‖Δθ‖² / 2ν².
     pub approx_kl: f32,
     /// Share of ratios outside the clip range.
     pub clip_fraction: f32,
-    /// Norm of the gradient before clipping; SAC: of the last update's; ARS: of the step before α.
+    /// Norm of the gradient before clipping. SAC: of the last gradient; ARS: of the step before it is multiplied by α.
     pub grad_norm: f32,
-    /// Passes over the data. PPO: before the target KL stopped them; SAC: over what replay held; ARS: 1.
+    /// Passes over the data. PPO: until the target KL stopped them; SAC: over the content of the replay buffer; ARS: 1.
     pub epochs: f32,
-    /// The price of a nat of entropy: SAC's α, PPO's entropy bonus.
+    /// The weight of a nat of entropy: SAC's α, PPO's entropy coefficient.
     pub temperature: f32,
 }
 
@@ -173,12 +174,12 @@ pub struct UpdateContext {
 
 /// Improves a policy from scores.
 ///
-/// Host slices in and out, so that an implementation may keep its numbers where it likes.
+/// Arguments and results are slices on the host; an implementation can store its own numbers on a device.
 pub trait Learner: Send {
-    /// A snapshot of the present policy.
+    /// A copy of the current policy.
     fn policy(&self) -> Policy;
 
-    /// Starts from a policy of the same shape instead of its own first weights.
+    /// Starts from a policy of the same shape instead of random weights.
     ///
     /// # Panics
     /// If the policy has another number of weights.
@@ -187,19 +188,19 @@ pub trait Learner: Send {
     /// How to act in the next iteration's rollout.
     fn acting(&self) -> Acting;
 
-    /// The policies that act in the next iteration's rollout, one for each of `count` trajectories, where the learner explores
-    /// with perturbed weights; `None` where [`policy`](Self::policy) acts in all of them.
+    /// The policies for the next iteration's rollout, one for each of `count` trajectories, if the learner explores with perturbed
+    /// weights. `None` if [`policy`](Self::policy) acts in all trajectories.
     fn perturbed_policies(&self, count: usize, context: UpdateContext) -> Option<Vec<Policy>>;
 
     /// One update from one iteration's steps and their scores.
     fn update(&mut self, input: UpdateInput<'_>) -> UpdateMetrics;
 
-    /// Everything that a checkpoint must hold.
+    /// The learner's part of a checkpoint.
     fn save(&self) -> LearnerState;
 
     /// Continues from a checkpoint of a learner of the same shape.
     ///
     /// # Errors
-    /// Which part has the wrong length.
+    /// A message that names the part with the wrong length.
     fn load(&mut self, state: &LearnerState) -> Result<(), String>;
 }

@@ -1,7 +1,7 @@
 //! Proximal policy optimisation (Schulman et al. 2017).
 //!
-//! Advantages, epochs and minibatches are here; the arithmetic of a gradient step is an `Engine`'s: `fused` on the
-//! host, or Burn tensors on a device, which the first is tested against.
+//! This file has advantages, epochs and minibatches. An `Engine` computes the gradient steps: `fused` on the host, or Burn
+//! tensors on a device. Tests compare the two engines.
 
 use rayon::prelude::*;
 use spo_envs::{ActionSpace, Spec};
@@ -27,46 +27,46 @@ mod minibatches;
 mod objective;
 mod regression;
 
-/// What the scores of a training are like, as far as PPO must know.
+/// The properties of a run's scores that PPO must know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScoreTraits {
-    /// Whether their scale is known, as that of win proportions is.
+    /// Whether their scale is known. Win proportions have a known scale.
     pub known_scale: bool,
-    /// Whether steps come with costs, which have a critic of their own.
+    /// Whether steps have costs. Costs have their own critic.
     pub costs: bool,
 }
 
-/// The learner, whose gradient steps are the engine's.
+/// The PPO learner. Its engine computes the gradient steps.
 pub struct Ppo<E = Box<dyn Engine>> {
     config: PpoConfig,
-    /// Whether scores are divided by the running spread of their discounted sums.
+    /// Whether scores are divided by the running standard deviation of their discounted sums.
     normalize_scores: bool,
     objective: Objective,
     /// The policy without its weights, which the engine holds.
     template: Policy,
-    /// Statistics of discounted sums of scores and, where there are costs, of theirs.
+    /// Statistics of the discounted sums of scores and, if there are costs, of costs.
     score_stats: Normalizer,
     engine: E,
 }
 
-/// Advantages and targets by one signal, the scores or their costs, `[N]` each.
+/// Advantages and targets from the scores or from the costs, `[N]` each.
 struct Estimate {
     advantages: Vec<f32>,
-    /// Of its critic; zeros without one.
+    /// The targets of the critic; zeros without a critic.
     targets: Vec<f32>,
 }
 
-/// An iteration's steps as the learner's networks see them.
+/// An iteration's steps, prepared for the learner's networks.
 struct NormalizedBatch<'a> {
     batch: &'a LearnerBatch<'a>,
-    /// Normalised observations of each episode, the final one apart.
+    /// Normalised observations of each episode, without the final one.
     obs: Vec<(Vec<f32>, Vec<f32>)>,
     /// All weights.
     params: Vec<f32>,
 }
 
 impl Ppo {
-    /// A fresh learner on a task; its first weights depend on `seed` alone.
+    /// A new learner for a task; its first weights depend only on `seed`.
     pub fn new(spec: &Spec, config: PpoConfig, scores: ScoreTraits, device: Device, seed: u64) -> Self {
         Self::with_engine(spec, config, scores, seed, |objective, params| match device {
             Device::Cpu => Box::new(FusedEngine::new(objective, params)),
@@ -77,7 +77,7 @@ impl Ppo {
 }
 
 impl<E: Engine> Ppo<E> {
-    /// A fresh learner; `make` builds its engine from the objective and the first weights.
+    /// A new learner; `make` builds its engine from the objective and the first weights.
     fn with_engine(
         spec: &Spec,
         config: PpoConfig,
@@ -96,7 +96,7 @@ impl<E: Engine> Ppo<E> {
         };
         let mut rng = stream(seed, Stream("weights"), 0, 0);
         let actor = Policy::network(spec, head, &config.hidden_sizes, Activation::Tanh);
-        // A near-uniform first policy, a critic of unit scale (Andrychowicz et al. 2021, section 3.2).
+        // The first policy is almost uniform; the critic has unit scale (Andrychowicz et al. 2021, section 3.2).
         let mut params = actor.init(0.01, &mut rng);
         params.resize(params.len() + Policy::log_stds(head, actor.outputs()), config.log_std_init);
         let critic = (config.baseline == Baseline::Critic)
@@ -129,8 +129,8 @@ impl<E: Engine> Ppo<E> {
         Self { config, normalize_scores, objective, template, score_stats, engine }
     }
 
-    /// Σ_k γ^k s_{t−k} at every step of every episode, `[Σ T]`: their spread is the scale of what the critic
-    /// learns, whatever the scores' own (OpenAI baselines' `VecNormalize`).
+    /// Σ_k γ^k s_{t−k} at every step of every episode, `[Σ T]`. Scores are divided by the standard deviation of these sums, so that
+    /// the critic's targets have unit scale (OpenAI baselines' `VecNormalize`).
     fn discounted_sums(&self, batch: &LearnerBatch<'_>, scores: &[f32]) -> Vec<f32> {
         let mut sums = scores.to_vec();
         for own in per_episode_mut(&mut sums, batch.lengths()) {
@@ -142,12 +142,12 @@ impl<E: Engine> Ppo<E> {
         sums
     }
 
-    /// The signals: scores and, where there are any, their costs.
+    /// The scores and, if there are any, the costs.
     fn signals<'a>(input: &UpdateInput<'a>) -> Vec<&'a [f32]> {
         std::iter::once(input.scores).chain(input.costs.map(|costs| costs.scores)).collect()
     }
 
-    /// Merges an iteration's discounted sums into the statistics of each signal.
+    /// Merges an iteration's discounted sums into the statistics of scores and costs.
     fn observe_scores(&mut self, input: &UpdateInput<'_>) {
         let signals = Self::signals(input);
         let sums: Vec<Vec<f32>> =
@@ -156,18 +156,19 @@ impl<E: Engine> Ppo<E> {
         self.score_stats.update(&rows.collect::<Vec<_>>());
     }
 
-    /// The policy among all weights.
+    /// The policy's part of all weights.
     fn acting_by(&self, mut params: Vec<f32>) -> Policy {
         params.truncate(self.objective.actor_params());
         Policy { params, ..self.template.clone() }
     }
 
-    /// Adam's step size now.
+    /// Adam's current step size.
     fn learning_rate(&self, context: UpdateContext) -> f64 {
         self.config.learning_rate * if self.config.learning_rate_decay { 1.0 - context.progress } else { 1.0 }
     }
 
-    /// Passes over the data, each a call of `epoch`, until there are enough or KL(old ‖ new) is too large; what they report.
+    /// Makes passes over the data, each a call of `epoch`, until there are enough or KL(old ‖ new) is too large. Returns their
+    /// figures.
     fn epochs(&mut self, mut epoch: impl FnMut(&mut Self) -> Vec<Figures>) -> UpdateMetrics {
         let (mut sums, mut steps_made, mut epochs) = ([0.0; FIGURES], 0.0, 0.0);
         for _ in 0..self.config.epochs {
@@ -241,7 +242,7 @@ impl<E: Engine> Ppo<E> {
         columns
     }
 
-    /// Advantages by the signal in `place` and the targets of its critic.
+    /// Advantages from the scores (`place` 0) or costs (1), and the targets of their critic.
     fn estimate(&self, seen: &NormalizedBatch<'_>, signal: &[f32], place: usize) -> Estimate {
         let (batch, normalize) = (seen.batch, self.config.normalize_advantage);
         let Some(mlp) = &self.objective.critic else {
@@ -267,7 +268,7 @@ impl<E: Engine> Ppo<E> {
         let (advantages, targets): (Vec<_>, Vec<_>) = per_episode.into_iter().unzip();
         let (mut advantages, targets) = (advantages.concat(), targets.concat());
         if place > 0 && signal.iter().all(|cost| *cost == signal[0]) {
-            // Where no step costs more than another, this is the critic's error, and to unit spread it would be noise.
+            // If all steps cost the same, the advantages are only the critic's error. Scaling it to unit spread would add noise.
             advantages.fill(0.0);
         } else if normalize {
             advantage::standardize(&mut advantages);

@@ -1,7 +1,7 @@
-//! Soft actor-critic (Haarnoja et al. 2018): off-policy, from a replay of past steps.
+//! Soft actor-critic (Haarnoja et al. 2018): off-policy, from a replay buffer of past steps.
 //!
-//! `replay` keeps the steps, `networks` holds what is learned, `update` is one gradient update of all of it. On the
-//! host only. Actions are in units of half the action range: a = tanh u in (−1, 1).
+//! `replay` stores the steps, `networks` has the networks and the temperature, and `update` is one gradient update of these. It
+//! runs only on the host. Actions are in units of half the action range: a = tanh u in (−1, 1).
 
 use spo_envs::Spec;
 
@@ -22,7 +22,7 @@ mod update;
 /// The learner.
 pub struct Sac {
     config: SacConfig,
-    /// The policy but for its weights.
+    /// The policy without its weights.
     template: Policy,
     networks: Networks,
     engine: Engine,
@@ -30,7 +30,7 @@ pub struct Sac {
 }
 
 impl Sac {
-    /// A fresh learner on a task of continuous actions; its first weights depend on `seed` alone.
+    /// A new learner for a task with continuous actions; its first weights depend only on `seed`.
     pub fn new(spec: &Spec, config: SacConfig, seed: u64) -> Self {
         let mut rng = stream(seed, Stream("weights"), 0, 0);
         let (obs_dim, action_dim) = (spec.obs_dim, spec.action.dim());
@@ -59,23 +59,23 @@ impl Sac {
         Self { engine: Engine::new(&config), config, template, networks, replay }
     }
 
-    /// Gives the critics fresh weights.
+    /// Resets the critics to fresh weights.
     fn reset_critics(&mut self, context: UpdateContext) {
         let mut rng = stream(context.seed, Stream("critics"), context.iteration, 0);
         let mlp = &self.networks.critic_mlp;
         self.networks.critics = [(); 2].map(|()| Critic::new(mlp.init_uniform(&mut rng)));
     }
 
-    /// Makes gradient updates from what replay holds; 0 make none.
+    /// Makes this number of gradient updates from the replay buffer.
     ///
     /// # Panics
-    /// Where replay is empty.
+    /// If the buffer is empty.
     pub fn learn(&mut self, updates: u64, context: UpdateContext) -> UpdateMetrics {
         let mut rng = stream(context.seed, Stream("replay"), context.iteration, 0);
         let scale = self.template.normalizer.scale();
         let Self { engine, networks, replay, .. } = self;
         let mut sums = [0.0; FIGURES];
-        // Once within the pool, an update's tasks are shared without waking it again.
+        // Run inside the thread pool, so that it is woken only once for all updates.
         rayon::scope(|_| {
             for _ in 0..updates {
                 let figures = engine.update(networks, replay, &scale, &mut rng);
@@ -140,7 +140,7 @@ impl Learner for Sac {
             }
         }
         let seen = self.replay.seen();
-        // Whole updates fall due as steps go by, so that none is lost to rounding.
+        // Count the updates that are due since the start, so that none is lost to rounding.
         let due = |steps: u64| (self.config.updates_per_step * steps as f64) as u64;
         let updates = if seen < self.config.learning_starts { 0 } else { due(seen) - due(before) };
         self.learn(updates, context)

@@ -7,21 +7,21 @@ use crate::evaluate::analysis::{self, Question};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The analyses of Bai et al. 2022 (RLHF) of finished runs. Runs that differ only in their seed are one, with means over \
-them and 95 % intervals. DIR gets the files for which there is data:
+The analyses of Bai et al. 2022 (RLHF) for finished runs. Runs that differ only in their seed are analyzed together, with \
+means and 95 % intervals. DIR gets the files for which there is data:
 
   calibration.csv        held-out comparisons by the difference of their scores: how often the side
                          that the model predicts wins, and how often it should
-  accuracy_by_score.csv  the same by the lower of the two scores: does it fail where both are high?
-  reward_by_kl.csv       score and return of every iteration against the root of KL(policy || initial
+  accuracy_by_score.csv  the same by the lower of the two scores: is the model wrong if both are high?
+  reward_by_kl.csv       score and return of every iteration against the root of KL(policy || reference
                          policy) of whole trajectories
   lines.csv              the least-squares line through each round of these, with its R2
-  over_optimisation.csv  the policy's score by its own model and by one of the other half of the
-                         comparisons, and from where on only the first still rises
-  analysis.svg, .png     all of it
+  over_optimisation.csv  the policy's score by its own model and by a model of the other half of the
+                         comparisons, and the point from which only the first still rises
+  analysis.svg, .png     a picture of all of these
 
-The first two need log_reward_model=true, the score rlhf_rounds above 0, the last reward_split=true; the command says what \
-a run lacks. docs/rlhf.md has the rules.
+The first two need log_reward_model=true, the score needs rlhf_rounds above 0, and the last needs reward_split=true. The \
+command reports what a run lacks. docs/rlhf.md has the rules.
 
 Examples:
   spo train pendulum --scorer reward_model --set rlhf_rounds=5 --set budget=5000 \\

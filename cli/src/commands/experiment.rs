@@ -17,10 +17,10 @@ use runner::Ending;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file names tasks, methods and which go together; each cell is run once a seed, in a process and a directory of its \
-own, DIR/CELL-SEED. Finished runs are skipped; a run that was cut short continues from its checkpoint. A run that fails does not \
-stop the others: it is named at the end, and the exit code is 1; call again to try it again. Ctrl-C stops every run at \
-a checkpoint.
+The file lists tasks, methods, and the cells that combine them. Each cell runs once for each seed, in a process and a \
+directory of its own, DIR/CELL-SEED. Finished runs are skipped; a run that was stopped continues from its checkpoint. A run \
+that fails does not stop the others: it is named at the end, and the exit code is 1. Run the command again to try it again. \
+Ctrl-C stops every run at a checkpoint.
 
   title = \"Pendulum from comparisons\"
   question = \"How close do comparisons alone come to the task's own reward?\"
@@ -28,7 +28,7 @@ a checkpoint.
   metric = \"eval_return\"        what a run is measured by; also = [...] for more columns of the report
   skyline = \"skyline\"           the method that the report counts as 1
   reference = [\"group\"]         the method that it compares with the others
-  pictured = [\"group\"]          the methods whose curves it draws, at most six; left out: the first six
+  pictured = [\"group\"]          the methods whose curves it draws, at most six; by default the first six
   [base]                        keys of every run (`spo config` lists them)
   total_steps = 500_000
   [tasks.pendulum]              keys here override those above
@@ -50,18 +50,18 @@ Examples:
   spo experiment experiments/pendulum.toml --jobs 4
   spo experiment experiments/pendulum.toml --cells queue,group --seeds 0-2
   spo experiment experiments/credit.toml --shard 2/8       the second of eight machines' part
-  spo report results/pendulum                              tables and curves of what is there")]
+  spo report results/pendulum                              tables and curves of the finished runs")]
 pub struct Args {
     /// The experiment
     #[arg(value_name = "FILE.toml")]
     file: PathBuf,
-    /// Runs at a time, each on its share of the cores [default: one a core]
+    /// Number of runs at the same time, each on its share of the cores [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Only the I-th of N parts, for N machines
+    /// Only the I-th of N parts of the runs, to use N machines
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// The file's smaller form
+    /// Use the smaller form in the file's section [quick]
     #[arg(long)]
     quick: bool,
     /// Only these seeds, such as 0,1 or 0-4; seeds beyond the file's are run as well
@@ -73,17 +73,17 @@ pub struct Args {
     /// Where the runs go [default: results/NAME, results/NAME-quick]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print the runs and how each stands, and run nothing
+    /// Print the runs and the state of each, and run nothing
     #[arg(long, visible_alias = "dry-run")]
     list: bool,
 }
 
-/// How a run stands before this call.
+/// The state of a run before this call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing of it is there.
+    /// It has no directory yet.
     New,
-    /// It was cut short.
+    /// It was stopped before its end.
     Cut,
     /// It ended in an error.
     Failed,
@@ -149,7 +149,7 @@ fn seeds(text: &str) -> anyhow::Result<Vec<u64>> {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         match (from.trim().parse::<u32>(), to.trim().parse::<u32>()) {
             (Ok(from), Ok(to)) if from <= to && to - from < 10_000 => all.extend((from..=to).map(u64::from)),
-            _ => bail!("`{part}` is no seed and no range; expected a list such as 0,1 or 0-4"),
+            _ => bail!("`{part}` is not a seed or a range of seeds; expected a list such as 0,1 or 0-4"),
         }
     }
     Ok(all.into_iter().collect())
@@ -169,13 +169,13 @@ fn state(dir: &Path, run: &Planned) -> anyhow::Result<State> {
     })
 }
 
-/// Whether there is a run in the directory that has something to lose.
+/// Whether the directory holds a run whose files must not be overwritten.
 fn has_begun(dir: &Path) -> bool {
     let has = |file: &str| dir.join(file).metadata().is_ok_and(|m| m.len() > 0);
     has(files::METRICS) || has(files::SUMMARY)
 }
 
-/// A directory of another run is no part of this experiment.
+/// Refuses the directory of a run with another configuration.
 fn check_same(dir: &Path, planned: &Config) -> anyhow::Result<()> {
     match planned.difference(&Run::config_of(dir)?) {
         None => Ok(()),
@@ -191,19 +191,19 @@ fn list(dir: &Path, plan: &[Planned], states: &[State]) -> anyhow::Result<ExitCo
     let mut text = String::new();
     for (run, state) in plan.iter().zip(states) {
         let how = match state {
-            State::New => "not begun",
-            State::Cut => "cut short",
+            State::New => "not started",
+            State::Cut => "stopped",
             State::Failed => "failed",
             State::Done => "done",
         };
-        text += &format!("{how:<11}{}\n", dir.join(&run.name).display());
+        text += &format!("{how:<13}{}\n", dir.join(&run.name).display());
     }
     let steps: u64 = plan.iter().map(|run| run.config.total_steps).sum();
     text += &format!("{} runs, {:.1}M environment steps\n", plan.len(), steps as f64 / 1e6);
     super::print(&text)
 }
 
-/// Writes what the runs of `dir` are, for the report.
+/// Writes the record of the experiment into `dir`, for the report.
 fn record(dir: &Path, mut experiment: Experiment, args: &Args) -> anyhow::Result<()> {
     let quick = if args.quick { " --quick" } else { "" };
     let out = args.out.as_ref().map(|out| format!(" --out {}", out.display())).unwrap_or_default();
@@ -231,8 +231,8 @@ fn finish(dir: &Path, before: usize, todo: &[Planned], endings: &[Ending]) -> an
     let total = before + todo.len();
     super::print(&format!("{done} of {total} runs done, {failed} failed, {open} to do\n"))?;
     if open > 0 {
-        eprintln!("stopped at checkpoints; the same command goes on");
-        // 128 + SIGINT, as shells have it.
+        eprintln!("stopped at checkpoints; the same command continues the experiment");
+        // 128 + SIGINT, as in shells.
         return Ok(ExitCode::from(130));
     }
     super::print(&format!("tables and curves: spo report {}\n", dir.display()))?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Runs that differ in nothing but their seed make one curve: their mean, with the 95 % interval of the mean shaded.
+Runs that differ only in their seed make one curve: their mean, with the 95 % interval of the mean shaded.
 
 Examples:
   spo plot runs/pendulum-s*
@@ -14,7 +14,7 @@ pub struct Args {
     /// Run directories
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// The picture; .svg or .png by its ending
+    /// The picture; its name ends in .svg or .png
     #[arg(long, value_name = "FILE", default_value = "curves.svg")]
     out: PathBuf,
 }

@@ -9,25 +9,25 @@ use super::progress;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Reads the runs that `spo experiment` left in a directory and writes
+Reads the runs of `spo experiment` in a directory and writes
 
   README.md    question, commands, commit, what is missing or failed; for each cell the interquartile mean with its
                bootstrap interval, its share of the skyline, returns at equal steps and equal queries, costs;
-               probabilities of improvement. Text above the line that says so is yours and stays.
+               probabilities of improvement. The text above a marked line is yours and is kept.
   runs.csv     one row per run: every figure of the tables
-  curves.csv   at most 100 points per run, where runs have returns
+  curves.csv   at most 100 points per run, if runs have returns
   report.csv   the table of cells
   report.svg   training returns against steps and against queries, of at most six methods (`pictured` in the experiment)
 
-and, where the experiment has something for them,
+and, if the experiment has the data for them,
 
   measures.svg        each method's interquartile mean and interval of what is measured other than the return
   headline.svg        scores against the number of comparisons, a line for each family of methods in [headline]
   tournament-TASK.csv the win rates of the task's runs by its oracle, a preference matrix for `spo game`
-  positions.csv/.svg  where the trajectories ended, where `concentration` is measured
+  positions.csv/.svg  where the trajectories ended, if `concentration` is measured
 
-Where the run directories are gone, as in a fresh clone, it reads runs.csv, curves.csv and positions.csv instead, and
-gives the same report. It may be called while the experiment runs.
+Without the run directories, as in a fresh clone, it reads runs.csv, curves.csv and positions.csv instead and
+gives the same report. It can also be called while the experiment runs.
 
 Examples:
   spo report results/pendulum

@@ -1,12 +1,12 @@
-//! What runs show of learning from a reward model, after Bai et al. 2022, "Training a Helpful and Harmless Assistant with
+//! Analyses of runs that learn from a reward model, after Bai et al. 2022, "Training a Helpful and Harmless Assistant with
 //! Reinforcement Learning from Human Feedback".
 //!
-//! - [`bins`]: how often held-out comparisons turn out as the model predicts them, by how far it tells their sides apart
-//!   (calibration), and by how high it scores both.
-//! - [`curve`]: what the policy gains for leaving its initial one, the reward against √KL(π ‖ π₀), and the line through it.
-//! - [`parting`]: the scores by two models of different halves of the comparisons, and where they part.
+//! - [`bins`]: how often the model predicts held-out comparisons correctly, by the difference of the two scores (calibration)
+//!   and by the lower of the two scores.
+//! - [`reward_vs_kl`]: the reward against √KL(π ‖ π₀), the distance from the reference policy, and a line fitted to it.
+//! - [`over_optimisation`]: the scores by two models of different halves of the comparisons, and where they diverge.
 //!
-//! Runs that differ in their seed alone are one [`Analysis`].
+//! Runs that differ only in their seed form one [`Analysis`].
 
 use std::path::{Path, PathBuf};
 
@@ -29,33 +29,33 @@ mod write;
 
 pub use write::{redraw, write};
 
-/// Runs that differ in their seed alone.
+/// The analysis of runs that differ only in their seed.
 #[derive(Clone, Debug)]
 pub struct Analysis {
-    /// The task, and in what the runs differ from the others.
+    /// The task, and the keys in which these runs differ from the others.
     pub name: String,
     /// Their configuration, with seed 0.
     pub config: Config,
-    /// How many there are.
+    /// The number of runs.
     pub runs: usize,
-    /// Held-out comparisons that a round predicted, of each run that recorded them.
+    /// For each run that recorded them, the held-out comparisons as predicted in a round.
     pub held_out: Vec<Vec<HeldOut>>,
-    /// By the difference of the two scores.
+    /// Bins by the difference of the two scores.
     pub by_gap: Vec<Bin>,
-    /// By the lower of the two scores.
+    /// Bins by the lower of the two scores.
     pub by_lower_score: Vec<Bin>,
-    /// Of each run.
+    /// Reward against KL, for each run.
     pub reward_vs_kl: Vec<RewardVsKl>,
-    /// Each round of each run that splits its comparisons.
+    /// The scores by both models, for each round of each run that splits its comparisons.
     pub rounds: Vec<Round>,
 }
 
-/// What is asked of an analysis.
+/// The options of an analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Bins of held-out comparisons, of equal counts.
     pub bins: usize,
-    /// Whose predictions; `None` for each run's last round.
+    /// The round whose predictions are used; `None` for the last round of each run.
     pub round: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ impl Default for Question {
     }
 }
 
-/// The runs in `dirs`, those alike but for their seed together, in order of first appearance.
+/// Analyzes the runs in `dirs`. Runs that differ only in their seed are analyzed together, in order of first appearance.
 ///
 /// # Errors
 /// [`PlotError`]: a directory that holds no run, a table that cannot be read, a run without rows.
@@ -97,22 +97,22 @@ impl Analysis {
         })
     }
 
-    /// The last round's round of each run.
+    /// The last round of each run.
     pub fn last_rounds(&self) -> impl Iterator<Item = &Round> {
         let last = self.rounds.iter().map(|round| round.round).max();
         self.rounds.iter().filter(move |round| Some(round.round) == last)
     }
 }
 
-/// Whether scores of one round are by one model.
+/// Whether all scores of a round are by the same model.
 fn is_fixed(config: &Config) -> bool {
     config.rlhf_rounds() > 0
 }
 
-/// What a round of a run predicted, or the last one; nothing where the run does not record it.
+/// The predictions of a round of a run, by default the last one. Empty if the run did not record them.
 fn predicted(dir: &Path, round: Option<u64>) -> Result<Vec<HeldOut>, PlotError> {
     let path = dir.join(files::REWARD_MODEL);
-    // A run that has not fitted anything yet has an empty file.
+    // The file is empty if the run has not fitted a model yet.
     if path.metadata().map_or(true, |m| m.len() == 0) {
         return Ok(Vec::new());
     }
@@ -127,12 +127,12 @@ fn predicted(dir: &Path, round: Option<u64>) -> Result<Vec<HeldOut>, PlotError> 
 pub struct OverRuns {
     /// The mean.
     pub mean: f64,
-    /// 0 of a single run.
+    /// Half of its 95 % interval; 0 for a single run.
     pub half: f64,
 }
 
 impl OverRuns {
-    /// Of a number of each run; none of no run.
+    /// From one number for each run; `None` without runs.
     pub fn from_values(values: &[f64]) -> Option<Self> {
         (!values.is_empty()).then(|| Self { mean: stats::mean(values), half: stats::ci95(values) })
     }

@@ -1,4 +1,4 @@
-//! Experiments: tasks × methods × seeds from one file, each a run in a directory of its own.
+//! Experiments: tasks × methods × seeds from one file. Each combination is a run in its own directory.
 //!
 //! ```toml
 //! title = "Pendulum from comparisons"
@@ -39,35 +39,35 @@ mod read;
 pub use metric::Metric;
 pub use plan::runs;
 
-/// The name of the file in an experiment's directory that says what its runs are.
+/// The file in an experiment's directory that records the experiment.
 pub const RECORD: &str = "experiment.toml";
 
-/// Most curves in a panel of a report.
+/// The largest number of curves in a panel of a report.
 pub const MOST_PICTURED: usize = 6;
 
-/// An experiment, its quick form applied or left out.
+/// An experiment, in its long or its quick form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// What its directory is called; the file's name if left out.
+    /// The name of its directory; by default the name of the file.
     #[serde(default)]
     pub name: String,
-    /// In a line.
+    /// Its title, in one line.
     pub title: String,
-    /// What it asks.
+    /// The question that it answers.
     pub question: String,
-    /// What was found; the report begins with it.
+    /// The finding, which the report begins with.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub finding: String,
-    /// How it is run; the runner writes it into the record of an experiment's directory.
+    /// The command that ran it; written into the record of the directory.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub command: String,
-    /// Of every cell that has none of its own.
+    /// The seeds of every cell without its own.
     pub seeds: Seeds,
-    /// What its runs are measured by.
+    /// The metric of its runs.
     #[serde(default)]
     pub metric: Metric,
-    /// What the report shows of them besides, a column each.
+    /// Other metrics in the report, a column for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Metric>,
     /// The method whose score is 1.
@@ -76,10 +76,10 @@ pub struct Experiment {
     /// The methods that are compared with the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<String>,
-    /// The methods whose curves the report draws, at most six; the skyline, `reference` and the first others if left out.
+    /// The methods whose curves the report draws, at most six; by default the skyline, `reference` and the first others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictured: Vec<String>,
-    /// Families of methods that differ in how many comparisons they ask: the report draws a family's scores against its
+    /// Families of methods that differ only in the number of comparisons. The report draws a family's scores against its
     /// comparisons as one line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headline: BTreeMap<String, Vec<String>>,
@@ -101,15 +101,15 @@ pub struct Experiment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
-    /// Names from `tasks`; none where the base names the task.
+    /// Names from `tasks`; empty if the section `base` sets the task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
     /// Names from `methods`.
     pub methods: Vec<String>,
-    /// Of these cells.
+    /// The seeds of these cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
-    /// Keys of these cells, over all others.
+    /// Keys of these cells, which override all others.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub set: Table,
 }
@@ -118,12 +118,12 @@ pub struct Product {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Quick {
-    /// Of every cell.
+    /// The seeds of every cell.
     seeds: Option<Seeds>,
-    /// Keys of every cell, over all others.
+    /// Keys of every cell, which override all others.
     #[serde(default)]
     set: Table,
-    /// Instead of the cells of the long form.
+    /// The cells, instead of those of the long form.
     #[serde(default)]
     cells: Vec<Product>,
 }
@@ -132,14 +132,14 @@ struct Quick {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a number of seeds such as 5, or a list of them such as [0, 1, 2]")]
 pub enum Seeds {
-    /// From 0 on.
+    /// This many seeds, from 0 on.
     Count(u64),
     /// These.
     List(Vec<u64>),
 }
 
 impl Seeds {
-    /// One by one.
+    /// The seeds as a list.
     pub fn list(&self) -> Vec<u64> {
         match self {
             Self::Count(n) => (0..*n).collect(),
@@ -148,12 +148,12 @@ impl Seeds {
     }
 }
 
-/// A task by a method: what is repeated over seeds.
+/// A task and a method, which are repeated over seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// `TASK-METHOD`, or `METHOD` where no task is named.
+    /// `TASK-METHOD`, or `METHOD` if no task is named.
     pub name: String,
-    /// The task's name; empty where none is named.
+    /// The task's name; empty if none is named.
     pub task: String,
     /// The method's name.
     pub method: String,
@@ -181,7 +181,7 @@ pub struct Shard {
     pub of: usize,
 }
 
-/// What can be wrong with an experiment.
+/// An error in an experiment.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
     /// The file, or a key of a run in it.
@@ -194,10 +194,10 @@ pub enum ExperimentError {
         path: PathBuf,
         /// The section or key.
         part: String,
-        /// What is wrong, and the mend.
+        /// What is wrong and what to change.
         why: String,
     },
-    /// A cell that no run can be made of.
+    /// A cell whose configuration is invalid.
     #[error("{path}: cell `{cell}`: {source}")]
     Cell {
         /// The file.

@@ -18,7 +18,7 @@ pub(crate) mod sheet;
 use curves::{Curve, Sample};
 use sheet::Sheet;
 
-/// What can go wrong with a plot.
+/// An error of a plot.
 #[derive(Debug, thiserror::Error)]
 pub enum PlotError {
     /// A directory that holds no run.
@@ -35,7 +35,7 @@ pub enum PlotError {
     /// Nothing to draw yet.
     #[error("{0} has no rows yet; let the run make an iteration first")]
     Empty(PathBuf),
-    /// An ending that is neither.
+    /// A file name with another ending than .svg or .png.
     #[error("{0}: expected a file name that ends in .svg or .png")]
     Ending(PathBuf),
     /// The picture cannot be written.
@@ -57,7 +57,7 @@ pub enum Figure {
     Cost,
     /// λ, of a run with a safety oracle.
     Lagrange,
-    /// Of win proportions; means something of self-play only.
+    /// Spread of win proportions; only for self-play.
     Spread,
     /// Of the policy.
     Entropy,
@@ -101,15 +101,15 @@ impl Figure {
         records.iter().map(sample).collect()
     }
 
-    /// Whether runs of the scorer have such a column: a learner that has no such figure writes zeros.
+    /// Whether runs with this scorer have the column. A learner without such a figure writes zeros.
     fn is_in(self, scorer: ScorerKind, runs: &[Vec<Record>]) -> bool {
         (self != Self::Spread || scorer == ScorerKind::SelfPlay)
             && runs.iter().flatten().any(|r| self.value(r) != 0.0)
     }
 }
 
-/// Draws the runs in `dirs` into `out`, SVG or PNG by its ending; runs that differ in their seed alone are one curve with the
-/// 95 % interval of its mean. A figure that none of them has is left out.
+/// Draws the runs in `dirs` into the SVG or PNG file `out`. Runs that differ only in their seed are one curve, with the
+/// 95 % interval of its mean. Panels that no run has numbers for are left out.
 ///
 /// # Errors
 /// [`PlotError`].
@@ -161,17 +161,17 @@ pub(crate) fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, PlotError
         .map_err(|source| PlotError::Metrics { path: path.into(), source })
 }
 
-/// Runs that differ in their seed alone.
+/// Runs that differ only in their seed.
 pub(crate) struct Alike {
-    /// In a legend.
+    /// Their name in a legend.
     pub name: String,
-    /// With seed 0.
+    /// Their configuration, with seed 0.
     pub config: Config,
     /// The runs' directories.
     pub dirs: Vec<PathBuf>,
 }
 
-/// The runs by configuration, seeds apart, in order of first appearance.
+/// Groups runs that differ only in their seed, in order of first appearance.
 pub(crate) fn alike(dirs: &[PathBuf]) -> Result<Vec<Alike>, PlotError> {
     let mut all: Vec<Alike> = Vec::new();
     for dir in dirs {
@@ -190,7 +190,7 @@ pub(crate) fn alike(dirs: &[PathBuf]) -> Result<Vec<Alike>, PlotError> {
 pub(crate) fn label(config: &Config, all: &[Config], runs: usize) -> String {
     let own = config.values();
     let others: Vec<_> = all.iter().map(Config::values).collect();
-    // A key of a section that another run does not read tells them apart no better than the choice of the section.
+    // If one run uses a section and another does not, naming the choice of the section is enough; its keys are left out.
     let differs =
         |key: &str| key != "env" && others.iter().any(|o| o.get(key).is_some_and(|value| *value != own[key]));
     let short = |key: &str| key.rsplit('.').next().unwrap_or_default().to_string();

@@ -1,10 +1,10 @@
-//! What an experiment's runs gave: figures with intervals, tables and pictures.
+//! The report of an experiment: figures with intervals, tables and pictures.
 //!
-//! - [`Report::of`]: the runs that are there, and which are missing or failed.
-//! - [`runs`]: the two tables that all the rest is made of, `runs.csv` and `curves.csv`.
+//! - [`Report::read`]: reads the finished runs, and finds the missing and failed ones.
+//! - [`runs`]: the tables `runs.csv` and `curves.csv`, which everything else is computed from.
 //! - [`figures`]: interquartile means, shares of the skyline, probabilities of improvement.
-//! - A [`tournament`] of each task's runs, where the experiment measures them against each other.
-//! - [`write`](mod@write): the files; `readme` is the text, `pictures`, `positions` and `headline` are drawn.
+//! - A [`tournament`] of each task's runs, if the experiment measures them against each other.
+//! - [`write`](mod@write): writes the files; `readme` makes the text, `pictures`, `positions` and `headline` the pictures.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,15 +28,15 @@ mod readme;
 pub mod runs;
 pub mod write;
 
-/// What can go wrong with a report.
+/// An error of a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// No experiment's directory.
+    /// Not the directory of an experiment.
     #[error(
         "{0} has no {RECORD}, so it is not the directory of an experiment; `spo experiment FILE.toml --out {0}` makes one"
     )]
     NoExperiment(PathBuf),
-    /// Its record.
+    /// The experiment's record.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
     /// A run's metrics, or the picture.
@@ -59,7 +59,7 @@ pub enum ReportError {
         /// Its value in the experiment.
         planned: String,
     },
-    /// A summary that lacks what the experiment measures.
+    /// A summary without the metric of the experiment.
     #[error("{dir}: its summary has no {metric}; run it again with this version")]
     Metric {
         /// The run.
@@ -70,7 +70,7 @@ pub enum ReportError {
     /// The runs of a task cannot play each other.
     #[error("the tournament of {task}: {why}")]
     Tournament {
-        /// The task; the experiment's directory where it has no name.
+        /// The task, or the experiment's directory if the task has no name.
         task: String,
         /// Why.
         why: String,
@@ -85,15 +85,15 @@ pub enum ReportError {
 pub struct Report {
     /// Where it is.
     pub dir: PathBuf,
-    /// Of the directory's record.
+    /// The experiment, from the directory's record.
     pub experiment: Experiment,
-    /// In the experiment's order.
+    /// The cells, in the experiment's order.
     pub cells: Vec<CellReport>,
-    /// Seeds, by cell, of planned runs that have not ended and have not failed.
+    /// For each cell, the seeds of planned runs that have neither ended nor failed.
     pub missing: Vec<(String, Vec<u64>)>,
     /// Runs that failed, each with its last error.
     pub failed: Vec<(String, String)>,
-    /// The win rates of each task's runs against each other, where the experiment measures them so and the runs are there.
+    /// The win rates of each task's runs against each other, if the experiment measures them and the runs are there.
     pub games: Vec<(String, PreferenceMatrix)>,
 }
 
@@ -102,7 +102,7 @@ pub struct Report {
 pub struct CellReport {
     /// The cell.
     pub cell: Cell,
-    /// In order of their seeds.
+    /// The runs that ended, in the order of their seeds.
     pub runs: Vec<RunReport>,
 }
 
@@ -111,40 +111,40 @@ pub struct CellReport {
 pub struct RunReport {
     /// Its seed.
     pub seed: u64,
-    /// What the experiment measures.
+    /// The value of the experiment's metric.
     pub score: f64,
-    /// What it measures besides, in the order of the experiment's `also`.
+    /// The values of the other metrics, in the order of the experiment's `also`.
     pub also: Vec<f64>,
     /// Mean task return of the result over the evaluation episodes.
     pub eval_return_mean: f64,
     /// Half width of its 95 % interval (Student's t over episodes).
     pub eval_return_ci95: f64,
-    /// Training return at as many environment steps as every run of the task made whose curve is drawn.
+    /// Training return at the number of environment steps that all drawn runs of the task reach.
     pub at_steps: Option<f64>,
-    /// At as many queries as every one of them asked that asks any.
+    /// Training return at the number of queries that all drawn runs with queries reach.
     pub at_queries: Option<f64>,
     /// Environment steps of training.
     pub env_steps: u64,
-    /// Comparisons asked.
+    /// Comparisons queried in training.
     pub queries: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// Where the learner computed.
+    /// The device that the learner computed on.
     pub device: String,
-    /// The program's commit, as far as it knew.
+    /// The commit that the program was built from, if known.
     pub commit: Option<String>,
     /// At most [`runs::POINTS`] points.
     pub curve: Vec<CurvePoint>,
-    /// Where its trajectories of the tournament ended, where there was one: (x, y), the first two observations.
+    /// Where its trajectories in the tournament ended, if there was one: (x, y), the first two observations.
     pub positions: Vec<[f32; 2]>,
 }
 
 impl Report {
-    /// Of the runs in an experiment's directory, those of seeds beyond the plan's among them; where no run is there, of the
-    /// tables that an earlier report left. `progress` hears how far the tournaments are.
+    /// Reads the runs in an experiment's directory, also those with seeds that are not in the plan. If there are no runs, reads
+    /// the tables of an earlier report. `progress` is called with the progress of the tournaments.
     ///
     /// # Errors
-    /// [`ReportError`]: no experiment, a damaged file, a run of another configuration, no run at all.
+    /// [`ReportError`]: not an experiment, a damaged file, a run with another configuration, or no run at all.
     pub fn read(dir: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Self, ReportError> {
         let record = dir.join(RECORD);
         if !record.exists() {
@@ -180,12 +180,12 @@ impl Report {
         Ok(report)
     }
 
-    /// What the runs are measured by: the metric, then what is shown besides.
+    /// All metrics: the main one first, then the others.
     fn measures(&self) -> Vec<Metric> {
         std::iter::once(self.experiment.metric).chain(self.experiment.also.clone()).collect()
     }
 
-    /// Lets the runs of a task play each other by their oracle; `played` has each run's standing by its name.
+    /// Makes the runs of a task play each other, judged by their oracle; `played` gets each run's standing by its name.
     fn play(
         &mut self,
         task: &str,
@@ -252,7 +252,7 @@ impl Report {
         self.cells.iter().flat_map(|c| &c.runs)
     }
 
-    /// Whether any run has a return: a game over options has preferences alone.
+    /// Whether any run has a return: a game over options has only preferences.
     fn has_returns(&self) -> bool {
         self.all_runs().any(|run| !run.curve.is_empty())
     }
@@ -267,7 +267,7 @@ impl Report {
         self.missing.iter().map(|(cell, seeds)| format!("{cell} {}", write::ranges(seeds))).collect()
     }
 
-    /// The tasks, in the experiment's order; one without a name where the base names it.
+    /// The tasks, in the experiment's order. If the section `base` sets the task, there is one task without a name.
     pub fn tasks(&self) -> Vec<&str> {
         in_order(self.cells.iter().map(|c| c.cell.task.as_str()))
     }
@@ -284,12 +284,12 @@ impl Report {
 }
 
 impl CellReport {
-    /// The names of its runs, `CELL-SEED`.
+    /// The names of the runs, `CELL-SEED`.
     pub fn names(&self) -> Vec<String> {
         self.runs.iter().map(|run| self.cell.at(run.seed).name).collect()
     }
 
-    /// What its runs scored.
+    /// The scores of the runs.
     pub fn scores(&self) -> Vec<f64> {
         self.runs.iter().map(|run| run.score).collect()
     }

@@ -42,7 +42,7 @@ fn every_cell_runs_once_and_is_reported() {
     let dir = home.path();
     write(dir, "tiny.toml", TINY);
     let listed = ok(dir, &["experiment", "tiny.toml", "--list"]);
-    assert!(listed.contains("not begun  results/tiny/group-0") && listed.contains("4 runs"), "{listed}");
+    assert!(listed.contains("not started  results/tiny/group-0") && listed.contains("4 runs"), "{listed}");
     assert!(!dir.join("results").exists(), "a list runs nothing");
     assert!(ok(dir, &["experiment", "tiny.toml"]).contains("4 of 4 runs done, 0 failed"));
     for run in ["group-0", "group-1", "skyline-0", "skyline-1"] {
@@ -66,7 +66,7 @@ fn every_cell_runs_once_and_is_reported() {
     assert!(stderr(&again).contains("3 runs, 2 done before"), "{}", stderr(&again));
     assert!(stderr(&again).contains("done: group-2  (1 of 1)"), "{}", stderr(&again));
     assert_eq!(modified("group-0"), before);
-    assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("done       results/tiny/group-0"));
+    assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("done         results/tiny/group-0"));
 
     let printed = ok(dir, &["report", "results/tiny"]);
     assert!(printed.contains("results/tiny/README.md"), "{printed}");
@@ -142,7 +142,7 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     ok(dir, &["report", "results/tiny"]);
     let report = fs::read_to_string(dir.join("results/tiny/README.md")).unwrap();
     assert!(report.contains("- **Failed**: broken-0: results/tiny/broken-0 has no"), "{report}");
-    assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("failed     results/tiny/broken-0"));
+    assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("failed       results/tiny/broken-0"));
 
     // Mended, it runs: nothing of it is there to be lost.
     write(dir, "tiny.toml", &text.replace("oracle = \"game:cycle\"", "oracle = \"effort\""));
@@ -189,10 +189,10 @@ fn stopped_or_killed_it_goes_on_to_the_same_bytes() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(stderr(&output).contains("the same command goes on"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the same command continues the experiment"), "{}", stderr(&output));
     assert!(dir.join("stopped/group-0/checkpoint.safetensors").exists());
     let listed = ok(dir, &["experiment", "slow.toml", "--out", "stopped", "--list"]);
-    assert!(listed.contains("cut short  stopped/group-0"), "{listed}");
+    assert!(listed.contains("stopped      stopped/group-0"), "{listed}");
     ok(dir, &["experiment", "slow.toml", "--out", "stopped"]);
     same("stopped");
 
@@ -394,7 +394,7 @@ fn a_bad_file_is_refused_with_a_clear_error() {
         (&["experiment", "tiny.toml", "--shard", "3/2"], "expected I/N such as 1/4"),
         (&["experiment", "tiny.toml", "--shard", "0/2"], "expected I/N such as 1/4"),
         (&["experiment", "tiny.toml", "--jobs", "0"], "--jobs"),
-        (&["experiment", "tiny.toml", "--seeds", "4-2"], "`4-2` is no seed and no range"),
+        (&["experiment", "tiny.toml", "--seeds", "4-2"], "`4-2` is not a seed or a range of seeds"),
         (&["experiment", "tiny.toml", "--seeds", "x"], "`x` is no seed"),
         (&["experiment", "tiny.toml", "--cells", "grup"], "no such cell; expected some of group, skyline"),
         (&["experiment", "tiny.toml", "--out", "file/x"], "cannot write file/x"),

@@ -21,17 +21,17 @@ pub(crate) struct Burn {
     task: Box<dyn Task>,
     learner: DevicePpo,
     scorer: DeviceScorer,
-    /// Policy and learner before the iteration under way: what is left of them if the device is lost.
+    /// Policy and learner before the current iteration, for a checkpoint if the device is lost.
     before: Option<(Policy, LearnerState)>,
 }
 
-/// How trajectories on the device are scored.
+/// Where trajectories on the device are scored.
 pub(crate) enum DeviceScorer {
-    /// There: win proportions within groups, where the longer return wins.
+    /// On the device: win proportions within groups, where the larger return wins.
     ByReturn(SelfPlay),
-    /// There: by the task's rewards.
+    /// On the device: the task's rewards.
     TaskReward(TaskReward),
-    /// On the host, to which they travel.
+    /// On the host; the trajectories are copied to it.
     OnHost(Box<dyn Scorer>),
 }
 
@@ -46,7 +46,7 @@ impl From<SelfPlay> for DeviceScorer {
 }
 
 impl DeviceScorer {
-    /// The scorer as the host sees it.
+    /// The scorer.
     fn on_host(&self) -> &dyn Scorer {
         match self {
             Self::ByReturn(scorer) => scorer,
@@ -55,7 +55,7 @@ impl DeviceScorer {
         }
     }
 
-    /// The same, to be changed.
+    /// Mutable access to the scorer.
     fn on_host_mut(&mut self) -> &mut dyn Scorer {
         match self {
             Self::ByReturn(scorer) => scorer,
@@ -64,7 +64,7 @@ impl DeviceScorer {
         }
     }
 
-    /// The scores of a batch, `[N, T]`, and what is reported beside them.
+    /// The scores of a batch, `[N, T]`, and what is reported with them.
     fn score(&mut self, batch: &Batch<'_, Rollout>) -> Result<(Tensor<2>, Scored), BackendError> {
         let rollout = batch.rollout;
         match self {
@@ -86,13 +86,13 @@ impl DeviceScorer {
 }
 
 impl Burn {
-    /// A learner whose environments are of `task`, on its own device.
+    /// A backend with environments of `task` on the learner's device.
     pub fn new(task: Box<dyn Task>, learner: DevicePpo, scorer: DeviceScorer) -> Self {
         Self { task, learner, scorer, before: None }
     }
 }
 
-/// The result of `f`, or that the device was lost.
+/// The result of `f`, or an error if the device was lost.
 fn guarded<T>(f: impl FnOnce() -> Result<T, BackendError>) -> Result<T, BackendError> {
     catch_panic(f).unwrap_or_else(|why| Err(BackendError::DeviceLost(why)))
 }
@@ -128,7 +128,7 @@ impl Backend for Burn {
             let (shape, streams) = ((request.states, request.per_state), Streams::new(request));
             let device = self.learner.device();
             let rollout = Rollout::collect(&*self.task, &self.learner.actor(), shape, &streams, device);
-            // What is timed is done, not queued.
+            // Wait for queued work, so that the time of the rollout is measured.
             let steps = rollout.steps();
             Ok(Collected { rollout, policy, steps })
         })
@@ -173,7 +173,7 @@ impl Backend for Burn {
     }
 }
 
-/// The scores of trajectories one after the other as rows `[N, T]` that end in zeros.
+/// Converts scores of all trajectories, one after the other, to rows `[N, T]` that are padded with zeros.
 fn table<'s>(parts: impl Iterator<Item = &'s [f32]>, steps: usize, device: &Device) -> Tensor<2> {
     let mut rows = Vec::new();
     for (n, own) in parts.enumerate() {
@@ -184,7 +184,7 @@ fn table<'s>(parts: impl Iterator<Item = &'s [f32]>, steps: usize, device: &Devi
     Tensor::from_data(TensorData::new(rows, [count, steps]), device)
 }
 
-/// What the trajectories were like, but for the divergence: five numbers travel.
+/// Statistics of the trajectories without the KL. Only five numbers are copied to the host.
 fn stats(rollout: &Rollout, scores: &Tensor<2>, steps: u64) -> RolloutStats {
     let count = rollout.dims().0;
     let totals = |t: &Tensor<2>| -> Tensor<1> { t.clone().sum_dim(1).reshape([count]) };

@@ -1,4 +1,4 @@
-//! How many environments a device's memory takes.
+//! Checks that the environments fit into a device's memory.
 
 use spo_envs::{ActionSpace, Spec};
 
@@ -9,7 +9,7 @@ use crate::base::device::{Adapter, DeviceError};
 /// networks whose widest hidden layer is `widest`.
 ///
 /// # Errors
-/// [`DeviceError::TooMany`], with how many trajectories fit.
+/// [`DeviceError::TooMany`], with the number of trajectories that fit.
 pub(crate) fn check_memory(
     (states, per_state): (usize, usize),
     widest: usize,

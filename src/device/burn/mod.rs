@@ -1,12 +1,12 @@
-//! Burn's backend: environments live where the learner computes. Thousands step at once, and only a few numbers an iteration
-//! travel to the host.
+//! Burn's backend: environments are on the learner's device. Thousands step at once, and only a few numbers per iteration
+//! are copied to the host.
 //!
 //! - `backend`: the backend;
-//! - `memory`: how many environments a device takes;
+//! - `memory`: how many environments fit into a device's memory;
 //! - `task`: the equations of a task over `column`s of environments;
-//! - `noise`: random numbers as functions of a key and a place;
+//! - `noise`: random numbers as functions of a key and an index;
 //! - `rollout`: trajectories on the device;
-//! - `scores`: their win proportions, where the longer return wins.
+//! - `scores`: their win proportions, where the larger return wins.
 //!
 //! The update is the learner's, in `learner/ppo/burn`.
 

@@ -1,4 +1,4 @@
-//! Random numbers on a device, each a function of a key and of its place, so that no order of launches changes them.
+//! Random numbers on a device. Each is a function of a key and an index, so they do not depend on the order of kernels.
 //!
 //! The generator is the block cipher Speck32/64 (Beaulieu et al. 2013) on a counter: its words have 16 bits, so that nothing
 //! overflows a 32-bit integer, and every device computes the same bits.

@@ -1,4 +1,4 @@
-//! Rollouts that stay on the device.
+//! Rollouts whose data stay on the device.
 
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
@@ -12,7 +12,7 @@ use crate::rollout::{self, Request};
 
 /// N = S · K trajectories of at most T steps, K from each of S states side by side, on a device.
 ///
-/// A trajectory that ended early stays in its last state; steps it did not make are not alive and hold zeros.
+/// A trajectory that ended early stays in its last state. The steps after its end are marked as not made and have zeros.
 pub(crate) struct Rollout {
     /// As the task gave them, `[N, T, obs_dim]`.
     pub obs: Tensor<3>,
@@ -28,9 +28,9 @@ pub(crate) struct Rollout {
     pub rewards: Tensor<2>,
     /// `[N, T]`, of a task with costs.
     pub costs: Option<Tensor<2>>,
-    /// 1 where a step was made, `[N, T]`, of a task whose episodes can end before the clock.
+    /// 1 for the steps that were made, `[N, T]`, for a task whose episodes can end early.
     pub alive: Option<Tensor<2>>,
-    /// 1 where the episode ended for a reason of the task, `[N]`, likewise.
+    /// 1 for episodes that the task ended, `[N]`, for a task whose episodes can end early.
     pub terminated: Option<Tensor<1>>,
     /// K
     pub per_state: usize,
@@ -130,7 +130,7 @@ impl Rollout {
         }
     }
 
-    /// What a learner sees of the trajectories.
+    /// The part of the trajectories that a learner sees.
     pub fn learner_batch(&self) -> DeviceBatch {
         DeviceBatch {
             obs: self.obs.clone(),
@@ -148,11 +148,11 @@ impl Rollout {
         (count, steps)
     }
 
-    /// Environment steps in all; waits for the device.
+    /// The number of environment steps; waits for the device.
     pub fn steps(&self) -> u64 {
         let (count, steps) = self.dims();
         match &self.alive {
-            // A sum in float32 counts to 16 million: one a step, and these on the host.
+            // float32 counts exactly only up to 16 million, so sum each step on the device and the results on the host.
             Some(alive) => to_host(alive.clone().sum_dim(0)).into_iter().map(|n| n as u64).sum(),
             None => {
                 to_host(self.rewards.clone().slice([0..1, 0..1]));
@@ -161,7 +161,7 @@ impl Rollout {
         }
     }
 
-    /// Some of the trajectories on the host, where their initial states cannot be drawn again.
+    /// Some of the trajectories, copied to the host. Their initial states cannot be drawn again there.
     pub fn copy_to_host(&self, range: std::ops::Range<usize>) -> rollout::Rollout {
         let (count, steps) = (range.len(), self.dims().1);
         let matrix = |t: &Tensor<2>| {

@@ -8,14 +8,14 @@ use crate::oracle::metered::DerivedCounts;
 use crate::rollout::Windows;
 use crate::scorer::self_play::Placement;
 
-/// Opponents that all are compared with at once: bounds what a comparison takes of the device's memory.
+/// The number of opponents that are compared at once. It limits the memory of the comparison.
 pub(crate) const AT_ONCE: usize = 32;
 
-/// What all pairs of a group give [`SelfPlay`](crate::scorer::self_play::SelfPlay) where the longer return wins: a score
-/// a step `[N, T]`, and the comparisons that stand behind it.
+/// The scores of [`SelfPlay`](crate::scorer::self_play::SelfPlay) from all pairs of a group, where the larger return wins: one
+/// for each step, `[N, T]`, and the counts of comparisons.
 ///
-/// Each trajectory meets all of its group, K² comparisons a window: sorting would take K log K, but Burn sorts on the
-/// host where the device is a GPU.
+/// Each trajectory is compared with all of its group, K² comparisons per window. Sorting would take only K log K, but for a GPU
+/// Burn sorts on the host.
 pub(crate) fn win_proportions(
     rollout: &Rollout,
     windows: Windows,
@@ -42,7 +42,7 @@ pub(crate) fn win_proportions(
     let parts = counted.clone() / counted.clone().sum_dim(2);
     let shares = (proportions * parts).reshape([count, windows]);
 
-    // Two windows after their trajectories' ends tie, and are no question.
+    // Two windows after the ends of their trajectories tie, and are not counted as queries.
     let empty = lengths.lower_elem(0.5).float().sum_dim(1);
     let unasked = (empty.clone() * empty.sub_scalar(1.0)).mul_scalar(0.5);
     let ties = equals.sub_scalar(1.0).sum_dim(1).mul_scalar(0.5) - unasked.clone();

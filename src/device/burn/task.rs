@@ -1,4 +1,4 @@
-//! Tasks whose equations a device steps, many environments at once.
+//! Tasks that a device steps by their equations, many environments at once.
 
 use burn::tensor::{Device, Tensor};
 use spo_envs::dynamics::{Draw, Dynamics, Transition};
@@ -7,7 +7,7 @@ use spo_envs::{Spec, WithDynamics, with_dynamics};
 use super::column::Column;
 use super::noise::Noise;
 
-/// Where a step led, N environments.
+/// The results of a step of N environments.
 pub(crate) struct Stepped {
     /// A column a number of the state.
     pub state: Vec<Column>,
@@ -27,14 +27,14 @@ pub(crate) trait Task: Send {
     /// S initial states, K copies of each side by side: N = S · K.
     fn start(&self, states: usize, per_state: usize, noise: &Noise, device: &Device) -> Vec<Column>;
 
-    /// What is seen, `[N, obs_dim]`.
+    /// The observations, `[N, obs_dim]`.
     fn observe(&self, state: &[Column]) -> Tensor<2>;
 
     /// One step with actions `[N, action_dim]`.
     fn step(&self, state: Vec<Column>, action: Tensor<2>) -> Stepped;
 }
 
-/// The task named `id` on a device; `None` where it is not given by equations.
+/// The task named `id` on a device; `None` if it is not defined by equations.
 pub(crate) fn task(id: &str) -> Option<Box<dyn Task>> {
     with_dynamics(id, Batch)
 }

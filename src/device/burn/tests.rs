@@ -1,4 +1,4 @@
-//! On every device that is built in: the same numbers as on the host.
+//! Checks that every built-in device computes the same numbers as the host.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
@@ -47,7 +47,7 @@ fn noise_is_a_function_of_its_place_and_normal() {
     for device in devices() {
         let all = to_host(noise.uniform(0, 1000, &device));
         assert!(all.iter().all(|u| (0.0..1.0).contains(u)));
-        // In parts, and in whatever order.
+        // In parts, in any order.
         assert_eq!(to_host(noise.uniform(400, 600, &device)), all[400..]);
         assert_eq!(*first.get_or_insert(all.clone()), all, "another device has other bits");
         let count = 40_000;

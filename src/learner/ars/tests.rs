@@ -1,4 +1,4 @@
-//! Steps by hand, and against the slope of what is climbed.
+//! Update steps computed by hand, and compared with the slope of the score.
 
 use super::super::{Experience, LearnerBatch};
 use super::*;
@@ -21,7 +21,7 @@ fn learner(top_directions: usize) -> Ars {
     Ars::new(&spec, config, 1)
 }
 
-/// An update by trajectories of two steps, each of half a total.
+/// An update with trajectories of two steps, each with half of the total score.
 fn update(ars: &mut Ars, totals: &[f32]) -> UpdateMetrics {
     let obs = [1.0, 2.0, 3.0, 3.0, 2.0, 1.0];
     let episode = Experience {
@@ -61,7 +61,7 @@ fn explorers_are_pairs_about_the_policy_and_others_in_another_iteration() {
             assert!((plus.params[at] - theta.params[at] - 0.5 * d).abs() < 1e-6);
             assert!((plus.params[at] + minus.params[at] - 2.0 * theta.params[at]).abs() < 1e-6);
         }
-        // The policy's own spread is not searched.
+        // The search does not change the policy's standard deviations.
         assert_eq!(plus.params[network..], [0.5f32.ln(); DIM]);
     }
     assert!(perturbed_policies[0] != perturbed_policies[2]);
@@ -101,9 +101,9 @@ fn where_all_score_alike_nothing_moves() {
     assert_eq!((ars.policy.params.clone(), losses.grad_norm), (before.params, 0.0));
 }
 
-/// Of a linear score s = g · θ, E[(s₊ − s₋) δ] = 2ν g: many directions climb along g.
+/// For a linear score s = g · θ, E[(s₊ − s₋) δ] = 2ν g: many directions together follow g.
 #[test]
-fn many_directions_climb_the_slope() {
+fn many_directions_follow_the_slope() {
     let slope = [0.3f32, -1.0, 0.5, 0.0, 2.0, 0.7, -0.4, 1.1];
     let mut ars = learner(4000);
     let before = ars.policy();

@@ -9,7 +9,7 @@ use super::PolicyLoss;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
-    /// A trajectory's total score against the mean and spread of its group; no critic.
+    /// A trajectory's total score against the mean and spread of its group, without a critic.
     Group,
     /// Generalised advantage estimation with a critic.
     #[default]
@@ -32,7 +32,7 @@ pub enum HeadKind {
 #[serde(try_from = "toml::Value", into = "toml::Value")]
 #[schemars(with = "String")]
 pub enum NormalizeScores {
-    /// By the scorer: win proportions and ratings have a known scale, rewards have not.
+    /// Depends on the scorer: rewards are scaled; win proportions and ratings have a known scale and are not.
     #[default]
     Auto,
     /// Always.
@@ -63,7 +63,7 @@ impl From<NormalizeScores> for toml::Value {
     }
 }
 
-/// PPO's hyperparameters. The defaults were chosen on Pendulum, seeds from 100 on.
+/// PPO's hyperparameters. The defaults were chosen on Pendulum, with seeds from 100 on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PpoConfig {
@@ -93,7 +93,7 @@ pub struct PpoConfig {
     pub gae_lambda: f32,
     /// What an update of the policy minimises.
     pub policy_loss: PolicyLoss,
-    /// SPPO and REBEL: η, how far a win proportion of 1 moves log-probabilities away from those of a proportion of 0.
+    /// SPPO and REBEL: η, by how much the log-probability of a trajectory with win proportion 1 rises above that of one with 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub eta: f32,
     /// Adam's step size.
@@ -104,7 +104,7 @@ pub struct PpoConfig {
     /// Passes over the steps of each iteration.
     #[schemars(range(min = 1))]
     pub epochs: usize,
-    /// Rows in a minibatch. SPPO and REBEL take whole groups, until they have as many rows.
+    /// Rows in a minibatch. SPPO and REBEL use whole groups, as many as are needed to reach this number of rows.
     #[schemars(range(min = 1))]
     pub minibatch_size: usize,
     /// The clip range ε of the probability ratio.
@@ -157,7 +157,7 @@ impl PpoConfig {
         self.policy_loss != PolicyLoss::Ppo
     }
 
-    /// The keys that the chosen policy loss does not read.
+    /// The keys that the chosen policy loss does not use.
     pub fn unused_keys(&self) -> &'static [&'static str] {
         if self.regresses() {
             &["normalize_scores", "discount", "gae_lambda", "clip", "value_coef"]

@@ -1,8 +1,7 @@
-//! The update on the host: forward, loss, backward and Adam in fused loops over buffers that are never given back.
+//! The update on the host: forward pass, loss, backward pass and Adam in fused loops over reused buffers.
 //!
-//! A minibatch is cut into blocks of rows, and actor and critics are apart: each (network, block) is a task with a
-//! gradient of its own. Tasks run on as many threads as there are, and their gradients are added in order, so the
-//! result does not depend on the number of threads.
+//! A minibatch is divided into blocks of rows. Each pair of a network and a block is a task with its own gradient. Tasks run on
+//! all threads, and their gradients are added in a fixed order, so the result does not depend on the number of threads.
 
 use std::ops::Range;
 
@@ -14,10 +13,10 @@ use crate::base::simd::{AdamStep, adam, sum_of_squares};
 use crate::policy::mlp::{Mlp, Tape};
 use crate::policy::{Head, LOG_SQRT_2PI, UNIT_ENTROPY};
 
-/// Rows a block: its activations stay in a core's cache.
+/// Rows in a block, so few that the activations fit into a core's cache.
 const BLOCK: usize = 256;
 
-/// Multiplications of a minibatch below which waking another thread costs more than it saves.
+/// With fewer multiplications in a minibatch, waking another thread costs more than it saves.
 const WORTH_SHARING: usize = 200_000;
 
 /// Weights and optimiser in host memory.
@@ -58,7 +57,7 @@ impl FusedEngine {
         Self { objective, params, moments: AdamMoments::default(), gradient, tasks: Vec::new() }
     }
 
-    /// Leaves the gradient of one minibatch in `self.gradient` and returns its figures.
+    /// Writes the gradient of one minibatch to `self.gradient` and returns the figures of the minibatch.
     fn differentiate(&mut self, columns: &Columns, order: &[usize]) -> Figures {
         let Self { objective, params, gradient, tasks, .. } = self;
         let (objective, params) = (&*objective, &params[..]);
@@ -105,7 +104,7 @@ impl FusedEngine {
     }
 }
 
-/// Does the same with every task, on all threads where it is worth it.
+/// Calls a function with every task, on all threads if this is worth it.
 fn each(tasks: &mut [Task], shared: bool, work: impl Fn(&mut Task) + Send + Sync) {
     if shared {
         tasks.par_iter_mut().with_max_len(1).for_each(work);
@@ -114,7 +113,7 @@ fn each(tasks: &mut [Task], shared: bool, work: impl Fn(&mut Task) + Send + Sync
     }
 }
 
-/// The loss of a regression once its tasks have measured their log ratios; leaves every row's slope with its task.
+/// The loss of a regression, after its tasks have computed their log ratios. Writes the slope of every row to its task.
 fn regress(objective: &Objective, columns: &Columns, order: &[usize], tasks: &mut [Task]) -> f32 {
     let (members, places) = columns.trajectories.within(order);
     let mut ratios = vec![0.0; members.len()];
@@ -289,7 +288,7 @@ impl Engine for FusedEngine {
     }
 
     fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures> {
-        // Once within the pool, a minibatch's tasks are shared without waking it again.
+        // Run inside the thread pool, so that it is woken only once for all minibatches.
         rayon::scope(|_| minibatches.iter().map(|rows| self.step(columns, rows, rate)).collect())
     }
 

@@ -1,15 +1,15 @@
-//! How an epoch cuts an iteration's rows into minibatches.
+//! Divides an iteration's rows into the minibatches of an epoch.
 
 use std::ops::Range;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-/// Rows in an order that every epoch shuffles again.
+/// Rows in an order that is shuffled for every epoch.
 pub(super) enum Minibatches {
-    /// Row by row.
+    /// Single rows.
     Rows(Vec<usize>),
-    /// Whole groups of trajectories, by their rows.
+    /// Whole groups of trajectories.
     Groups {
         /// Shuffled.
         groups: Vec<Range<usize>>,
@@ -40,7 +40,7 @@ impl Minibatches {
         }
     }
 
-    /// Minibatches of `size` rows; of whole groups, as many as reach it.
+    /// Minibatches of `size` rows, or of the whole groups that are needed to reach `size`.
     pub fn cut(&self, size: usize) -> Vec<&[usize]> {
         match self {
             Self::Rows(order) => order.chunks(size).collect(),

@@ -1,4 +1,4 @@
-//! What an update minimises, and where its arithmetic happens.
+//! The objective of an update, and the trait for engines that minimise it.
 
 use std::ops::Range;
 
@@ -18,12 +18,12 @@ pub(super) const ADAM_EPSILON: f64 = 1e-5;
 pub struct Objective {
     pub actor: Mlp,
     pub head: Head,
-    /// Of one or two critics, a signal each: the scores, and their costs. Both losses have the weight c_v.
+    /// The shape of the critics: one for the scores and, if there are costs, one for the costs. Both losses have the weight c_v.
     pub critic: Option<Mlp>,
-    /// How many.
+    /// The number of critics.
     pub critics: usize,
     pub policy_loss: PolicyLoss,
-    /// η, of a regression.
+    /// η of a regression.
     pub eta: f32,
     /// ε
     pub clip: f32,
@@ -36,7 +36,7 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// Number of actor weights, log standard deviations included; the critics' stand behind them.
+    /// Number of actor weights with the log standard deviations. The critics' weights follow.
     pub fn actor_params(&self) -> usize {
         self.actor.params() + Policy::log_stds(self.head, self.actor.outputs())
     }
@@ -46,14 +46,14 @@ impl Objective {
         self.critic_weights(self.critics).start
     }
 
-    /// Where the weights of a critic stand, from 0.
+    /// The range of the weights of a critic; the first critic is 0.
     pub fn critic_weights(&self, place: usize) -> Range<usize> {
         let each = self.critic.as_ref().map_or(0, Mlp::params);
         let start = self.actor_params() + place * each;
         start..start + each
     }
 
-    /// L from a minibatch's figures.
+    /// L, computed from a minibatch's figures.
     #[cfg(test)]
     pub fn loss(&self, figures: &[f32]) -> f32 {
         figures[0] + self.value_coef * figures[1] - self.entropy_coef * figures[2]
@@ -76,7 +76,7 @@ pub struct Columns {
     pub trajectories: Trajectories,
 }
 
-/// How many [`Figures`] there are.
+/// The number of [`Figures`].
 pub const FIGURES: usize = 6;
 
 /// Policy loss, value loss (of two critics the sum), entropy, KL, clip fraction (means over a minibatch), gradient norm before clipping.
@@ -91,12 +91,12 @@ pub struct AdamMoments {
     pub time: u64,
 }
 
-/// Where the arithmetic of an update happens.
+/// Computes the gradient steps of an update.
 pub trait Engine: Send {
     /// The weights, on the host.
     fn params(&self) -> Vec<f32>;
 
-    /// A gradient step a minibatch, each on its rows and clipped to the global norm.
+    /// One gradient step for each minibatch, clipped to the global norm.
     fn epoch(&mut self, columns: &Columns, minibatches: &[&[usize]], rate: f64) -> Vec<Figures>;
 
     /// Adam's moments, for a checkpoint.

@@ -1,4 +1,4 @@
-//! Policy losses that fit log ratios of whole trajectories to win rates: SPPO's and REBEL's, without a critic.
+//! The policy losses of SPPO and REBEL. They fit log ratios of whole trajectories to win proportions, without a critic.
 //!
 //! The log ratio of a trajectory is the sum over its steps, L = Σ_t log π(a_t) − log π_old(a_t), so a minibatch holds
 //! whole groups. In the exact game both are in [`game::regression`](crate::game::regression).
@@ -7,25 +7,25 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// What an update of the policy minimises.
+/// The policy's part of the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyLoss {
     /// PPO's clipped surrogate of advantages.
     #[default]
     Ppo,
-    /// The squared error of a trajectory's log ratio against η (w − ½), w its win proportion (SPPO: Wu et al. 2024,
+    /// The squared error between a trajectory's log ratio and η (w − ½), where w is its win proportion (SPPO: Wu et al. 2024,
     /// Algorithm 1).
     Sppo,
-    /// The squared error of the difference of two trajectories' log ratios, over η, against the difference of their
-    /// scores, over all pairs of a group (REBEL: Gao et al. 2024, Algorithm 1).
+    /// For all pairs of a group, the squared error between the difference of their log ratios, divided by η, and the difference of
+    /// their scores (REBEL: Gao et al. 2024, Algorithm 1).
     Rebel,
 }
 
-/// An iteration's trajectories, for the losses of whole ones.
+/// An iteration's trajectories, for the losses of whole trajectories.
 #[derive(Clone, Debug, Default)]
 pub struct Trajectories {
-    /// The trajectory of each row, `[N]`; those of one initial state are K in a row.
+    /// The trajectory of each row, `[N]`; K trajectories from one initial state follow each other.
     pub of_row: Vec<usize>,
     /// Total scores, `[S · K]`.
     pub scores: Vec<f32>,
@@ -44,7 +44,7 @@ impl Trajectories {
         groups
     }
 
-    /// The trajectories whose rows are `order`, each once, and where each row's stands among them.
+    /// The trajectories of the rows in `order`, each once, and for each row the index of its trajectory among them.
     pub fn within(&self, order: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let (mut members, mut places): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
         for &row in order {
@@ -118,7 +118,7 @@ mod tests {
         // ∂/∂L_1 = (2 (−0.3) + 2 (−0.7)) / 3 / η
         assert!((slopes[0] + 2.0 / 3.0 / 2.0).abs() < 1e-7, "{slopes:?}");
         assert!(slopes.iter().sum::<f64>().abs() < 1e-12);
-        // Two groups: the mean of theirs. Equal gaps cost nothing.
+        // Two groups: the mean of their losses. Equal differences have a loss of 0.
         let ratios = [0.4, 0.0, -0.2, 3.0, 3.0, 3.0];
         let (two, _) = loss(PolicyLoss::Rebel, &ratios, &[1.0, 0.5, 0.0, 0.7, 0.7, 0.7], 3, 2.0);
         assert!((two - 0.37 / 3.0).abs() < 1e-7, "{two}");

@@ -1,4 +1,4 @@
-//! The loss against finite differences, the engines against each other, the update against its promises.
+//! Compares the gradient with finite differences and the engines with each other, and checks the properties of an update.
 
 use super::*;
 use crate::base::device;
@@ -148,7 +148,7 @@ fn the_host_loops_and_burn_give_one_loss_and_one_gradient() {
 
 #[test]
 fn the_global_norm_is_clipped_over_all_weights_at_once() {
-    // With the first Adam step every weight moves by the learning rate whatever the norm, so look at its moment:
+    // The first Adam step moves every weight by the learning rate with any gradient norm, so look at the moment:
     // m = (1 − β₁) g, and |g| = max_grad_norm after clipping.
     for device in devices() {
         let config = PpoConfig { max_grad_norm: 1e-3, ..config() };
@@ -218,7 +218,7 @@ fn advantages_are_those_of_the_scores_less_those_of_the_costs() {
             ppo.columns(&UpdateInput { costs: Some(costs), ..UpdateInput::new(&batch, &[1.0, 0.0], START) })
         };
         // At equal states the advantages differ as the scores do: ±1 at unit spread. The first is better and costs more:
-        // (1 − 3) / 4; costs less: (1 + 3) / 4; the same: ¼, whatever the critic makes of the costs.
+        // (1 − 3) / 4; costs less: (1 + 3) / 4; the same: ¼, with any prediction of the critic for the costs.
         for (costs, expected) in [([5.0, 2.0], -0.5), ([2.0, 5.0], 1.0), ([2.0, 2.0], 0.25)] {
             let columns = of(costs);
             let a = &columns.advantages;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The temperature α, the price of a nat of entropy.
+/// The temperature α, the weight of a nat of entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "toml::Value", into = "toml::Value")]
 #[schemars(with = "String")]
@@ -14,7 +14,7 @@ pub enum Temperature {
     /// Learned, so that the entropy meets a target of −dim(A) nats (Haarnoja et al. 2018b, section 5).
     #[default]
     Auto,
-    /// Held at a value.
+    /// A fixed value.
     Fixed(f32),
 }
 
@@ -80,13 +80,13 @@ pub struct SacConfig {
     /// γ of the critics' targets.
     #[schemars(range(min = 0, max = 1), extend("source" = "Haarnoja et al. 2018, table 1"))]
     pub discount: f32,
-    /// τ, the share of the critics that goes into their targets at each update.
+    /// τ, the share by which the target networks move towards the critics at each update.
     #[schemars(extend("exclusiveMinimum" = 0), extend("maximum" = 1), extend("source" = "Haarnoja et al. 2018, table 1"))]
     pub tau: f32,
     /// α, the weight of the entropy: `auto` learns it, a number fixes it.
     #[schemars(extend("expected" = "auto, or a finite number above 0"))]
     pub temperature: Temperature,
-    /// Scores are multiplied by it. It sets their weight against the entropy's.
+    /// Factor of the scores. It sets their weight against the entropy.
     #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Haarnoja et al. 2018, section 5.2"))]
     pub score_scale: f32,
     /// Whether observations are normalised by running statistics.

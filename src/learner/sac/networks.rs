@@ -1,10 +1,10 @@
-//! What is learned: an actor, two critics with their targets, and the temperature.
+//! The networks: an actor and two critics with their targets; and the temperature.
 
 use super::super::LearnerState;
 use crate::policy::mlp::{Mlp, Tape};
 use crate::policy::weights::Weights;
 
-/// One of the two critics, its target, and what an update finds out about it.
+/// One of the two critics, its target, and its results in an update.
 pub(super) struct Critic {
     pub online: Weights,
     pub target: Vec<f32>,
@@ -37,7 +37,7 @@ impl Critic {
     }
 }
 
-/// All of it.
+/// The networks and the temperature.
 pub(super) struct Networks {
     /// obs → [μ | log σ]
     pub actor_mlp: Mlp,
@@ -57,7 +57,7 @@ impl Networks {
         self.log_temperature.params[0].exp()
     }
 
-    /// Norm of the newest gradient, of actor and critics together.
+    /// Norm of the last gradient, of actor and critics together.
     pub fn grad_norm(&self) -> f32 {
         let all = [&self.actor, &self.critics[0].online, &self.critics[1].online];
         all.iter().flat_map(|w| &w.gradient).map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt() as f32

@@ -1,4 +1,4 @@
-//! Past steps: a ring buffer, one contiguous array a column.
+//! The replay buffer: a ring buffer with one contiguous array for each column.
 
 use super::super::{Experience, LearnerState};
 
@@ -15,10 +15,10 @@ pub(super) struct Replay {
     pub scores: Vec<f32>,
     /// `[n, obs_dim]`
     pub next_obs: Vec<f32>,
-    /// 0 where the step ended its episode for a reason of the task; the clock's end is none: the value of what
-    /// would have followed still counts. `[n]`
+    /// 0 if the task ended the episode at this step, otherwise 1. At the end by the time limit it is 1, since the value of the
+    /// next state still counts. `[n]`
     pub bootstraps: Vec<f32>,
-    /// Steps pushed, over all time.
+    /// Number of steps pushed since the start.
     seen: u64,
 }
 
@@ -50,7 +50,7 @@ impl Replay {
         (step % self.capacity as u64) as usize
     }
 
-    /// Appends an episode, over the oldest steps where the ring is full.
+    /// Appends an episode. If the buffer is full, it overwrites the oldest steps.
     pub fn push(&mut self, episode: &Experience<'_>, scores: &[f32], scale: f32) {
         let (obs_dim, action_dim) = (self.obs_dim, self.action_dim);
         let steps = scores.len();
@@ -68,8 +68,8 @@ impl Replay {
         }
     }
 
-    /// Scores of the newest steps, the very newest last, in place of what they were; those of steps that have left
-    /// the ring fall away.
+    /// Replaces the scores of the newest steps; the last score is of the newest step. Scores of steps that are no longer in the
+    /// buffer are ignored.
     pub fn relabel(&mut self, scores: &[f32], scale: f32) {
         let newest = &scores[scores.len().saturating_sub(self.len())..];
         let first = self.seen - newest.len() as u64;
@@ -113,7 +113,7 @@ impl Replay {
     }
 }
 
-/// Writes row `row` of a column, which is at most one row short of it.
+/// Writes row `row` of a column, or appends it if it is the next row.
 fn put(column: &mut Vec<f32>, row: usize, values: &[f32]) {
     let from = row * values.len();
     if from == column.len() {
@@ -156,7 +156,7 @@ mod tests {
         // Steps 1 to 4 are left, in rows 1 2 3 0; two scores reach the last two of them.
         replay.relabel(&[8.0, 9.0], 2.0);
         assert_eq!(replay.scores, [18.0, 2.0, 3.0, 16.0]);
-        // More scores than steps: those of the steps that have left fall away.
+        // More scores than steps: the scores of overwritten steps are ignored.
         replay.relabel(&[0.0, 1.0, 2.0, 3.0, 4.0], 1.0);
         assert_eq!(replay.scores, [4.0, 1.0, 2.0, 3.0]);
     }

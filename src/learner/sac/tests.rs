@@ -1,4 +1,4 @@
-//! Losses against finite differences, targets by hand, the update against its promises.
+//! Compares losses with finite differences and targets with numbers by hand, and checks the properties of an update.
 
 use super::super::{Experience, LearnerBatch};
 use super::*;
@@ -130,7 +130,7 @@ fn the_temperature_goes_up_below_the_target_entropy_and_down_above() {
 #[test]
 fn targets_by_hand() {
     let mut sac = drawn(SacConfig { temperature: Temperature::Fixed(0.3), score_scale: 2.0, ..config() });
-    // Linear critics would need another shape; constant ones do: all weights 0 but the last bias.
+    // Constant critics are enough: all weights are 0 except the last bias.
     for (critic, value) in sac.networks.critics.iter_mut().zip([5.0, 4.0]) {
         critic.target.fill(0.0);
         *critic.target.last_mut().unwrap() = value;

@@ -1,8 +1,8 @@
 //! One gradient update of critics, actor and temperature.
 //!
-//! In three parts, each shared among threads: the targets and the actor's own actions, by blocks of rows; the two
-//! critics, apart; the actor's gradient, by blocks of rows again, added in their order. So the result does not depend
-//! on the number of threads. Buffers are never given back.
+//! It has three parts, each divided among threads: the targets and the actor's own actions, by blocks of rows; the two
+//! critics, one thread each; the actor's gradient, by blocks of rows that are added in a fixed order. So the result does not
+//! depend on the number of threads. Buffers are reused.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -14,10 +14,10 @@ use super::{SacConfig, Temperature};
 use crate::policy::mlp::{Mlp, Tape};
 use crate::policy::{LOG_SQRT_2PI, LOG_STD_BOUNDS, Scale};
 
-/// Rows a block: two of them make up the usual minibatch of 256.
+/// Rows in a block: the usual minibatch of 256 has two blocks.
 const BLOCK: usize = 128;
 
-/// How many figures an update reports.
+/// The number of figures of an update.
 pub(super) const FIGURES: usize = 4;
 
 /// Mean losses of critics and actor, entropy and temperature.
@@ -48,7 +48,7 @@ pub(super) struct Batch {
 /// Some rows of the minibatch.
 #[derive(Default)]
 pub(super) struct Block {
-    /// Which rows of replay.
+    /// Rows of the replay buffer.
     rows: Vec<usize>,
     /// Standard Gaussian, `[rows, action_dim]`: of the actor's actions in s and in s'.
     noise: Vec<f32>,
@@ -215,7 +215,7 @@ impl Engine {
         });
     }
 
-    /// Leaves ∂L/∂ of the actor's weights; returns the means of the losses and of the entropy.
+    /// Computes the gradient of the actor's weights; returns the means of the losses and of the entropy.
     pub(super) fn differentiate_actor(&mut self, networks: &mut Networks) -> [f32; 3] {
         let (alpha, rows) = (networks.temperature(), self.minibatch as f32);
         let Networks { actor_mlp, actor, critics, .. } = networks;
@@ -240,7 +240,7 @@ pub(super) fn temperature_slope(entropy: f32, dim: usize) -> f32 {
 }
 
 impl Block {
-    /// Copies rows out of replay: observations normalised, (s, a) side by side.
+    /// Copies rows from the replay buffer, with normalised observations, and s next to a.
     fn gather(&mut self, replay: &Replay, scale: &Scale) {
         let (width, dim) = (replay.obs.len() / replay.len(), replay.actions.len() / replay.len());
         for (to, from) in [(&mut self.obs, &replay.obs), (&mut self.next_obs, &replay.next_obs)] {
@@ -256,7 +256,7 @@ impl Block {
         }
     }
 
-    /// The actor's actions in s and s'; its tape in s is kept for the way back.
+    /// The actor's actions in s and s'; the tape in s is kept for the backward pass.
     fn act(&mut self, networks: &Networks) {
         let (mlp, params) = (&networks.actor_mlp, &networks.actor.params[..]);
         let dim = mlp.outputs() / 2;

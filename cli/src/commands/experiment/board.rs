@@ -1,4 +1,4 @@
-//! How an experiment goes: a bar over all its runs on a terminal, a line a run in a pipe.
+//! The progress of an experiment: a bar for all its runs on a terminal, otherwise a line for each run that ends.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -8,19 +8,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::runner::Ending;
 
-/// Shows the runs of an experiment; the bar's unit is an environment step.
+/// Shows the progress of the runs. The bar counts environment steps.
 pub struct ProgressBoard {
     bar: Option<ProgressBar>,
     /// Of each run.
     total: Vec<u64>,
     done: Vec<u64>,
-    /// Names and shares of those under way.
+    /// Name and percentage of each run that is running.
     under_way: BTreeMap<usize, String>,
     ended: usize,
 }
 
 impl ProgressBoard {
-    /// Of runs of so many steps each.
+    /// A board for runs with these numbers of steps.
     pub fn new(total: Vec<u64>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "{bar:28} {percent:>3}%  {msg}  {elapsed} / {eta} left";
@@ -39,7 +39,7 @@ impl ProgressBoard {
         self.draw();
     }
 
-    /// A run is over, one way or another.
+    /// A run has ended.
     pub fn ended(&mut self, run: usize, name: &str, ending: &Ending) {
         self.under_way.remove(&run);
         let line = match ending {
@@ -66,7 +66,7 @@ impl ProgressBoard {
         bar.set_message(format!("{} of {} runs  {}", self.ended, self.total.len(), names.join(", ")));
     }
 
-    /// Leaves the terminal as it was.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! Runs in child processes: one that crashes takes no other along.
+//! Starts runs in child processes, so that a crash of one does not stop the others.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader};
@@ -18,13 +18,13 @@ use crate::commands::progress;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
     Done,
-    /// By Ctrl-C, at a checkpoint or before it began.
+    /// It was stopped by Ctrl-C, at a checkpoint or before it started.
     Stopped,
-    /// Its last error.
+    /// It failed; the text is its last error.
     Failed(String),
 }
 
-/// The runs under way, each by the standard input that keeps it going.
+/// The running runs. A run stops when its standard input is closed, so these inputs keep the runs alive.
 #[derive(Default)]
 struct ChildHandles {
     stop: AtomicBool,
@@ -40,24 +40,26 @@ impl ChildHandles {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Every run under way stops at a checkpoint, and none begins.
+    /// Makes every run stop at a checkpoint; no new run starts.
     fn let_go(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.held().clear();
     }
 }
 
-/// Runs them all, `jobs` at a time with `threads` each; one ending each, in order.
+/// Runs all of them, `jobs` at a time with `threads` threads each, and returns their endings in order.
 pub fn run_all(dir: &Path, runs: &[Planned], jobs: usize, threads: usize) -> anyhow::Result<Vec<Ending>> {
     let program = std::env::current_exe().context("cannot find this program to run it again")?;
     let reins = Arc::new(ChildHandles::default());
     let handler = reins.clone();
     ctrlc::set_handler(move || {
         if handler.stopped() {
-            // The runs see the end of their standard input, and stop at a checkpoint all the same.
+            // The runs see the end of their standard input and still stop at a checkpoint.
             std::process::exit(130);
         }
-        eprintln!("\nstopping every run at a checkpoint; once more to leave them to it");
+        eprintln!(
+            "\nstopping every run at a checkpoint; press Ctrl-C again to exit without waiting for them"
+        );
         handler.let_go();
     })
     .context("cannot listen for Ctrl-C")?;
@@ -98,7 +100,7 @@ fn one(
     if reins.stopped() {
         reins.held().remove(&index);
     }
-    // What it says but for its progress; the last of it is what it failed with.
+    // Its output without the lines of progress. If it fails, the last lines have the error.
     let mut words = VecDeque::new();
     for line in child.stderr.take().into_iter().flat_map(|err| BufReader::new(err).split(b'\n')) {
         let line = String::from_utf8_lossy(&line?).into_owned();
@@ -115,7 +117,7 @@ fn one(
     let words = Vec::from(words);
     let ended = dir.join(files::SUMMARY).exists();
     if status.success() && ended {
-        // Nothing goes on from it, and those of many runs fill a disk.
+        // The checkpoint of a finished run is not needed, and those of many runs would fill a disk.
         let _ = std::fs::remove_file(dir.join(files::CHECKPOINT));
         return Ok(Ending::Done);
     }
@@ -123,12 +125,12 @@ fn one(
         return Ok(Ending::Stopped);
     }
     let why = last_error(&words, status);
-    // On a full disk this fails as well; the error is named at the end all the same.
+    // If this fails too, as on a full disk, the error is still printed at the end.
     let _ = std::fs::write(dir.join(files::ERROR), format!("{}\n", words.join("\n")));
     Ok(Ending::Failed(why))
 }
 
-/// `spo train --resume DIR`, which begins what has not begun.
+/// `spo train --resume DIR`, which also starts a run that has not started.
 fn spawn(program: &Path, dir: &Path, threads: usize) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
     command.args(["train", "--stop-at-eof", "--resume"]).arg(dir);
@@ -136,13 +138,13 @@ fn spawn(program: &Path, dir: &Path, threads: usize) -> anyhow::Result<Child> {
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
         command.env("RAYON_NUM_THREADS", threads.to_string());
     }
-    // A terminal's Ctrl-C goes to this process alone, which then stops each run once.
+    // The runs are in another process group, so that Ctrl-C reaches only this process, which then stops each run once.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn().with_context(|| format!("cannot start {}", program.display()))
 }
 
-/// The last line that says `error:` or that it panicked, with what follows; else how the process ended.
+/// The last line with `error:` or a panic, and the lines after it. If there is none, the exit status.
 fn last_error(words: &[String], status: ExitStatus) -> String {
     let telling = |line: &String| line.starts_with("error:") || line.contains("panicked at");
     match words.iter().rposition(telling) {

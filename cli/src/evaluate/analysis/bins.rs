@@ -1,4 +1,4 @@
-//! Held-out comparisons in bins: how often the side that the model predicts wins, beside how often it says so.
+//! Held-out comparisons in bins: how often the predicted side wins, and how often the model expects it to win.
 
 use spo::base::stats;
 use spo::scorer::HeldOut;
@@ -12,15 +12,15 @@ pub struct Bin {
     pub place: usize,
     /// Comparisons in it, of all runs.
     pub count: usize,
-    /// By what they are put into bins: its mean.
+    /// The mean of the number that sorts comparisons into bins.
     pub key: f64,
     /// Mean of 1 / (1 + e^−|Δ|), Δ the difference of the two summed rewards: how often the predicted side should win.
     pub expected: f64,
-    /// How often it won.
+    /// How often the predicted side won.
     pub observed: f64,
     /// Lower end of the 95 % interval of `observed`: Wilson's of a single run's comparisons, Student's t over several runs.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
@@ -31,7 +31,7 @@ struct Item {
     observed: f64,
 }
 
-/// By |Δ|; a tie is half a win of either side (Bai et al. 2022, section 3.3).
+/// Bins by |Δ|. A tie is half a win for either side (Bai et al. 2022, section 3.3).
 pub fn by_gap(runs: &[Vec<HeldOut>], count: usize) -> Vec<Bin> {
     let item = |c: Predicted| {
         let gap = c.gap();
@@ -40,7 +40,7 @@ pub fn by_gap(runs: &[Vec<HeldOut>], count: usize) -> Vec<Bin> {
     bins(runs, count, item)
 }
 
-/// By the lower of both sides' scores; ties, which no side wins, are left out.
+/// Bins by the lower of the two scores. Ties are left out, since no side wins them.
 pub fn by_lower_score(runs: &[Vec<HeldOut>], count: usize) -> Vec<Bin> {
     let item = |c: Predicted| {
         let right = correct(c.gap(), c.p)?;
@@ -50,8 +50,8 @@ pub fn by_lower_score(runs: &[Vec<HeldOut>], count: usize) -> Vec<Bin> {
     bins(runs, count, item)
 }
 
-/// Each run's comparisons are put into bins of its own, since the scale and the zero of its scores are; the first bins of
-/// all runs make the first one, and so on.
+/// The scores of each run have their own scale and zero, so each run's comparisons are put into bins separately. Then the first
+/// bins of all runs are merged, and so on.
 fn bins(runs: &[Vec<HeldOut>], count: usize, item: impl Fn(Predicted) -> Option<Item>) -> Vec<Bin> {
     let sorted: Vec<Vec<Item>> = (runs.iter())
         .map(|rows| {

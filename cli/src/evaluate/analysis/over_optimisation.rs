@@ -1,14 +1,14 @@
-//! Over-optimisation: the policy's score by the model that it is trained on, and by one of the other half of the comparisons
-//! (Bai et al. 2022, section 4.2).
+//! Over-optimisation: the policy's score by the model that it is trained on, and by a second model of the other half of the
+//! comparisons (Bai et al. 2022, section 4.2).
 
 use super::reward_vs_kl::root_kl;
 use spo::base::stats;
 use spo::train::Record;
 
-/// An iteration by both models.
+/// An iteration, scored by both models.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// From 1.
+    /// The iteration, from 1.
     pub iteration: u64,
     /// Environment steps so far.
     pub env_steps: u64,
@@ -16,13 +16,13 @@ pub struct Step {
     pub root_kl: f64,
     /// Mean task return.
     pub task_return: f64,
-    /// By the model that the policy is trained on.
+    /// The score by the model that the policy is trained on.
     pub train: f64,
-    /// By the other.
+    /// The score by the other model.
     pub test: f64,
-    /// Mean of `train` over the window that ends here; none before one is full.
+    /// Mean of `train` over the window that ends here; `None` before the first full window.
     pub train_mean: Option<f64>,
-    /// Likewise of `test`.
+    /// Mean of `test` over the same window.
     pub test_mean: Option<f64>,
 }
 
@@ -37,11 +37,11 @@ pub struct Round {
     pub window: usize,
     /// The iterations that both models scored.
     pub steps: Vec<Step>,
-    /// The place in `steps` from which on the models part.
+    /// The index in `steps` at which the models begin to diverge.
     pub diverge_at: Option<usize>,
 }
 
-/// Share of a round's iterations that a running mean is over, and the least of them.
+/// A running mean is over one iteration in this many of a round, but over at least the second number.
 const WINDOW: (usize, usize) = (10, 3);
 
 /// The rounds of a run whose comparisons are split.
@@ -82,8 +82,8 @@ fn running_means(values: &[f64], window: usize) -> Vec<Option<f64>> {
     (1..=values.len()).map(|end| Some(stats::mean(&values[end.checked_sub(window)?..end]))).collect()
 }
 
-/// Where the models part: the first place from which on, for `window` places in a row, the running mean of the train score
-/// is above what it was a window before, and that of the test score below.
+/// Where the models begin to diverge: the first index such that at `window` indices in a row, the running mean of the train score is
+/// above its value one window earlier, and that of the test score is below.
 fn divergence_point(train: &[Option<f64>], test: &[Option<f64>], window: usize) -> Option<usize> {
     let rise = |means: &[Option<f64>], at: usize| Some(means[at]? - means[at.checked_sub(window)?]?);
     let parts = |at: usize| {
@@ -120,9 +120,9 @@ mod tests {
         assert_eq!((of.steps[1].test_mean, of.steps[2].test_mean), (None, Some(2.0)));
         assert!((of.steps[6].test_mean.unwrap() - 16.0 / 3.0).abs() < 1e-12);
         assert_eq!(of.steps[8].env_steps, 900);
-        // Two such rows are no window.
+        // Two such rows are fewer than a window.
         assert_eq!(rounds(3, &split(&scores[..10]))[0].diverge_at, None);
-        // Where both fall, or both rise, they do not part.
+        // If both fall or both rise, they do not diverge.
         let fall: Vec<(f32, f32)> = (0..30).map(|i| (-i as f32, -2.0 * i as f32)).collect();
         let rise: Vec<(f32, f32)> = (0..30).map(|i| (i as f32, 0.1 * i as f32)).collect();
         assert!([fall, rise].iter().all(|scores| rounds(0, &split(scores))[0].diverge_at.is_none()));

@@ -1,4 +1,4 @@
-//! What is drawn of an analysis.
+//! The panels of an analysis.
 
 use plotters::style::RGBColor;
 
@@ -10,7 +10,7 @@ use crate::evaluate::plot::palette;
 use crate::evaluate::plot::panel::{Mark, Panel, Point, Series};
 use crate::evaluate::plot::sheet::{Content, Sheet};
 
-/// A picture of the panels that have anything to show.
+/// A picture of all panels that have data.
 pub(super) fn sheet(all: &[Analysis]) -> Sheet {
     // A single analysis needs no name beside every panel.
     let heading = if let [only] = all { only.name.clone() } else { String::new() };
@@ -56,7 +56,7 @@ struct Style<'a> {
 }
 
 impl Style<'_> {
-    /// The series by which the analysis is named.
+    /// A series that carries the analysis' name.
     fn named(self, mark: Mark, points: Vec<Point>) -> Series {
         Series { name: self.name.into(), ..self.plain(mark, points) }
     }
@@ -92,7 +92,7 @@ fn reward_vs_kl(a: &Analysis, reward: Reward, style: Style<'_>) -> Vec<Series> {
     series
 }
 
-/// Running means over runs, as far as every run goes, and where each run's models part.
+/// Running means over runs, up to the length of the shortest run, and where each run's models begin to diverge.
 fn over_optimisation(a: &Analysis, style: Style<'_>) -> Vec<Series> {
     let rounds: Vec<_> = a.last_rounds().collect();
     let rows = rounds.iter().map(|c| c.steps.len()).min().unwrap_or(0);

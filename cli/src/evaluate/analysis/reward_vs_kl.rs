@@ -6,31 +6,31 @@ use spo::train::Record;
 /// An iteration of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The round of RLHF; 0 where there are none.
+    /// The round of RLHF; 0 if the run does not use rounds.
     pub round: u64,
-    /// From 1.
+    /// The iteration, from 1.
     pub iteration: u64,
     /// Environment steps so far.
     pub env_steps: u64,
-    /// √KL(π ‖ π₀) of whole trajectories, in √nats: the KL a step times their mean length.
+    /// √KL(π ‖ π₀) of whole trajectories, in √nats. Their KL is the KL per step times their mean length.
     pub root_kl: f64,
-    /// Mean summed score, where one model gave all of the round.
+    /// Mean summed score, if one model gave all scores of the round.
     pub score: Option<f64>,
     /// Mean task return.
     pub task_return: f64,
 }
 
-/// Which reward.
+/// A kind of reward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reward {
-    /// What the policy is trained on.
+    /// The score that the policy is trained on.
     Score,
-    /// The task's own.
+    /// The task's own return.
     Return,
 }
 
 impl Reward {
-    /// In a table.
+    /// Its name in a table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Score => "score",
@@ -38,7 +38,7 @@ impl Reward {
         }
     }
 
-    /// Of an iteration.
+    /// Its value in an iteration.
     pub fn value(self, step: &Step) -> Option<f64> {
         match self {
             Self::Score => step.score,
@@ -47,32 +47,33 @@ impl Reward {
     }
 }
 
-/// A line through a round's iterations.
+/// A line fitted to the iterations of a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
-    /// Of which round.
+    /// The round.
     pub round: u64,
-    /// Of which reward.
+    /// The reward.
     pub reward: Reward,
-    /// Iterations.
+    /// The number of iterations.
     pub rows: usize,
-    /// Over √KL.
+    /// The line, a function of √KL.
     pub line: Line,
 }
 
-/// A run's way from its initial policy.
+/// The reward of a run against the distance from its reference policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RewardVsKl {
     /// The run's seed.
     pub seed: u64,
     /// Its iterations.
     pub steps: Vec<Step>,
-    /// Round by round; none of a round that does not leave π₀.
+    /// The lines of each round. A round that stays at π₀ has none.
     pub fits: Vec<Fit>,
 }
 
 impl RewardVsKl {
-    /// Of a run's metrics; `fixed` says whether scores of one round are by one model, or else mean nothing side by side.
+    /// From a run's metrics. `fixed` says whether all scores of a round are by one model; otherwise they cannot be compared and
+    /// are left out.
     pub fn new(seed: u64, records: &[Record], fixed: bool) -> Self {
         let step = |r: &Record| Step {
             round: r.rlhf_round,
@@ -101,7 +102,7 @@ impl RewardVsKl {
         rounds.last().unwrap_or(&[])
     }
 
-    /// The line through the last round's.
+    /// The line of the last round.
     pub fn last_fit(&self, reward: Reward) -> Option<&Fit> {
         let round = self.steps.last()?.round;
         self.fits.iter().find(|fit| fit.round == round && fit.reward == reward)
@@ -130,7 +131,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn each_round_has_its_line() {
+    fn each_round_has_its_own_line() {
         // Trajectories of 100 steps: 0, 0.01 and 0.04 nats a step are √KL of 0, 1 and 2.
         let records = [
             record(1, 1, 0.0, 0.0, -9.0),
@@ -150,7 +151,7 @@ pub(super) mod tests {
         );
         let line = curve.last_fit(Reward::Return).unwrap().line;
         assert!((line.slope - 1.5).abs() < 1e-9 && (line.r2 - 27.0 / 28.0).abs() < 1e-9);
-        // Scores by a model that changes are no points of one line; who stays with π₀ has none.
+        // Scores by a model that changes do not form a line. A run that stays at π₀ has no line.
         let curve = RewardVsKl::new(7, &records, false);
         assert!(curve.last_fit(Reward::Score).is_none() && curve.last_fit(Reward::Return).is_some());
         assert!(RewardVsKl::new(7, &records[..1], true).fits.is_empty());

@@ -1,4 +1,4 @@
-//! An analysis in a few lines of words.
+//! The summary of an analysis as a few lines of text.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -18,12 +18,12 @@ impl Display for Analysis {
     }
 }
 
-/// What a line is about, in a column.
+/// Writes a line with its topic in a column of its own.
 fn about(f: &mut Formatter<'_>, what: &str, text: &str) -> fmt::Result {
     writeln!(f, "  {what:<18} {text}")
 }
 
-/// A number of three digits or so, whatever its scale.
+/// A number with about three digits at any scale.
 fn number(x: f64) -> String {
     match x.abs() {
         a if a >= 100.0 => format!("{x:.0}"),
@@ -66,7 +66,7 @@ impl Analysis {
             f,
             "calibration",
             &format!(
-                "{count} held-out comparisons, {round}: {:.3} won as predicted, {:.3} expected; a bin is {error:.3} off",
+                "{count} held-out comparisons, {round}: {:.3} won as predicted, {:.3} expected; calibration error {error:.3}",
                 mean(|b| b.observed),
                 mean(|b| b.expected)
             ),
@@ -106,14 +106,14 @@ impl Analysis {
             return about(
                 f,
                 "reward by √KL",
-                "no KL to the initial policy: a run of two iterations of this version records it",
+                "no KL to the reference policy: a run of at least two iterations of this version records it",
             );
         }
         if self.reward_vs_kl.iter().all(|curve| curve.last_fit(Reward::Score).is_none())
             && self.config.scorer == ScorerKind::RewardModel
         {
             let why =
-                "no score by one model: a run with reward_model.rlhf_rounds above 0 keeps it for a round";
+                "the model changes during a round; with reward_model.rlhf_rounds above 0 it stays the same";
             return about(f, "", why);
         }
         Ok(())
@@ -138,11 +138,11 @@ impl Analysis {
             |of: fn(&Step) -> f64| OverRuns::from_values(&ends.iter().map(|s| of(s)).collect::<Vec<_>>());
         let parted = match (over(|s| s.env_steps as f64), over(|s| s.root_kl)) {
             (Some(steps), Some(root_kl)) => format!(
-                "the models part in {} of {} runs, after {steps} environment steps, at √KL {root_kl}",
+                "the models diverge in {} of {} runs, after {steps} environment steps, at √KL {root_kl}",
                 points.len(),
                 rounds.len()
             ),
-            _ => format!("the models part in none of {} runs", rounds.len()),
+            _ => format!("the models diverge in none of {} runs", rounds.len()),
         };
         let last = match (end(|s| s.train), end(|s| s.test)) {
             (Some(train), Some(test)) => format!("; at the end train score {train}, test score {test}"),

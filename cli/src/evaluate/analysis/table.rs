@@ -1,4 +1,4 @@
-//! The tables of an analysis, which are written of runs and read to draw the picture again.
+//! The tables of an analysis. They are written from runs, and can be read to draw the picture again.
 
 use std::path::Path;
 
@@ -74,13 +74,13 @@ pub(super) struct OverOptimisationRow {
     pub parted: bool,
 }
 
-/// The rows of a table; none where it is not there, because an analysis had nothing to put into it.
+/// The rows of a table; empty if the file does not exist, because the analysis had no rows for it.
 fn rows<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>, PlotError> {
     let path = dir.join(name);
     if path.exists() { plot::rows(&path) } else { Ok(Vec::new()) }
 }
 
-/// The analyses whose tables are in `dir`, as far as a picture needs them.
+/// The analyses whose tables are in `dir`, with the data that a picture needs.
 ///
 /// # Errors
 /// [`PlotError`]: no table, or one that cannot be read.

@@ -25,7 +25,7 @@ fn bin_rows(all: &[Analysis], of: fn(&Analysis) -> &[Bin]) -> Vec<BinRow> {
     .collect()
 }
 
-/// Writes the tables and the pictures into `dir`, which is created, and says which files there are.
+/// Writes the tables and the pictures into `dir`, which is created, and returns the paths of the files.
 ///
 /// # Errors
 /// [`PlotError::Write`].
@@ -89,10 +89,10 @@ pub fn write(all: &[Analysis], dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
     Ok(written.into_iter().flatten().chain(draw(all, dir)?).collect())
 }
 
-/// Draws the picture of the tables in `dir` again.
+/// Draws the picture again from the tables in `dir`.
 ///
 /// # Errors
-/// [`PlotError`]: no tables, or ones that cannot be read; [`PlotError::Write`].
+/// [`PlotError`]: the tables are missing or cannot be read; [`PlotError::Write`].
 pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
     Ok(draw(&table::read(dir)?, dir)?.to_vec())
 }
@@ -110,7 +110,7 @@ fn draw(all: &[Analysis], dir: &Path) -> Result<[PathBuf; 2], PlotError> {
     Ok(paths)
 }
 
-/// Writes a table; none without rows, in place of which an older one goes.
+/// Writes a table. Without rows, no table is written and an older one is removed.
 fn write_table<R: Serialize>(dir: &Path, name: &str, rows: &[R]) -> Result<Option<PathBuf>, PlotError> {
     let path = dir.join(name);
     let fail = |why: String| PlotError::Write { path: path.clone(), why };

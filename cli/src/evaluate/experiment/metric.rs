@@ -1,11 +1,11 @@
-//! What an experiment measures its runs by.
+//! The metrics of an experiment.
 
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::tournament::Standing;
 use spo::train::Summary;
 
-/// One number of a run: of its summary, or of a tournament of the runs of a task.
+/// A number of a run, from its summary or from a tournament of the runs of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -14,29 +14,29 @@ pub enum Metric {
     EvalReturn,
     /// Total variation between the result and the game's exact minimax winner.
     MinimaxDistance,
-    /// What a best reply gains against the result, in margins 2P − 1.
+    /// The margin 2P − 1 of a best response against the result.
     Exploitability,
     /// Share of evaluation episodes that keep to the constraint of the oracle.
     ConstraintKept,
-    /// Mean total cost of the evaluation episodes, of a run with a safety oracle.
+    /// Mean total cost of the evaluation episodes, for runs with a safety oracle.
     EvalCost,
-    /// Share of the evaluation episodes that the safety oracle takes for unsafe.
+    /// Share of the evaluation episodes that the safety oracle judges unsafe.
     UnsafeShare,
     /// Mean win rate against the results of the task's other runs.
     WinRate,
     /// The largest margin 2P − 1 by which the result of another run of the task beats it.
     HeldOutExploitability,
-    /// How much the final positions lie in one direction from the origin: 1 in one, 0 all around.
+    /// How much the final positions lie in one direction from the origin: 1 if all in one direction, 0 if evenly around.
     Concentration,
 }
 
 impl Metric {
-    /// Whether the task's runs must play each other for it.
+    /// Whether it needs a tournament of the task's runs.
     pub fn is_played(self) -> bool {
         matches!(self, Self::WinRate | Self::HeldOutExploitability | Self::Concentration)
     }
 
-    /// Its value in a run, where the summary, or the tournament (standing and concentration), has it.
+    /// Its value in a run, if the summary or the tournament (standing and concentration) has it.
     pub fn value(self, summary: &Summary, played: Option<&(Standing, f64)>) -> Option<f64> {
         match self {
             Self::EvalReturn => Some(summary.eval_return_mean),
@@ -51,12 +51,12 @@ impl Metric {
         }
     }
 
-    /// Whether less is better.
+    /// Whether lower is better.
     pub fn is_a_loss(self) -> bool {
         !matches!(self, Self::EvalReturn | Self::ConstraintKept | Self::WinRate)
     }
 
-    /// Its column in `runs.csv`: as in `summary.json`, where that has it.
+    /// Its column in `runs.csv`; the same name as in `summary.json`, if it is there.
     pub fn key(self) -> &'static str {
         match self {
             Self::EvalReturn => "eval_return_mean",
@@ -71,7 +71,7 @@ impl Metric {
         }
     }
 
-    /// In a table.
+    /// Its name in a table.
     pub fn title(self) -> &'static str {
         match self {
             Self::EvalReturn => "return",

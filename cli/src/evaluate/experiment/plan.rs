@@ -1,4 +1,4 @@
-//! From an experiment to its cells and runs.
+//! Makes the cells and runs of an experiment.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use spo::train::config::{Config, Layer};
 use spo::{TrainError, train};
 
 impl Experiment {
-    /// The cells, in the file's order; `path` names the experiment in errors.
+    /// The cells, in the order of the file; `path` names the experiment in errors.
     ///
     /// # Errors
-    /// [`ExperimentError`]: keys that do not go together, two cells of one name.
+    /// [`ExperimentError`]: keys that are not allowed together, or two cells with the same name.
     pub fn cells(&self, path: &Path) -> Result<Vec<Cell>, ExperimentError> {
         let mut cells: Vec<Cell> = Vec::new();
         let none = String::new();
@@ -42,7 +42,7 @@ impl Experiment {
         let name = if task.is_empty() { method.to_string() } else { format!("{task}-{method}") };
         let origin = format!("{}: cell `{name}`", path.display());
         let none = Table::new();
-        // What holds for many methods may name sections that some of them do not use.
+        // Keys for several methods may belong to sections that some of the methods do not use.
         let part = |keys, skips_unused| Layer { keys, origin: &origin, skips_unused };
         let layers = [
             part(&self.base, true),
@@ -57,10 +57,10 @@ impl Experiment {
 }
 
 impl Cell {
-    /// Whether its runs can begin: keys in range, task, oracle and device known.
+    /// Checks that its runs can start: keys are in range, and task, oracle and device are known.
     ///
     /// # Errors
-    /// [`ExperimentError::Cell`]. A simulator that is not installed is left to the runs to say.
+    /// [`ExperimentError::Cell`]. A simulator that is not installed is reported only by the runs.
     pub fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let valid = || -> Result<(), TrainError> {
             self.config.validate()?;
@@ -85,7 +85,7 @@ impl Cell {
     }
 }
 
-/// Every run of the cells, first seeds first: what is there when an experiment is broken off is whole comparisons.
+/// Every run of the cells, ordered by seed, so that an experiment that is stopped early has all cells for its first seeds.
 pub fn runs(cells: &[Cell]) -> Vec<Planned> {
     let most = cells.iter().map(|c| c.seeds.len()).max().unwrap_or(0);
     let round = |place: usize| cells.iter().filter_map(move |c| c.seeds.get(place).map(|&seed| c.at(seed)));
@@ -93,7 +93,7 @@ pub fn runs(cells: &[Cell]) -> Vec<Planned> {
 }
 
 impl Shard {
-    /// Its part of the runs; the parts of all shards make up the whole.
+    /// The shard's part of the runs. Together, all shards have all runs.
     pub fn select(self, runs: Vec<Planned>) -> Vec<Planned> {
         runs.into_iter().skip(self.index - 1).step_by(self.of).collect()
     }

@@ -1,4 +1,4 @@
-//! From a file to an experiment whose every name and key is known.
+//! Reads an experiment from a file and checks all names and keys.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,10 @@ const HELP: &str = "`spo experiment --help` shows the form, and keys of runs bel
                     [methods.NAME] or a `set`";
 
 impl Experiment {
-    /// Reads a file, and applies its quick form where asked for.
+    /// Reads a file, in its long or its quick form.
     ///
     /// # Errors
-    /// [`ExperimentError`] naming the file, the part, and the nearest right name.
+    /// [`ExperimentError`] with the file, the part, and the most similar known name.
     pub fn from_file(path: &Path, quick: bool) -> Result<Self, ExperimentError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
@@ -52,7 +52,7 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// The experiment as TOML, to be read again.
+    /// The experiment as TOML, which can be read again.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("tables of plain values")
     }
@@ -69,7 +69,7 @@ impl Experiment {
         }
     }
 
-    /// Forgets what only the other form uses.
+    /// Drops tasks and methods that only the other form uses.
     fn drop_unused(&mut self) {
         let used = |names: fn(&Product) -> &Vec<String>, name: &String| {
             self.cells.iter().any(|product| names(product).contains(name))
@@ -149,7 +149,7 @@ impl Experiment {
     }
 }
 
-/// Keys over keys, section by section.
+/// Overrides keys by other keys, in every section.
 fn merge(under: &mut Table, over: &Table) {
     for (name, value) in over {
         match (under.get_mut(name), value) {
@@ -166,7 +166,7 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
 }
 
-/// Every key one of a run's, with a value of its type.
+/// Checks that every key is known and that its value has the right type.
 fn check_keys(path: &Path, part: &str, keys: &Table) -> Result<(), ExperimentError> {
     let fail = |key: &str, why: String| ExperimentError::Part {
         path: path.into(),
@@ -204,7 +204,7 @@ fn check_seeds(path: &Path, part: &str, seeds: Option<&Seeds>) -> Result<(), Exp
     }
 }
 
-/// Every name one of the section's.
+/// Checks that every name is in the section.
 fn known(
     path: &Path,
     part: &str,

@@ -1,4 +1,4 @@
-//! The scale of an axis: from numbers to pixels, and the round numbers that are written beside it.
+//! The scale of an axis: maps numbers to pixels, and chooses the round numbers for its labels.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use std::ops::Range;
 pub(crate) enum Scale {
     /// Equal differences are equally far apart.
     Linear,
-    /// Equal ratios are equally far apart; numbers up to 0 have no place.
+    /// Equal ratios are equally far apart; numbers of 0 or less cannot be shown.
     Log,
 }
 
@@ -21,16 +21,16 @@ pub(crate) struct Axis {
     to: i32,
 }
 
-/// A number that is written beside an axis.
+/// A tick of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
     pub value: f64,
-    /// Empty where only a mark is drawn.
+    /// The label; empty for a tick without a label.
     pub label: String,
 }
 
 impl Axis {
-    /// An axis that holds all the numbers, with a margin of a twentieth; from 0 to 1, or 1 to 10, without numbers.
+    /// An axis that contains all the numbers, with a margin of a twentieth. Without numbers it is from 0 to 1, or from 1 to 10.
     pub fn new(scale: Scale, numbers: impl Iterator<Item = f64>, pixels: Range<i32>) -> Self {
         let held = |n: &f64| n.is_finite() && (scale == Scale::Linear || *n > 0.0);
         let ends = numbers.filter(held).map(|n| (n, n));
@@ -60,7 +60,7 @@ impl Axis {
         (self.low, self.high)
     }
 
-    /// Whether the number has a place on the axis.
+    /// Whether the number can be shown on the axis.
     pub fn holds(&self, x: f64) -> bool {
         (self.low..=self.high).contains(&x)
     }
@@ -74,7 +74,7 @@ impl Axis {
         self.from + (share * f64::from(self.to - self.from)).round() as i32
     }
 
-    /// Round numbers within the axis, `about` so many; on a logarithmic one powers of ten, and between few of them 2 and 5.
+    /// About `about` round numbers within the axis. A logarithmic axis has powers of ten and, if these are few, also 2 and 5.
     pub fn ticks(&self, about: usize) -> Vec<Tick> {
         match self.scale {
             Scale::Linear => self.linear_ticks(about),
@@ -91,7 +91,7 @@ impl Axis {
         let (first, last) = ((self.low / step).ceil() as i64, (self.high / step).floor() as i64);
         let values: Vec<f64> = (first..=last).map(|k| k as f64 * step).collect();
         let largest = values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
-        // One unit for the whole axis, or else 8000 would stand beside 10k.
+        // Use one unit for the whole axis, so that 8000 does not appear next to 10k.
         let (unit, name) = unit_of(largest);
         let label = |value: f64| match value == 0.0 {
             true => "0".to_string(),
@@ -119,7 +119,7 @@ impl Axis {
     }
 }
 
-/// The unit in which a number is short, and its sign.
+/// The unit that makes a number short, and its symbol.
 fn unit_of(x: f64) -> (f64, &'static str) {
     match x.abs() {
         a if a >= 1e9 => (1e9, "G"),
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(labels(axis(Scale::Log, [60.0, 300.0]), 6), ["100", "200"]);
         assert_eq!(labels(axis(Scale::Log, [1.0, 1e8]), 6), ["1", "100", "10k", "1M", "100M"]);
         assert_eq!(labels(axis(Scale::Log, [0.02, 3.0]), 6), ["0.1", "1"]);
-        // What asks nobody has no place there.
+        // Zero queries cannot be shown on a logarithmic axis.
         assert!(!queries.holds(0.0));
         assert_eq!(axis(Scale::Log, [0.0, -1.0]).ends().0.round(), 1.0);
     }

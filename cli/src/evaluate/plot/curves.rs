@@ -1,4 +1,4 @@
-//! Curves of runs that differ in their seed alone: their mean with its interval, against steps and against queries.
+//! Curves of runs that differ only in their seed: their mean with its interval, against steps and against queries.
 
 use plotters::style::RGBColor;
 
@@ -7,23 +7,23 @@ use super::panel::{Mark, Panel, Point, Series};
 use super::sheet::Content;
 use spo::base::stats;
 
-/// A number of an iteration of a run.
+/// A number from an iteration of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sample {
-    /// From 1.
+    /// The iteration, from 1.
     pub iteration: u64,
     /// Environment steps so far.
     pub env_steps: u64,
-    /// Comparisons asked so far.
+    /// Comparisons queried so far.
     pub queries: u64,
-    /// What is drawn.
+    /// The number that is drawn.
     pub value: f64,
 }
 
-/// Runs alike but for their seed.
+/// Runs that differ only in their seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
-    /// Beside the panels; empty where the sheet's heading says it.
+    /// Its name next to the panels; empty if the sheet's heading has it.
     pub name: String,
     pub color: RGBColor,
     /// Whether it is drawn with dashes.
@@ -32,7 +32,7 @@ pub(crate) struct Curve {
     pub runs: Vec<Vec<Sample>>,
 }
 
-/// What a panel is drawn along.
+/// The horizontal axis of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Along {
     Steps,
@@ -49,7 +49,7 @@ impl Along {
 }
 
 impl Curve {
-    /// Whether any of its runs asks: who asks nobody does not go along queries.
+    /// Whether any of its runs makes queries. Otherwise it has no curve against queries.
     fn asks(&self) -> bool {
         self.runs.iter().flatten().any(|sample| sample.queries > 0)
     }
@@ -70,7 +70,7 @@ impl Curve {
             [x.0, y.0, y.0 - y.1, y.0 + y.1]
         };
         let mut points: Vec<Point> = first.iter().filter_map(of_all).map(point).collect();
-        // What was learned before the next comparisons is what so many of them gave.
+        // Several iterations can have the same number of queries; keep the last one before the next queries.
         points.dedup_by(|later, earlier| {
             let same = later[0] == earlier[0];
             if same {
@@ -85,7 +85,7 @@ impl Curve {
         let (name, color) = (self.name.clone(), self.color);
         let points = self.points(along);
         match along == Along::Queries && !self.asks() {
-            // What asks nobody is a level to be reached: where it ended.
+            // A curve without queries is drawn as a level: its value at the end.
             true => Series {
                 name,
                 color,
@@ -104,8 +104,8 @@ fn values(samples: &[Sample]) -> Vec<f64> {
     samples.iter().map(|s| s.value).collect()
 }
 
-/// A row of panels: the curves against environment steps and, where any of them asks, against queries. `levels` says
-/// whether a curve that asks nobody is drawn there as the level that it reached.
+/// A row of panels: the curves against environment steps and, if any of them makes queries, against queries. `levels` says
+/// whether curves without queries are drawn there as a level at their last value.
 pub(crate) fn row(title: &str, curves: &[Curve], levels: bool) -> Vec<Content> {
     let panel = |x: &str, scale, along, curves: Vec<&Curve>| {
         let series: Vec<Series> = curves.into_iter().map(|curve| curve.series(along)).collect();

@@ -1,4 +1,4 @@
-//! Figures with their intervals, one named row each, on one axis.
+//! Figures with their intervals on one axis, each in its own row with a name.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -38,7 +38,7 @@ impl Dots {
     }
 }
 
-/// Draws it, with `names` pixels for the names at its left.
+/// Draws the rows, with `names` pixels for the names on the left.
 pub(crate) fn draw<B: DrawingBackend>(area: &Area<B>, dots: &Dots, names: i32) -> Drawn<B> {
     let (left, right) = (names + 24, area.dim_in_pixel().0 as i32 - 24);
     let height = ROW * dots.rows.len() as i32;

@@ -1,7 +1,7 @@
-//! The colours of every picture and page: those of Okabe and Ito (2008), which colour-blind people tell apart.
+//! The colours of every picture and page: those of Okabe and Ito (2008), which colour-blind people can distinguish.
 //!
 //! Their yellow is left out, since it cannot be read on white. The pages take the same colours from
-//! `web/files/palette.css`; a test holds the two together.
+//! `web/files/palette.css`; a test checks that both are the same.
 
 use plotters::style::RGBColor;
 
@@ -28,7 +28,7 @@ pub(crate) const TEXT: RGBColor = RGBColor(0x1B, 0x21, 0x29);
 const METHODS: [(&str, usize); 35] = [
     ("skyline", 6),
     ("ppo", 6),
-    // Self-play as it comes.
+    // Self-play with its default settings.
     ("group", 0),
     ("self-play", 0),
     ("self_play", 0),
@@ -36,7 +36,7 @@ const METHODS: [(&str, usize); 35] = [
     ("windows10", 0),
     ("device", 0),
     ("relabel", 0),
-    // A reward model as it comes.
+    // A reward model with its default settings.
     ("reward", 1),
     ("reward model", 1),
     ("reward_model", 1),
@@ -62,23 +62,23 @@ const METHODS: [(&str, usize); 35] = [
     ("reward_model_average", 3),
     ("split", 3),
     ("d_rlaif", 3),
-    // Neither.
+    // Other methods.
     ("search", 3),
     ("sppo", 3),
     ("ppo_lagrangian", 3),
 ];
 
-/// The colour of the method of that name, where it has one of its own.
+/// The colour of a known method.
 pub(crate) fn own_exactly(method: &str) -> Option<usize> {
     METHODS.iter().find(|(known, _)| *known == method).map(|(_, place)| *place)
 }
 
-/// The same of a name that may end in a number.
+/// The colour of a known method, whose name may end in a number.
 fn own(method: &str) -> Option<usize> {
     own_exactly(method).or_else(|| own_exactly(method.trim_end_matches(|c: char| c.is_ascii_digit())))
 }
 
-/// A colour for each of the methods of one picture: its own, or else one that no other has, as far as there are enough.
+/// A colour for each of the methods of one picture: a known method's own colour, otherwise an unused one while there are any.
 pub fn of_methods(methods: &[impl AsRef<str>]) -> Vec<RGBColor> {
     let mut places: Vec<Option<usize>> = Vec::new();
     for method in methods {
@@ -89,7 +89,7 @@ pub fn of_methods(methods: &[impl AsRef<str>]) -> Vec<RGBColor> {
         places[at] = places[at].or(near);
     }
     for at in 0..places.len() {
-        // Black is the skyline's.
+        // Black is only for the skyline.
         let free = (0..COLORS.len() - 1).find(|place| !places.contains(&Some(*place)));
         places[at] = places[at].or(free).or(Some(at % COLORS.len()));
     }
@@ -110,7 +110,7 @@ mod tests {
         let [blue, vermilion, green, .., black] = COLORS;
         assert_eq!(of_methods(&["skyline", "group", "reward"]), [black, blue, vermilion]);
         assert_eq!(of_methods(&["reward_model", "group"]), [vermilion, blue]);
-        // A name that ends in a number has the colour of the name; who comes second gets a free one.
+        // A name that ends in a number has the colour of the name; a second such method gets an unused colour.
         assert_eq!(of_methods(&["whole", "reward2000"]), [green, vermilion]);
         let six = of_methods(&["group", "reward", "reward2000", "mine", "yours", "skyline"]);
         assert!((0..6).all(|i| !six[..i].contains(&six[i])), "{six:?}");

@@ -36,7 +36,7 @@ pub(crate) enum Mark {
 /// Points that belong together.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
-    /// Beside the panel; empty for what needs no name of its own.
+    /// The name next to the panel; empty for none.
     pub name: String,
     pub color: RGBColor,
     pub mark: Mark,
@@ -46,11 +46,11 @@ pub(crate) struct Series {
 /// Two axes and what is drawn along them.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
-    /// What is drawn, its unit with it: the title of the upright axis.
+    /// The title of the vertical axis, with its unit.
     pub title: String,
-    /// The title of the other axis.
+    /// The title of the horizontal axis.
     pub x: String,
-    /// Of that axis.
+    /// The scale of the horizontal axis.
     pub scale: Scale,
     pub series: Vec<Series>,
 }
@@ -78,7 +78,7 @@ pub(crate) fn width(text: &str, size: u32) -> i32 {
     ("sans-serif", size).into_font().box_size(text).map_or(0, |(width, _)| width as i32)
 }
 
-/// The text in lines of at most so many letters, broken at spaces.
+/// Breaks the text at spaces into lines of at most this many letters.
 pub(crate) fn wrapped(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -93,7 +93,7 @@ pub(crate) fn wrapped(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// Draws grid, numbers and title of the upright axis, the panel's left edge at `left`.
+/// Draws grid, numbers and title of the vertical axis; `left` is the left edge of the panel.
 pub(crate) fn upright<B: DrawingBackend>(area: &Area<B>, y: &Axis, (left, right): (i32, i32)) -> Drawn<B> {
     for tick in y.ticks(5) {
         let at = y.at(tick.value);
@@ -103,7 +103,7 @@ pub(crate) fn upright<B: DrawingBackend>(area: &Area<B>, y: &Axis, (left, right)
     Ok(())
 }
 
-/// Draws the axis below the panel, whose lower edge is at `bottom`; `grid` is the height of grid lines above it.
+/// Draws the axis below the panel; `bottom` is the lower edge of the panel, `grid` the height of the grid lines above it.
 pub(crate) fn level<B: DrawingBackend>(
     area: &Area<B>,
     x: &Axis,
@@ -127,7 +127,7 @@ pub(crate) fn level<B: DrawingBackend>(
     area.draw(&Text::new(title.to_string(), ((left + right) / 2, bottom + 26), below))
 }
 
-/// Draws a panel, with `beside` pixels for names at its right.
+/// Draws a panel, with `beside` pixels for names on the right.
 pub(crate) fn draw<B: DrawingBackend>(area: &Area<B>, panel: &Panel, beside: i32) -> Drawn<B> {
     let (w, h) = area.dim_in_pixel();
     let (top, bottom) = (TOP, h as i32 - BOTTOM);
@@ -168,7 +168,7 @@ fn draw_series<B: DrawingBackend>(
             upper.chain(held.iter().rev().map(|p| (x.at(p[0]), y.at(p[2])))).collect();
         area.draw(&Polygon::new(band, color.mix(0.15)))?;
     }
-    // A line of a single point cannot be seen.
+    // A line with a single point is invisible.
     let mark = match mark {
         Mark::Line | Mark::Dashes if line.len() == 1 => Mark::Bars,
         other => *other,
@@ -199,7 +199,7 @@ fn draw_series<B: DrawingBackend>(
     Ok(())
 }
 
-/// Draws the names beside the panel, each as near to the end of its line as the others leave room.
+/// Draws the names next to the panel, each as close to the end of its line as possible without overlap.
 fn draw_names<B: DrawingBackend>(
     area: &Area<B>,
     panel: &Panel,
@@ -242,8 +242,8 @@ pub(crate) fn room_for<'a>(names: impl Iterator<Item = &'a str>) -> i32 {
     lines.map(|line| width(&line, LABEL) + 8).max().unwrap_or(0)
 }
 
-/// The places of boxes of these heights, in order and without overlap, near where they are wanted, between the bounds as
-/// far as there is room.
+/// Positions of boxes of these heights, in order, without overlap, close to the wanted positions, and between the bounds if
+/// there is enough room.
 fn apart(wanted: &[i32], heights: &[i32], (top, bottom): (i32, i32)) -> Vec<i32> {
     let mut places = wanted.to_vec();
     let mut free = top;

@@ -12,7 +12,7 @@ use super::dots::{self, Dots};
 use super::palette::TEXT;
 use super::panel::{self, Area, Drawn, LABEL, Panel, style};
 
-/// What stands at a place of a sheet.
+/// The content of a place on a sheet.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Panel(Panel),
@@ -22,7 +22,7 @@ pub(crate) enum Content {
 /// Rows of panels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sheet {
-    /// Above them all, where there is anything to say of all.
+    /// The title above all panels; empty for none.
     pub heading: String,
     /// From the top, each from the left.
     pub rows: Vec<Vec<Content>>,
@@ -125,11 +125,11 @@ impl Sheet {
     }
 }
 
-/// Makes the font of all pictures known.
+/// Registers the font of all pictures.
 pub(crate) fn register_font() {
     static FONT: Once = Once::new();
     FONT.call_once(|| {
-        // The one failure is an invalid font, and this one is built in.
+        // This fails only for an invalid font, and this font is built in.
         let _ = plotters::style::register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
 }

@@ -3,7 +3,7 @@
 use super::{CellReport, Report, RunReport};
 use spo::base::stats::{self, Interval, Resampling, iqm, probability_of_improvement};
 
-/// A figure and its interval; none where nothing varies.
+/// A figure and its interval. There is no interval if nothing varies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// The figure.
@@ -17,9 +17,9 @@ pub struct Estimate {
 pub struct Line {
     /// The cell's name.
     pub cell: String,
-    /// Its seeds that ended.
+    /// The seeds whose runs have ended.
     pub seeds: Vec<u64>,
-    /// What they scored.
+    /// Their scores.
     pub scores: Vec<f64>,
     /// Interquartile mean of the scores.
     pub iqm: Estimate,
@@ -27,13 +27,13 @@ pub struct Line {
     pub mean: f64,
     /// Half width of the mean's interval (Student's t).
     pub ci95: f64,
-    /// Interquartile means of what is measured besides.
+    /// Interquartile means of the other metrics.
     pub also: Vec<Estimate>,
-    /// The score between the untrained policy, 0, and the skyline, 1.
+    /// The score on a scale where the untrained policy is 0 and the skyline is 1.
     pub share: Option<Estimate>,
-    /// Interquartile mean of the training return at as many environment steps as every cell of the task made.
+    /// Interquartile mean of the training return at the number of environment steps that all drawn cells of the task reach.
     pub at_steps: Option<Estimate>,
-    /// At as many queries as every cell of the task asked that asks any.
+    /// The same at the number of queries that all drawn cells with queries reach.
     pub at_queries: Option<Estimate>,
     /// Mean environment steps.
     pub env_steps: f64,
@@ -43,12 +43,12 @@ pub struct Line {
     pub seconds: f64,
 }
 
-/// How far every cell of a task goes whose curve is drawn.
+/// The steps and queries that all cells of a task whose curves are drawn reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     /// Environment steps.
     pub steps: u64,
-    /// Queries; 0 where none asks.
+    /// Queries; 0 if no cell makes queries.
     pub queries: u64,
 }
 
@@ -57,22 +57,22 @@ pub struct Reach {
 pub struct Overall {
     /// Its name.
     pub method: String,
-    /// Tasks that have it and the skyline.
+    /// The number of tasks with this method and the skyline.
     pub tasks: usize,
     /// Interquartile mean of the shares of the skyline, over tasks and seeds.
     pub share: Estimate,
 }
 
-/// How probably a run of one method is better than a run of another.
+/// The probability that a run of one method is better than a run of another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Improvement {
-    /// The one.
+    /// The first method.
     pub method: String,
-    /// The other.
+    /// The second method.
     pub over: String,
-    /// The task; none for all that have both.
+    /// The task; `None` for all tasks that have both.
     pub task: Option<String>,
-    /// Over how many tasks.
+    /// The number of tasks.
     pub tasks: usize,
     /// The probability.
     pub probability: Estimate,
@@ -83,7 +83,7 @@ fn estimate(strata: &[Vec<f64>], statistic: impl Fn(&[Vec<f64>]) -> f64) -> Esti
 }
 
 impl Report {
-    /// How far every pictured cell of the task goes.
+    /// The steps and queries that all drawn cells of the task reach.
     pub fn reach(&self, task: &str) -> Reach {
         let pictured = self.pictured();
         let of_task = |c: &&CellReport| c.cell.task == task && pictured.contains(&c.cell.method.as_str());
@@ -128,15 +128,16 @@ impl Report {
         }
     }
 
-    /// Mean training return of the task's first iterations, by policies that have not learned.
+    /// Mean training return of the task's first iterations, whose policies have not learned yet.
     fn untrained(&self, task: &str) -> f64 {
         let of_task = self.cells.iter().filter(|c| c.cell.task == task);
         let first = of_task.flat_map(|c| &c.runs).filter_map(|run| run.curve.first());
         stats::mean(&first.map(|r| r.return_mean).collect::<Vec<_>>())
     }
 
-    /// The interquartile mean over tasks and seeds of (score − untrained) / (skyline − untrained), the skyline's
-    /// interquartile mean; its runs are drawn anew as well. None without a skyline, or where one has learned nothing.
+    /// The interquartile mean over tasks and seeds of (score − untrained) / (skyline − untrained), where the skyline is the
+    /// interquartile mean of its runs. The bootstrap resamples the skyline's runs too. `None` without a skyline, or if the
+    /// skyline has learned nothing.
     fn share(&self, method: &str, tasks: &[&str]) -> Option<Estimate> {
         let skyline = self.experiment.skyline.as_deref()?;
         if self.experiment.metric.is_a_loss() || method == skyline {
@@ -161,7 +162,7 @@ impl Report {
         Some(estimate(&[own, top].concat(), shares))
     }
 
-    /// Each method's share of the skyline over the tasks that have both; nothing for a single task.
+    /// Each method's share of the skyline over the tasks that have both; empty for a single task.
     pub fn overall(&self) -> Vec<Overall> {
         let Some(skyline) = self.experiment.skyline.as_deref().filter(|_| self.tasks().len() > 1) else {
             return Vec::new();
@@ -177,7 +178,7 @@ impl Report {
             .collect()
     }
 
-    /// Each reference method against each other one: over all tasks that have both, then task by task.
+    /// Each reference method against each other method: over all tasks that have both, then for each task.
     pub fn improvements(&self) -> Vec<Improvement> {
         let mut all = Vec::new();
         for method in &self.experiment.reference {

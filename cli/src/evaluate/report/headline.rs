@@ -1,4 +1,4 @@
-//! What comparisons buy: the score at the end of training against how many comparisons were asked, a line a family of methods.
+//! The headline: the score after training against the number of comparisons, a line for each family of methods.
 
 use super::Report;
 use super::figures::{Estimate, Line};
@@ -11,7 +11,7 @@ use crate::evaluate::plot::sheet::{Content, Sheet};
 pub(super) const PICTURE: &str = "headline.svg";
 
 impl Report {
-    /// A panel a task: each family's interquartile means and their intervals over seeds, the skyline's mean dashed.
+    /// A panel for each task: each family's interquartile means with intervals over seeds; the skyline's mean is dashed.
     pub(super) fn headline(&self, lines: &[Line]) -> Sheet {
         let panels = self.tasks().into_iter().map(|task| {
             let line = |method: &str| {

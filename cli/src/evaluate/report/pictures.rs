@@ -1,4 +1,4 @@
-//! The pictures of a report: training curves, and what every cell measured.
+//! The pictures of a report: training curves, and the metrics of every cell.
 
 use plotters::style::RGBColor;
 
@@ -14,12 +14,12 @@ use spo::train::config::ScorerKind;
 
 /// The picture of curves.
 pub(super) const CURVES: &str = "report.svg";
-/// The picture of what was measured.
+/// The picture of the metrics.
 pub(super) const MEASURES: &str = "measures.svg";
 
 impl Report {
-    /// The methods whose curves are drawn: those that the experiment names; or else the skyline, the references and the first
-    /// others, in the experiment's order.
+    /// The methods whose curves are drawn: those in the experiment's `pictured`; without it the skyline, the references and the
+    /// first other methods, in the experiment's order.
     pub(super) fn pictured(&self) -> Vec<&str> {
         let experiment = &self.experiment;
         let all = self.methods();
@@ -32,11 +32,11 @@ impl Report {
         all.into_iter().filter(|method| chosen.contains(method)).collect()
     }
 
-    /// The colour of a method: the same in every picture of the report, and of the other reports where it has a name of its own.
+    /// The colour of a method. It is the same in every picture of the report, and for known methods in all reports.
     pub(super) fn color(&self, method: &str) -> RGBColor {
         let pictured = self.pictured();
         let place = |methods: &[&str]| methods.iter().position(|name| *name == method);
-        // Who is pictured comes first, so that no two lines of a panel share a colour.
+        // Drawn methods come first, so that no two lines of a panel have the same colour.
         if let Some(place) = place(&pictured) {
             return palette::of_methods(&pictured)[place];
         }
@@ -44,7 +44,7 @@ impl Report {
         palette::of_methods(&all)[place(&all).unwrap_or(0)]
     }
 
-    /// One row of panels a task, of training returns, and of costs where these are measured.
+    /// A row of panels for each task: training returns and, if they are measured, costs.
     pub(super) fn curves(&self) -> Sheet {
         let mut rows = Vec::new();
         let mut draw = |task: &str, what: &str, value: fn(&CurvePoint) -> f64| {
@@ -80,12 +80,12 @@ impl Report {
         }
     }
 
-    /// Whether there is more to see than returns, of which curves are drawn.
+    /// Whether the experiment measures anything other than returns, which are drawn as curves.
     pub(super) fn has_measures(&self) -> bool {
         self.measures() != [Metric::EvalReturn]
     }
 
-    /// A panel a task and measure: each method's interquartile mean and its interval, one below the other.
+    /// A panel for each task and metric: the methods' interquartile means with intervals, one below the other.
     pub(super) fn measured(&self, lines: &[Line]) -> Sheet {
         let mut panels = Vec::new();
         for task in self.tasks() {

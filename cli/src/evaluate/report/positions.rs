@@ -1,4 +1,4 @@
-//! Where trajectories ended, in the plane: a table, and a panel a cell.
+//! Where trajectories ended, in the plane: a table, and a panel for each cell.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -15,7 +15,7 @@ use crate::evaluate::plot::{self, PlotError, sheet};
 pub(super) const TABLE: &str = "positions.csv";
 /// Name of the picture.
 pub(super) const PICTURE: &str = "positions.svg";
-/// Below the picture.
+/// The text below the picture.
 pub(super) const CAPTION: &str = "Final positions (the first two observations) of each run's trajectories in the \
                                   tournament, a colour a seed.";
 
@@ -41,7 +41,7 @@ impl Report {
         })
     }
 
-    /// Reads the positions that an earlier report left.
+    /// Reads the positions from the table of an earlier report.
     pub(super) fn read_positions(&mut self) -> Result<(), ReportError> {
         let path = self.dir.join(TABLE);
         if !self.has_positions() || !path.exists() {
@@ -84,7 +84,7 @@ fn draw<B: DrawingBackend>(
 ) -> Drawn<B> {
     area.fill(&WHITE)?;
     for (panel, cell) in area.split_evenly((rows, columns)).iter().zip(cells) {
-        // One scale for both axes, the origin in the middle.
+        // Both axes have the same scale, and the origin is in the middle.
         let ends = || cell.runs.iter().flat_map(|run| &run.positions).flatten();
         let reach = f64::from(ends().fold(0.0f32, |most, x| most.max(x.abs())).max(1e-3));
         let (w, h) = panel.dim_in_pixel();

@@ -1,4 +1,4 @@
-//! The text of a report: a `README.md` whose upper part is its author's and whose lower part is written here.
+//! The text of a report: a `README.md`. Its upper part is written by the author, its lower part is generated here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,11 +11,11 @@ use super::{Report, RunReport, headline, pictures, positions};
 /// Name of the file.
 pub(super) const FILE: &str = "README.md";
 
-/// Between the two parts.
+/// The line between the two parts.
 const MARK: &str = "<!-- `spo report` writes what is below this line; what is above it is yours. -->";
 
 impl Report {
-    /// The text for a folder: what stands above the mark in the file that is there, or in that of the runs, stays.
+    /// The text for a folder. The text above the mark is kept from the existing file, or from the file in the runs' folder.
     pub(super) fn readme(&self, lines: &[Line], out: &Path) -> String {
         let there = |dir: &Path| std::fs::read_to_string(dir.join(FILE)).ok();
         let e = &self.experiment;
@@ -59,7 +59,7 @@ impl Report {
         let rest = if pictured < all { " The other methods are in the table." } else { "" };
         format!(
             "Training returns of the sampling policy, mean over seeds and its 95 % interval, against environment steps and \
-             against comparisons; a method that asks nobody is a dashed level there, at the return where it ended.{rest}\n"
+             against comparisons. A method without comparisons is a dashed line there, at its return at the end.{rest}\n"
         )
     }
 
@@ -109,7 +109,7 @@ impl Report {
         }
         let reach = self.reach(task);
         let metric = self.experiment.metric.title();
-        // Columns that no line fills are left out.
+        // Leave out columns without a value.
         let share = lines.iter().any(|line| line.share.is_some());
         let steps = lines.iter().any(|line| line.at_steps.is_some());
         let queries = steps && reach.queries > 0;
@@ -164,7 +164,7 @@ fn improvements(all: &[Improvement], text: &mut String) {
 }
 
 const HEADLINE: &str = "\
-After training: interquartile mean over seeds and its 95 % interval, against the comparisons that were asked.\n";
+After training: interquartile mean over seeds and its 95 % interval, against the number of comparisons.\n";
 
 const MEASURED: &str = "Interquartile means over seeds and their 95 % intervals.\n";
 
@@ -172,12 +172,12 @@ const NOTES: &str = "\
 IQM: the mean without the lowest and highest quarter of the runs. In brackets, 95 % intervals of a stratified bootstrap \
 over seeds, 10,000 draws (Agarwal et al. 2021); from five seeds or fewer they are too narrow. ±: half width of Student's \
 interval of the mean. Share of skyline: 0 is the untrained policy's return, 1 the skyline's. The training return at equal \
-steps or queries is that of the sampling policy over the last tenth before as many as every method has whose curve is drawn, IQM. \
+steps or queries is the IQM, with sampled actions, over the last tenth before the largest number that all drawn methods reach. \
 P(better): the probability that a run of the method does better than a run of the other; a tie counts half.\n";
 
 const PLAYED: &str = "\
 The runs of a task played each other: trajectories of sampled actions from 16 states, 8 of each run from each, compared by \
-the task's oracle. A run never met the others while it trained. The largest of several measured margins is a little too \
+the task's oracle. The runs were not trained against each other. The largest of several measured margins is a little too \
 large: a margin's standard error is about 0.03.\n";
 
 fn row(cells: &[String], text: &mut String) {

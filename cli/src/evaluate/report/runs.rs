@@ -1,5 +1,5 @@
-//! The two tables from which everything else of a report is made: `runs.csv`, a row a run, and `curves.csv`, at most
-//! [`POINTS`] points a run. They are made of the run directories, or read where these are gone.
+//! The two tables that a report is computed from: `runs.csv`, with a row for each run, and `curves.csv`, with at most
+//! [`POINTS`] points for each run. They are made from the run directories, or read if these are gone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,21 +19,21 @@ use spo::train::{Record, Summary};
 pub(super) const RUNS: &str = "runs.csv";
 /// Name of the table of curves.
 pub(super) const CURVES: &str = "curves.csv";
-/// Most points of a run in `curves.csv`.
+/// The largest number of points of a run in `curves.csv`.
 pub const POINTS: usize = 100;
 
-/// A point of a run's curves. Returns and costs have six digits, as they are written.
+/// A point of a run's curves. Returns and costs are rounded to six digits, as in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
-    /// From 1.
+    /// The iteration, from 1.
     pub iteration: u64,
     /// Environment steps so far.
     pub env_steps: u64,
-    /// Comparisons asked so far.
+    /// Comparisons queried so far.
     pub queries: u64,
     /// Mean task return of the iteration's sampled trajectories.
     pub return_mean: f64,
-    /// Their mean total cost, by the task; 0 where it has none.
+    /// Their mean total cost as the task reports it; 0 if the task has no costs.
     pub cost_mean: f64,
 }
 
@@ -54,8 +54,8 @@ fn six_digits(x: f64) -> f64 {
     format!("{x:.5e}").parse().unwrap_or(x)
 }
 
-/// The iterations that are kept of the runs of a cell, the longest of which has `rows`: at most [`POINTS`], equally far apart,
-/// the first and the last among them. They are the same for every run, so that the runs can be averaged.
+/// The iterations of a cell's runs that are kept: at most [`POINTS`] of the `rows` of the longest run, evenly spaced, with the
+/// first and the last. They are the same for every run, so that the runs can be averaged.
 fn kept(rows: usize) -> Vec<usize> {
     if rows <= POINTS {
         return (0..rows).collect();
@@ -64,7 +64,7 @@ fn kept(rows: usize) -> Vec<usize> {
     (0..POINTS).map(|i| (i as f64 * last / (POINTS - 1) as f64).round() as usize).collect()
 }
 
-/// The curve of a run: the rows at the places that are kept, and its own last one.
+/// The curve of a run: the rows of the iterations that are kept, and the run's last row.
 fn curve(records: &[Record], kept: &[usize]) -> Vec<CurvePoint> {
     let mut places: Vec<usize> = kept.iter().copied().filter(|place| *place < records.len()).collect();
     if let Some(last) = records.len().checked_sub(1).filter(|last| places.last() != Some(last)) {
@@ -73,8 +73,8 @@ fn curve(records: &[Record], kept: &[usize]) -> Vec<CurvePoint> {
     places.into_iter().map(|place| CurvePoint::from(&records[place])).collect()
 }
 
-/// The mean of `return_mean` over the last tenth before `limit` along an axis; the last row's where that is short. None of a
-/// run that does not come as far.
+/// The mean of `return_mean` over the last tenth before `limit` along an axis. If there is no row in this part, the value of the
+/// last row before it. `None` if the run does not reach `limit`.
 fn return_at(records: &[Record], along: fn(&Record) -> u64, limit: u64) -> Option<f64> {
     if limit == 0 || records.last().is_none_or(|r| along(r) < limit) {
         return None;
@@ -85,7 +85,7 @@ fn return_at(records: &[Record], along: fn(&Record) -> u64, limit: u64) -> Optio
     if recent.is_empty() { before.next_back().map(|r| r.return_mean) } else { Some(stats::mean(&recent)) }
 }
 
-/// Whether any run of the directory has ended there: then the tables are made of the runs.
+/// Whether any run in the directory has ended. Then the tables are made from the runs.
 pub(super) fn any_ended(dir: &Path, cells: &[Cell]) -> bool {
     cells.iter().any(|cell| {
         let mut seeds = cell.seeds.clone();
@@ -102,8 +102,8 @@ struct Ended {
 }
 
 impl Report {
-    /// Fills the cells with the runs of the directory; what is missing and what failed is noted. Their summaries come in the
-    /// order of the runs.
+    /// Fills the cells with the runs in the directory, and notes missing and failed runs. Returns the summaries in the order of
+    /// the runs.
     pub(super) fn read_directories(&mut self, cells: Vec<Cell>) -> Result<Vec<Summary>, ReportError> {
         let (mut summaries, mut records) = (Vec::new(), Vec::new());
         for cell in cells {
@@ -117,14 +117,14 @@ impl Report {
             self.cells.push(CellReport { cell, runs });
             records.push(own);
         }
-        // A game over options has preferences alone, and no curve of returns.
+        // A game over options has only preferences, and no curve of returns.
         if records.iter().flatten().flatten().any(|r| r.return_mean != 0.0) {
             self.read_curves(&records);
         }
         Ok(summaries)
     }
 
-    /// Fills in what comes of the rows of each run's metrics, by cell and run.
+    /// Fills in the figures that come from the metrics of each run, by cell and run.
     fn read_curves(&mut self, records: &[Vec<Vec<Record>>]) {
         let tasks = self.cells.iter().map(|c| c.cell.task.clone());
         let reaches: BTreeMap<String, Reach> = tasks.map(|task| (task.clone(), self.reach(&task))).collect();
@@ -139,7 +139,7 @@ impl Report {
         }
     }
 
-    /// The runs of a cell that ended, not measured yet; what is missing and what failed is noted.
+    /// The ended runs of a cell, not measured yet. Notes missing and failed runs.
     fn ended(&mut self, cell: &Cell) -> Result<Vec<Ended>, ReportError> {
         let mut seeds = cell.seeds.clone();
         seeds.extend(seeds_in(&self.dir, &cell.name));
@@ -183,7 +183,7 @@ impl Report {
         Ok(runs)
     }
 
-    /// Fills the cells from the tables that an earlier report left.
+    /// Fills the cells from the tables of an earlier report.
     pub(super) fn read_tables(&mut self, cells: Vec<Cell>) -> Result<(), ReportError> {
         let mut runs = self.read_runs(&cells)?;
         let path = self.dir.join(CURVES);
@@ -283,7 +283,7 @@ impl Report {
         table(header.into_iter().map(String::from).collect(), rows)
     }
 
-    /// `curves.csv`, its costs only where costs are measured; none where no run has a curve.
+    /// `curves.csv`, with costs only if they are measured; `None` if no run has a curve.
     pub(super) fn curves_table(&self) -> Option<String> {
         let costs = self.has_costs();
         let mut header = vec!["cell", "seed", "iteration", "env_steps", "queries", "return_mean"];
@@ -308,7 +308,7 @@ fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String
     String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-/// Seeds of the runs `CELL-SEED` that are there.
+/// The seeds of the existing runs `CELL-SEED`.
 fn seeds_in(dir: &Path, cell: &str) -> Vec<u64> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!((of(111), of(0)), (None, None), "it does not come as far");
         // Up to 100 the last tenth holds 91 and 100: (2 + 4) / 2.
         assert_eq!(of(100), Some(3.0));
-        // Up to 80 it holds none, and the last row before it stands in.
+        // Up to 80 it has no row, so the last row before it is used.
         assert_eq!((of(80), of(40)), (Some(1.0), None));
     }
 

@@ -10,10 +10,14 @@ use crate::evaluate::plot::PlotError;
 use crate::evaluate::plot::sheet::Sheet;
 use spo::base::tensors::{FileError, write_atomically};
 
-/// Writes a report's files into a folder, which is made, and returns their paths: `README.md`, `report.csv`, `runs.csv`, and
-/// where runs have returns `curves.csv` and `report.svg`; `measures.svg` where something else than the return is measured;
-/// `headline.svg` where the experiment names families; `tournament-TASK.csv` where runs played each other;
-/// `positions.csv` and `positions.svg` where their final headings are measured.
+/// Writes a report's files into a folder, which is created, and returns their paths.
+///
+/// - Always: `README.md`, `report.csv`, `runs.csv`.
+/// - If runs have returns: `curves.csv` and `report.svg`.
+/// - If other metrics than the return are measured: `measures.svg`.
+/// - If the experiment has a section `headline`: `headline.svg`.
+/// - If runs played each other: `tournament-TASK.csv`.
+/// - If final headings are measured: `positions.csv` and `positions.svg`.
 ///
 /// # Errors
 /// [`ReportError::File`], [`ReportError::Plot`].
@@ -114,7 +118,7 @@ fn csv(rows: impl Iterator<Item = impl Serialize>) -> String {
     String::from_utf8(csv.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-/// About four digits.
+/// A number with about four digits.
 pub(crate) fn number(x: f64) -> String {
     let decimals = match x.abs() {
         a if a >= 1000.0 => 0,

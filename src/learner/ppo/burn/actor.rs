@@ -14,7 +14,7 @@ pub(crate) struct Actor {
     pub log_std: Tensor<1>,
     /// Normalises observations.
     pub(super) scale: Scale,
-    /// Whether tanh bounds the latents; otherwise they are clipped.
+    /// Whether latents are squashed by tanh; otherwise they are clipped.
     pub(super) squashes: bool,
 }
 
@@ -24,7 +24,7 @@ impl Actor {
         self.mean.apply(self.scale.apply(obs))
     }
 
-    /// Latents, squashed where the policy does that.
+    /// The latents, squashed if the policy squashes them.
     pub fn squash(&self, latents: Tensor<2>) -> Tensor<2> {
         if self.squashes { latents.tanh() } else { latents }
     }

@@ -14,7 +14,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// The network whose weights stand at `offset` of `params`. Burn's own tanh is one kernel, and on the host slow.
+    /// The network whose weights begin at `offset` of `params`. Burn's own tanh is one kernel, but slow on the host.
     pub fn new(mlp: &Mlp, params: &Tensor<1>, mut offset: usize, native_tanh: bool) -> Self {
         let mut take = |n: usize| {
             offset += n;

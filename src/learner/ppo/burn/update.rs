@@ -1,4 +1,4 @@
-//! The update from trajectories that are on the device already.
+//! The update from trajectories that are already on the device.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
@@ -18,7 +18,7 @@ use crate::policy::{Head, Policy};
 /// PPO that computes on a Burn device, and learns from trajectories there.
 pub(crate) type DevicePpo = Ppo<TensorEngine>;
 
-/// Rows that a critic sees at once outside of minibatches: bounds what its layers take of the device's memory.
+/// The number of rows that a critic evaluates at once outside of minibatches. It limits the memory of the layers.
 const AT_ONCE: usize = 1 << 18;
 
 /// N trajectories of at most T steps on a device, as a learner sees them: no task reward, no cost.
@@ -31,9 +31,9 @@ pub(crate) struct DeviceBatch {
     pub latents: Tensor<3>,
     /// `[N, T]`
     pub log_probs: Tensor<2>,
-    /// 1 where a step was made, `[N, T]`, of a task whose episodes can end before the clock.
+    /// 1 for the steps that were made, `[N, T]`, for a task whose episodes can end early.
     pub alive: Option<Tensor<2>>,
-    /// 1 where the episode ended for a reason of the task, `[N]`, likewise.
+    /// 1 for episodes that the task ended, `[N]`, for a task whose episodes can end early.
     pub terminated: Option<Tensor<1>>,
 }
 
@@ -65,14 +65,14 @@ impl Table {
 }
 
 impl DevicePpo {
-    /// A fresh learner on a task that computes on `device`; its first weights depend on `seed` alone.
+    /// A new learner that computes on `device`; its first weights depend only on `seed`.
     pub(crate) fn on(spec: &Spec, config: PpoConfig, scores: ScoreTraits, device: Device, seed: u64) -> Self {
         Self::with_engine(spec, config, scores, seed, |objective, params| {
             TensorEngine::new(objective, device, &params)
         })
     }
 
-    /// Whether updates need nothing of trajectories that only the host has.
+    /// Whether updates are possible on the device alone, without data that only the host has.
     pub(crate) fn supports(spec: &Spec, config: &PpoConfig, scores: ScoreTraits) -> bool {
         config.baseline == Baseline::Critic
             && config.policy_loss == PolicyLoss::Ppo
@@ -157,7 +157,7 @@ impl DevicePpo {
         let last = critic.apply(scale.apply(batch.final_obs.clone()));
         let mut next = Tensor::cat(vec![values.clone().slice([0..count, 1..steps]), last], 1);
         if let (Some(alive), Some(terminated)) = (&batch.alive, &batch.terminated) {
-            // What ended for a reason of the task is worth nothing from there on.
+            // The value after a terminated episode is 0.
             let survived = terminated.clone().neg().add_scalar(1.0).reshape([count, 1]);
             next = next * Tensor::cat(vec![alive.clone().slice([0..count, 1..steps]), survived], 1);
         }
