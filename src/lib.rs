@@ -61,7 +61,7 @@
 //!
 //! # Theory
 //!
-//! The win proportion against one's own trajectories is the gain of a zero-sum game that the policy plays against itself.
+//! The policy plays a zero-sum game against itself, and the win proportion is its gain in this game.
 //! The average of the policies of all iterations approaches the minimax winner of the game: the policy that no other
 //! policy beats more than half the time. It exists even when preferences are cyclic, where no reward function can
 //! describe them. [`game`] computes it exactly for small games.

@@ -68,7 +68,7 @@ pub enum TrainedResult {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnvDevice {
-    /// On the learner's device where that is a GPU and the task and the method allow it; otherwise on the host.
+    /// On the learner's device if it is a GPU and the task and the method allow it; otherwise on the host.
     #[default]
     Auto,
     /// On the learner's device.

@@ -55,7 +55,7 @@ pub enum TrainError {
         /// Its value.
         value: f32,
     },
-    /// Environments that cannot be on the device where the configuration wants them.
+    /// The configuration demands environments on the device, and that is not possible.
     #[error("env_device=device is not possible here: {0}; use env_device=auto or env_device=host")]
     EnvDevice(&'static str),
     /// The device went away, or ran out of memory.

@@ -57,6 +57,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let question = Question { bins: args.bins as usize, round: args.round };
     let all = analysis::analyze(&args.runs, question)?;
     let written = analysis::write(&all, &args.out)?;
-    let told: String = all.iter().map(ToString::to_string).collect();
-    super::print(&format!("{told}{}", paths(written)))
+    let summaries: String = all.iter().map(ToString::to_string).collect();
+    super::print(&format!("{summaries}{}", paths(written)))
 }

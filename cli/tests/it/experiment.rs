@@ -144,7 +144,7 @@ fn a_failed_cell_is_named_and_stops_no_other() {
     assert!(report.contains("- **Failed**: broken-0: results/tiny/broken-0 has no"), "{report}");
     assert!(ok(dir, &["experiment", "tiny.toml", "--list"]).contains("failed       results/tiny/broken-0"));
 
-    // Mended, it runs: nothing of it is there to be lost.
+    // After the correction it runs: it has no files that could be lost.
     write(dir, "tiny.toml", &text.replace("oracle = \"game:cycle\"", "oracle = \"effort\""));
     assert!(ok(dir, &["experiment", "tiny.toml"]).contains("6 of 6 runs done, 0 failed"));
     assert!(!dir.join("results/tiny/broken-0/error.txt").exists());

@@ -84,8 +84,8 @@ fn compare(returns: &Tensor<3>) -> (Tensor<3>, Tensor<3>) {
     (wins, equals)
 }
 
-/// Shares `[N, W]` of windows paid out over the steps made in them, `[N, W, width]`; what is earned after a trajectory's
-/// end is its last step's.
+/// Divides the shares `[N, W]` of windows among the steps that were made in them, `[N, W, width]`. The shares of windows after a
+/// trajectory's end are added to its last step.
 fn pay(shares: Tensor<2>, made: Tensor<3>, placement: Placement) -> Tensor<3> {
     let [count, windows, width] = made.dims();
     let whole = made.clone().reshape([count, windows * width]);

@@ -15,7 +15,7 @@ pub(crate) struct Stepped {
     pub reward: Tensor<1>,
     /// `[N]`, of a task with costs.
     pub cost: Option<Tensor<1>>,
-    /// 1 where the episode ended, `[N]`, of a task whose episodes can.
+    /// 1 for the episodes that ended, `[N]`, for a task whose episodes can end early.
     pub terminated: Option<Tensor<1>>,
 }
 

@@ -164,6 +164,6 @@ mod tests {
         assert_eq!(panels[0].series[1].mark, Mark::Dashes);
         assert_eq!((panels[1].series[1].mark, panels[1].series[1].points.len()), (Mark::Level, 1));
         assert_eq!(panels[1].series[1].points[0][1], 7.0, "where it ended");
-        assert_eq!(row("return", &[skyline], true).len(), 1, "nobody asks");
+        assert_eq!(row("return", &[skyline], true).len(), 1, "there are no queries");
     }
 }

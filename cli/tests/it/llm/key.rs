@@ -55,7 +55,7 @@ fn the_key_goes_into_a_header_and_nowhere_else() {
     assert_eq!(notes["prompt tokens"], notes["microdollars"], "a dollar a million: {notes}");
     assert!(notes["requests"].as_u64().unwrap() > 50 && notes["completion tokens"].is_number(), "{notes}");
 
-    // A wrong key, told once, with the mend.
+    // A wrong key is reported once, with what to change.
     let (model, wrong) = (Model::start(|asked| Reply::text(401, &format!("{asked:?}"))), KEY);
     let mut command =
         train(dir, &model, "wrong", &["--oracle", "llm(concurrency=1,cache=none,key_env=MY_KEY)"]);

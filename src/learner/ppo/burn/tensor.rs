@@ -37,7 +37,7 @@ pub(crate) struct Rows {
     pub targets: Vec<Tensor<1>>,
     /// Of a regression.
     pub trajectories: Option<Totals>,
-    /// 1 for the rows that count and 0 for those that fill up, where there are any.
+    /// 1 for the rows that count and 0 for padding, if there is any.
     pub counts: Option<Tensor<1>>,
 }
 
@@ -54,7 +54,7 @@ impl Rows {
 
 /// How rows add up to a minibatch's M trajectories, and what these scored.
 pub(crate) struct Totals {
-    /// 1 where a row is of a trajectory, `[M, rows]`.
+    /// 1 if a row belongs to a trajectory, `[M, rows]`.
     sums: Tensor<2>,
     /// `[M]`
     scores: Tensor<1>,
