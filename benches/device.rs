@@ -38,7 +38,7 @@ fn config(device: &str, environments: usize, width: usize) -> Config {
 }
 
 fn trainer(config: Config) -> Result<Trainer, TrainError> {
-    let oracle = spo::oracle::parse(&config.oracle)?;
+    let oracle = config.oracle.build()?;
     Trainer::new(config.clone(), registered(&config.env)?, oracle, None)
 }
 

@@ -9,9 +9,9 @@ use std::path::Path;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use spo::oracle::pairs::all_pairs;
 use spo::oracle::{OracleEvents, Pair, parse};
 use spo::rollout::Episode;
-use spo::scorer::opponents::all_pairs;
 
 const PAIRS: usize = 1000;
 

@@ -7,7 +7,6 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::SeedableRng;
 use spo::Config;
-use spo::oracle;
 use spo::policy::Acting;
 use spo::policy::mlp::{Activation, Mlp, Tape};
 use spo::rollout::{Phase, Request, collect};
@@ -58,7 +57,7 @@ fn inference(c: &mut Criterion) {
 }
 
 fn trainer(config: Config) -> Trainer {
-    let oracle = oracle::parse(&config.oracle).expect("an oracle");
+    let oracle = config.oracle.build().expect("an oracle");
     Trainer::new(config, registered("pendulum").expect("a task"), oracle, None).expect("a trainer")
 }
 

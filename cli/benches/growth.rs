@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use spo::Config;
-use spo::oracle;
+use spo::oracle::Oracle;
 use spo::rollout::Trajectory;
 use spo::train::{Timing, Trainer, registered};
 use spo_cli::evaluate::plot::palette;
@@ -33,16 +33,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Microseconds a step of a run by `config`; a closure judges where the oracle's text is `closure`.
+/// Microseconds a step of a run by `config`; a closure judges on the axes that end with `closure`.
 fn measure(axis: &'static str, value: usize, cores: usize, config: Config) -> Row {
     let steps = config.rollout.trajectories();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().expect("threads");
     let timings: Vec<(Timing, f64)> = pool.install(|| {
         let by_return =
             |a: Trajectory<'_>, b: Trajectory<'_>| f32::from(u8::from(a.task_return() > b.task_return()));
-        let judge: Box<dyn oracle::Oracle> = match config.oracle.as_str() {
-            "closure" => Box::new(by_return),
-            text => oracle::parse(text).expect("an oracle"),
+        let judge: Box<dyn Oracle> = match axis.ends_with("closure") {
+            true => Box::new(by_return),
+            false => config.oracle.build().expect("an oracle"),
         };
         let factory = registered(&config.env).expect("a task");
         let horizon = factory().expect("a task").spec().horizon;
@@ -100,8 +100,7 @@ fn main() {
     walk("states", &[1, 4, 16, 64, 256], &["rollout.num_states=?"]);
     let group = [one_state, "rollout.trajectories_per_state=?"];
     walk("trajectories_per_state", &[2, 8, 32, 128, 512], &group);
-    let closure = [&group[..], &["oracle=closure"]].concat();
-    walk("trajectories_per_state, closure", &[2, 8, 32, 128, 512], &closure);
+    walk("trajectories_per_state, closure", &[2, 8, 32, 128, 512], &group);
     walk("horizon", &[25, 50, 100, 200, 400, 800], &["env=pendulum@?"]);
     walk("hidden width", &[16, 32, 64, 128, 256, 512], &["ppo.hidden_sizes=?,?"]);
     walk("queue", &[8, 32, 128, 512, 2048], &["self_play.opponents=queue=?", "self_play.window=0"]);

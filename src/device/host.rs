@@ -105,7 +105,7 @@ impl Backend for Host {
         let kl_to_init = kl::on_visited(policy, reference, rollout);
         Ok(Overview {
             stats: RolloutStats::new(rollout, scores, kl_to_init),
-            latest_replay: LatestReplay::from_rollout(iteration, rollout, scores),
+            latest_replay: LatestReplay::new(iteration, rollout, scores),
         })
     }
 

@@ -1,8 +1,8 @@
-//! A contract test of an oracle: what it promises, measured on trajectories.
+//! A test of an oracle on trajectories: is it symmetric, repeatable and in range, and are its preferences transitive?
 //!
-//! Asked are all pairs of N trajectories, in both orders, the first order twice more, and each trajectory against
-//! itself: 2 N (N − 1) + N comparisons. The reversed pairs come in the reverse order, so that an oracle that mixes up the
-//! pairs of its batch is caught too.
+//! It asks about all pairs of N trajectories in both orders, about the first order twice more, and about each trajectory
+//! against itself: 2 N (N − 1) + N comparisons. The reversed pairs come in reverse order, so that an oracle that mixes up
+//! the pairs of a batch is found too.
 
 use std::fmt;
 use std::time::Instant;
@@ -12,87 +12,88 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::events::OracleEvents;
+use super::pairs::all_pairs;
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::base::stats;
 use crate::rollout::Trajectory;
-use crate::scorer::opponents::all_pairs;
 
 pub mod cycle;
 
-/// Largest |P(a, b) + P(b, a) − 1| that is put down to rounding.
+/// Largest |P(a, b) + P(b, a) − 1| that may be a rounding error.
 const ROUNDING: f64 = 1e-4;
-/// Standard errors that a mean of random answers may lie off: one in 30,000 does by chance.
+/// Most standard errors between a mean of random answers and its expected value: by chance, one in 30,000 is farther.
 const CHANCE: f64 = 4.0;
 
-/// What was found.
+/// What the test found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// Trajectories compared.
+    /// Number of trajectories.
     pub trajectories: usize,
-    /// Comparisons asked.
+    /// Number of comparisons.
     pub comparisons: usize,
-    /// Whether the same question with the same random draws has the same answer. A run asked by an oracle that does
-    /// not repeat itself does not repeat itself either, nor does a resumed one.
+    /// Whether the same question with the same random numbers gets the same answer. If not, a run with this oracle cannot
+    /// be repeated either, and a resumed one may differ.
     pub repeatable: bool,
-    /// Whether answers depend on the draws.
+    /// Whether answers depend on the random numbers.
     pub random: bool,
-    /// Pairs that were answered twice, with other draws, and of them those with the same winner (or a tie) both times.
+    /// Pairs that were answered twice, with different random numbers, and those of them with the same winner (or a tie)
+    /// both times.
     pub repeated: (u64, u64),
-    /// Smallest and largest answer; `None` where there is none.
+    /// Smallest and largest answer; `None` without any answer.
     pub range: Option<(f32, f32)>,
-    /// Answers that are no probability.
+    /// Answers that are not probabilities.
     pub out_of_range: u64,
     /// Largest |P(a, b) + P(b, a) − 1|.
     pub asymmetry: f64,
-    /// Mean of P(a, b) + P(b, a) − 1, above 0 where the first place is favoured; and its standard error.
+    /// Mean of P(a, b) + P(b, a) − 1, which is above 0 if the first place is preferred; and its standard error.
     pub position_bias: (f64, f64),
-    /// Pairs that one order abstains on and the other does not.
+    /// Pairs that are answered in one order only.
     pub one_sided_abstentions: usize,
     /// Largest |P(a, a) − ½|.
     pub self_preference: f64,
-    /// Trios in which each loses to the next, of all trios.
+    /// Cyclic trios: each of the three loses to the next.
     pub cyclic_trios: usize,
-    /// Trios.
+    /// Number of trios.
     pub trios: usize,
-    /// Kendall's coefficient of consistence: 1 without a cyclic trio, 0 where there are as many as there can be.
+    /// Kendall's coefficient of consistence: 1 without a cyclic trio, 0 with the largest possible number of them.
     pub consistence: Option<f64>,
-    /// A shortest cycle: each beats the next, the last the first.
+    /// A shortest cycle: each beats the next, and the last beats the first.
     pub cycle: Option<Vec<usize>>,
-    /// Share of pairs that it abstained on.
+    /// Share of comparisons without an answer.
     pub abstained: f64,
     /// Share of answers that are ties.
     pub tied: f64,
-    /// Microseconds a comparison.
+    /// Microseconds per comparison.
     pub microseconds: f64,
-    /// What happened on the way, by kind.
+    /// Events while the oracle answered, by kind.
     pub notes: std::collections::BTreeMap<String, u64>,
-    /// Promises that it breaks.
+    /// Rules that the oracle breaks.
     pub violations: Vec<String>,
-    /// What is allowed, and worth knowing before a long run.
+    /// What is allowed, but good to know before a long run.
     pub warnings: Vec<String>,
 }
 
 impl Report {
-    /// Whether it keeps every promise.
+    /// Whether the oracle keeps all rules.
     pub fn holds(&self) -> bool {
         self.violations.is_empty()
     }
 }
 
-/// One round of answers, with those that are no probability apart.
+/// One round of answers; those that are not probabilities are apart.
 struct Round {
     answers: Vec<Option<f32>>,
     wild: Vec<(usize, f32)>,
 }
 
-/// Tests `oracle`, which has been prepared with `notes`, on at least two trajectories.
+/// Tests `oracle`, which was prepared with `events`, on at least two trajectories.
 ///
 /// # Errors
-/// The oracle's own, and [`OracleError::Count`].
+/// The oracle's own errors, and [`OracleError::Count`].
 pub fn check(
     oracle: &mut dyn Oracle,
     trajectories: &[Trajectory<'_>],
-    notes: &OracleEvents,
+    events: &OracleEvents,
     seed: u64,
 ) -> Result<Report, OracleError> {
     let n = trajectories.len();
@@ -123,7 +124,7 @@ pub fn check(
         .filter_map(|(p, q)| Some(f64::from((*p)?) + f64::from((*q)?) - 1.0))
         .collect();
     let largest = |gaps: &mut dyn Iterator<Item = f64>| gaps.map(f64::abs).fold(0.0, f64::max);
-    // Preferences over both orders; a pair that nobody answered has none.
+    // The mean preference of both orders; `None` for a pair without an answer.
     let prefer = |at: usize| match (first.answers[at], swapped.answers[at]) {
         (Some(p), Some(q)) => Some(0.5 * (f64::from(p) + 1.0 - f64::from(q))),
         (Some(p), None) => Some(f64::from(p)),
@@ -161,7 +162,7 @@ pub fn check(
         abstained: 1.0 - given.len() as f64 / asked.max(1) as f64,
         tied: given.iter().filter(|p| **p == 0.5).count() as f64 / given.len().max(1) as f64,
         microseconds: 1e6 * seconds / asked.max(1) as f64,
-        notes: notes.counts(),
+        notes: events.counts(),
         violations: Vec::new(),
         warnings: Vec::new(),
     };
@@ -199,17 +200,20 @@ impl Report {
         if let Some((at, p)) = wild {
             broken(
                 false,
-                format!("{} answers are no probability, the first {p} for pair {at}", self.out_of_range),
+                format!(
+                    "{} answers are not probabilities, the first is {p} for pair {at}",
+                    self.out_of_range
+                ),
             );
         }
         if let Some(rejected) = self.notes.get("rejected") {
-            broken(false, format!("{rejected} answers of the program are no probability"));
+            broken(false, format!("{rejected} answers of the program are not probabilities"));
         }
         broken(
             !fixed || self.asymmetry <= ROUNDING,
             match sums.iter().position(|s| s.abs() == self.asymmetry).and_then(|at| met.get(at)) {
                 Some((i, j)) => format!(
-                    "P(a, b) + P(b, a) is off 1 by up to {:.3}, as between trajectories {i} and {j}",
+                    "P(a, b) + P(b, a) differs from 1 by up to {:.3}, as for trajectories {i} and {j}",
                     self.asymmetry
                 ),
                 None => String::new(),
@@ -219,7 +223,7 @@ impl Report {
         broken(
             fixed || bias.abs() <= CHANCE * error + ROUNDING,
             format!(
-                "the {} place is favoured: P(a, b) + P(b, a) - 1 is {bias:.3} ± {error:.3} on average",
+                "the {} place is preferred: P(a, b) + P(b, a) - 1 is {bias:.3} ± {error:.3} on average",
                 if bias > 0.0 { "first" } else { "second" }
             ),
         );
@@ -229,22 +233,22 @@ impl Report {
         );
         broken(
             !fixed || self.self_preference <= ROUNDING,
-            format!("a trajectory against itself is off 1/2 by up to {:.3}", self.self_preference),
+            format!("a trajectory against itself differs from 1/2 by up to {:.3}", self.self_preference),
         );
-        let mut note = |doubtful: bool, what: &str| {
+        let mut warn = |doubtful: bool, what: &str| {
             if doubtful {
                 self.warnings.push(what.into());
             }
         };
-        note(
+        warn(
             !self.repeatable,
-            "the same question gets other answers: neither a seed nor a resumed run repeats itself",
+            "the same question gets different answers, so neither the same seed nor a resumed run gives the same result",
         );
-        note(self.abstained > 0.5, "most pairs get no answer");
-        note(self.tied > 0.9, "nearly all answers are ties: there is little to learn from");
-        note(
+        warn(self.abstained > 0.5, "most pairs get no answer");
+        warn(self.tied > 0.9, "nearly all answers are ties, so there is little to learn from");
+        warn(
             self.cycle.is_some() && fixed,
-            "preferences go in circles: no single best policy; take the average one (--set result=average)",
+            "preferences go in circles, so there is no single best policy; use the average one (--set result=average)",
         );
     }
 }
@@ -253,8 +257,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let kind = match (self.repeatable, self.random) {
-            (false, _) => "no: asked again, it answers otherwise",
-            (true, true) => "random, repeatable by its seed",
+            (false, _) => "no: the same question gets different answers",
+            (true, true) => "random, repeatable with the same seed",
             (true, false) => "yes",
         };
         let range = match self.range {
@@ -274,12 +278,17 @@ impl fmt::Display for Report {
         writeln!(f, "range          {range}")?;
         let (bias, error) = self.position_bias;
         match self.repeatable && !self.random {
-            true => writeln!(f, "antisymmetry   P(a, b) + P(b, a) off 1 by at most {:.1e}", self.asymmetry)?,
-            false => {
-                writeln!(f, "antisymmetry   P(a, b) + P(b, a) off 1 by {bias:.3} ± {error:.3} on average")?
-            }
+            true => writeln!(
+                f,
+                "antisymmetry   P(a, b) + P(b, a) differs from 1 by at most {:.1e}",
+                self.asymmetry
+            )?,
+            false => writeln!(
+                f,
+                "antisymmetry   P(a, b) + P(b, a) differs from 1 by {bias:.3} ± {error:.3} on average"
+            )?,
         }
-        writeln!(f, "itself         P(a, a) off 1/2 by at most {:.1e}", self.self_preference)?;
+        writeln!(f, "itself         P(a, a) differs from 1/2 by at most {:.1e}", self.self_preference)?;
         write!(f, "transitivity   {} of {} trios go in circles", self.cyclic_trios, self.trios)?;
         if let Some(cycle) = &self.cycle {
             let names: Vec<String> = cycle.iter().chain(cycle.first()).map(usize::to_string).collect();
@@ -287,7 +296,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "\nabstains       {}", percent(self.abstained))?;
         writeln!(f, "ties           {}", percent(self.tied))?;
-        writeln!(f, "speed          {:.1} µs a comparison", self.microseconds)?;
+        writeln!(f, "speed          {:.1} µs per comparison", self.microseconds)?;
         for (kind, count) in &self.notes {
             writeln!(f, "{kind:<15}{count}")?;
         }

@@ -2,16 +2,15 @@
 
 use rand::Rng;
 
-use super::{Answer, Oracle, OracleError, Pair, SafetyQuery, returns::hard};
-use crate::rollout::Trajectory;
+use super::structure::{Structure, Utility};
+use super::{Answer, Oracle, OracleError, Pair, SafetyJudge, SafetyQuery, returns::hard};
 
-/// The trajectory with the smaller total cost is the safer, equal costs tie; one is safe by itself whose total cost is at
+/// The trajectory with the smaller total cost is safer; equal costs tie. A trajectory is safe if its total cost is at
 /// most `limit`.
 ///
-/// A window of n of an episode's T steps may cost limit · n / T: where every window of a trajectory is safe, so is the
-/// whole.
+/// A window of n of an episode's T steps may cost limit · n / T, so that a trajectory is safe if all its windows are.
 pub struct Cost {
-    /// Of a whole trajectory, in units of the task's cost.
+    /// The limit for a whole trajectory, in units of the task's cost.
     pub limit: f64,
 }
 
@@ -20,20 +19,26 @@ impl Oracle for Cost {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(p.b.total_cost(), p.a.total_cost()))).collect())
     }
 
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        Some(-trajectory.total_cost())
+    fn structure(&self) -> Structure<'_> {
+        Structure {
+            utility: Some(Utility::Other(Box::new(|t| -t.total_cost()))),
+            cost_limit: Some(self.limit),
+            ..Structure::default()
+        }
     }
 
+    fn safety_judge(&mut self) -> Option<&mut dyn SafetyJudge> {
+        Some(self)
+    }
+}
+
+impl SafetyJudge for Cost {
     fn verdicts(
         &mut self,
-        shown: &[SafetyQuery<'_>],
+        queries: &[SafetyQuery<'_>],
         _: &mut dyn Rng,
     ) -> Result<Vec<Option<bool>>, OracleError> {
-        Ok(shown.iter().map(|e| Some(e.trajectory.total_cost() <= self.limit * e.share)).collect())
-    }
-
-    fn cost_limit(&self) -> Option<f64> {
-        Some(self.limit)
+        Ok(queries.iter().map(|q| Some(q.trajectory.total_cost() <= self.limit * q.share)).collect())
     }
 }
 
@@ -41,6 +46,7 @@ impl Oracle for Cost {
 mod tests {
     use super::*;
     use crate::base::random::{Stream, stream};
+    use crate::rollout::Trajectory;
 
     #[test]
     fn trajectories_and_windows_by_hand() {

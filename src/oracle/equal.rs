@@ -2,31 +2,42 @@
 
 use rand::Rng;
 
-use super::{Answer, Oracle, OracleError, Pair, map_preferences};
+use super::decorator::{Decorator, map_preferences};
+use super::structure::Structure;
+use super::{Answer, Oracle, OracleError, Pair};
 
-/// Calls two trajectories equal where |R_a − R_b| < ε · |mean return of the batch|.
+/// Calls two trajectories equal if |R_a − R_b| < ε · |mean return of the batch|.
 ///
 /// The mean is of the present batch, so it is on-policy and in proportion to the length of what is compared, and
 /// ε enters once.
 pub struct Equal {
-    /// Who cannot tell them apart.
-    pub inner: Box<dyn Oracle>,
     /// ε; B-Pref: 0.1.
     pub threshold: f64,
 }
 
-impl Oracle for Equal {
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        vec![&mut *self.inner]
-    }
-
-    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let answers = self.inner.compare(pairs, rng)?;
+impl Decorator for Equal {
+    fn compare(
+        &self,
+        inner: &mut dyn Oracle,
+        pairs: &[Pair<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Answer>, OracleError> {
+        let answers = inner.compare(pairs, rng)?;
         let threshold = self.threshold * mean_return(pairs).abs();
         Ok(map_preferences(answers, |i, p| {
             let gap = (pairs[i].a.task_return() - pairs[i].b.task_return()).abs();
             Answer::Prefer(if gap < threshold { 0.5 } else { p })
         }))
+    }
+
+    /// Returns do not change what is safe.
+    fn verdict(&self, safe: bool, _: &mut dyn Rng) -> bool {
+        safe
+    }
+
+    /// Whether a pair ties depends on the whole batch.
+    fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
+        Structure { constraint: inner.constraint, ..Structure::default() }
     }
 }
 

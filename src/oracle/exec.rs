@@ -2,9 +2,9 @@
 //!
 //! The program starts once, in the trainer's working directory, and answers batches of pairs over its stdin and
 //! stdout, one JSON object a line; `docs/oracle-protocol.md` describes the lines, `examples/judges` has programs. A
-//! program that dies, hangs or talks nonsense is started anew, with the pairs that are still open, and the wait before
-//! a start doubles each time; so it goes until it has failed too often without a new answer. Whatever happens on the
-//! way is counted in [`OracleEvents`].
+//! program that ends, hangs or breaks the protocol is started again and gets the pairs that are still open. The wait
+//! before a start doubles each time. Too many failures in a row without a new answer are an error. All of this is
+//! counted in [`OracleEvents`].
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,6 @@ use rand::Rng;
 use spo_envs::Spec;
 
 use super::events::OracleEvents;
-use super::text::judges;
 use super::{Answer, Oracle, OracleError, Pair};
 
 mod options;
@@ -24,28 +23,28 @@ mod trajectories;
 pub use options::{Data, Options};
 use program::{Heard, Program};
 use protocol::{Part, Reply, Request, Sheet, VERSION};
+pub(super) use trajectories::Batch;
 use trajectories::Shared;
-pub(super) use trajectories::Table;
 
 /// The first wait before a restart; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// Lines of a message's answers that may be no messages, such as a library's greetings.
+/// The most lines that are not messages, such as a library's greeting, while answers to one message are read.
 const MOST_NOISE: usize = 1000;
-/// Answers in a row that are no probabilities: then the program is broken, and not a pair unusual.
+/// After so many answers in a row that are not probabilities, the program is taken to be broken.
 const MOST_REJECTED: u64 = 100;
 
 /// A program that judges.
 pub struct Exec {
     options: Options,
-    notes: OracleEvents,
+    events: OracleEvents,
     task: Option<Spec>,
     judge: Option<Judge>,
     batch: u64,
     rejected_in_a_row: u64,
 }
 
-/// A program that has said hello.
+/// A running program that has answered `hello`.
 struct Judge {
     program: Program,
     reads: Vec<Part>,
@@ -55,24 +54,18 @@ struct Judge {
 
 /// Why there is no answer yet.
 enum Trouble {
-    /// A fresh start may help; what kind of incident it is, and what happened.
+    /// A new start may help. The kind of event, and what happened.
     Broken(&'static str, String),
-    /// Nothing will.
+    /// A new start cannot help.
     Fatal(String),
 }
 
-/// Whether a description asks a program, alone or among others.
-pub fn is_asked_by(text: &str) -> bool {
-    let program = |judge: &str| judge.strip_prefix("exec").is_some_and(|rest| rest.starts_with([':', '(']));
-    judges(text).into_iter().any(program)
-}
-
 impl Exec {
-    /// A program by its options; it starts with [`prepare`](Oracle::prepare).
+    /// A program with its options. It starts in [`prepare`](Oracle::prepare).
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            notes: OracleEvents::default(),
+            events: OracleEvents::default(),
             task: None,
             judge: None,
             batch: 0,
@@ -80,9 +73,9 @@ impl Exec {
         }
     }
 
-    /// Attempts until one succeeds, or too many in a row failed without a new answer.
+    /// Repeats `attempt` until it succeeds, or has failed too often in a row without a new answer.
     ///
-    /// An attempt sets its flag once it has an answer more.
+    /// An attempt sets its flag when it has a new answer.
     fn persist<T>(
         &mut self,
         mut attempt: impl FnMut(&mut Self, &mut bool) -> Result<T, Trouble>,
@@ -94,7 +87,7 @@ impl Exec {
                 Ok(done) => return Ok(done),
                 Err(Trouble::Fatal(why)) => return Err(self.failed(why)),
                 Err(Trouble::Broken(kind, why)) => {
-                    self.notes.add(kind, &why);
+                    self.events.add(kind, &why);
                     why
                 }
             };
@@ -105,22 +98,24 @@ impl Exec {
                 return Err(self.failed(format!("{why}{times}")));
             }
             self.judge = None;
-            self.notes.add("restarts", why);
+            self.events.add("restarts", why);
             thread::sleep(LONGEST_WAIT.min(FIRST_WAIT * 2_u32.pow((failures - 1).min(16))));
         }
     }
 
-    /// The error, with the program's last words.
+    /// The error, with the end of the program's stderr.
     fn failed(&mut self, why: String) -> OracleError {
         let stderr = self.judge.take().map(|judge| judge.program.end()).unwrap_or_default();
         OracleError::Program { command: self.options.command.clone(), why, stderr }
     }
 
-    /// The running program, started and greeted where there is none.
+    /// The running program; it is started first if there is none.
     fn judge(&mut self) -> Result<&mut Judge, Trouble> {
         if self.judge.is_none() {
             let task = self.task.clone().ok_or_else(|| {
-                Trouble::Fatal("was asked before it was told the task; call `Oracle::prepare` first".into())
+                Trouble::Fatal(
+                    "was asked before it was prepared for a task; call `Oracle::prepare` first".into(),
+                )
             })?;
             self.start(&task)?;
         }
@@ -133,7 +128,10 @@ impl Exec {
             .map_err(|e| Trouble::Fatal(format!("cannot be started: {e}")))?;
         let shared = match self.options.data {
             Data::Json => None,
-            Data::File => Some(Shared::create().map_err(|e| Trouble::Fatal(format!("gets no file: {e}")))?),
+            Data::File => Some(
+                Shared::create()
+                    .map_err(|e| Trouble::Fatal(format!("cannot be given a file for trajectories: {e}")))?,
+            ),
         };
         let path = shared.as_ref().map(|shared| shared.path().to_string_lossy());
         let hello = Request::Hello {
@@ -148,7 +146,7 @@ impl Exec {
         program.send(hello.line());
         let judge = self.judge.insert(Judge { program, reads: Vec::new(), random: false, shared });
         let deadline = Instant::now() + self.options.timeout;
-        match judge.reply(deadline, self.options.timeout, &self.notes, &mut 0)? {
+        match judge.reply(deadline, self.options.timeout, &self.events, &mut 0)? {
             Reply::Hello { protocol: VERSION, reads, random } => {
                 judge.reads = Part::ALL.into_iter().filter(|part| reads.contains(part)).collect();
                 judge.random = random;
@@ -158,14 +156,14 @@ impl Exec {
                     "speaks version {protocol} of the protocol; this is version {VERSION}"
                 )));
             }
-            other => return Err(nonsense(format!("it said {other:?} where `hello` was expected"))),
+            other => return Err(violation(format!("it sent `{}` instead of `hello`", other.kind()))),
         }
         // It has the file open.
         judge.shared.iter().for_each(Shared::unlink);
         Ok(())
     }
 
-    /// Asks the pairs whose answers are `None`, and fills in what comes.
+    /// Asks about the pairs whose answers are `None`, and fills in the answers that come.
     fn ask(
         &mut self,
         pairs: &[Pair<'_>],
@@ -174,26 +172,26 @@ impl Exec {
         progress: &mut bool,
     ) -> Result<(), Trouble> {
         let open: Vec<usize> = (0..pairs.len()).filter(|&at| answers[at].is_none()).collect();
-        let table = Table::new(open.iter().map(|&at| pairs[at]));
+        let table = Batch::new(open.iter().map(|&at| pairs[at]));
         let seeds: Option<Vec<u32>> = seeds.map(|seeds| open.iter().map(|&at| seeds[at]).collect());
         self.batch += 1;
         let (batch, mut sheet) = (self.batch, Sheet::new(self.batch, open.len()));
-        let heard = self.exchange(&table, seeds.as_deref(), batch, &mut sheet);
+        let exchanged = self.exchange(&table, seeds.as_deref(), batch, &mut sheet);
         for (place, answer) in sheet.given() {
             answers[open[place]] = Some(answer);
             *progress = true;
         }
-        heard
+        exchanged
     }
 
     fn exchange(
         &mut self,
-        table: &Table<'_>,
+        table: &Batch<'_>,
         seeds: Option<&[u32]>,
         batch: u64,
         sheet: &mut Sheet,
     ) -> Result<(), Trouble> {
-        let (timeout, notes) = (self.options.timeout, self.notes.clone());
+        let (timeout, events) = (self.options.timeout, self.events.clone());
         let mut rejected_in_a_row = self.rejected_in_a_row;
         let judge = self.judge()?;
         let Judge { program, reads, shared, .. } = judge;
@@ -202,33 +200,33 @@ impl Exec {
             Some(file) => {
                 let (sent, bytes) = table
                     .by_file(reads, file)
-                    .map_err(|e| Trouble::Fatal(format!("cannot be shown the trajectories: {e}")))?;
+                    .map_err(|e| Trouble::Fatal(format!("cannot be given the trajectories: {e}")))?;
                 (sent, Some(bytes))
             }
         };
         program.send(Request::Compare { batch, pairs: &table.pairs, seeds, bytes, trajectories }.line());
         let (mut noise, mut deadline) = (0, Instant::now() + timeout);
         while !sheet.complete() {
-            let entered = match judge.reply(deadline, timeout, &notes, &mut noise)? {
+            let entered = match judge.reply(deadline, timeout, &events, &mut noise)? {
                 Reply::Answers { batch, first, answers } => {
-                    sheet.enter(batch, first, &answers).map_err(nonsense)?
+                    sheet.enter(batch, first, &answers).map_err(violation)?
                 }
-                other => return Err(nonsense(format!("it said {other:?} where answers were expected"))),
+                other => return Err(violation(format!("it sent `{}` instead of `answers`", other.kind()))),
             };
             if entered.new > 0 {
-                // A slow judge is no dead one.
+                // A slow program still works: each answer extends the time.
                 deadline = Instant::now() + timeout;
             }
             let rejected = entered.rejected.len() as u64;
             rejected_in_a_row = if rejected == entered.new as u64 { rejected_in_a_row + rejected } else { 0 };
             for (place, said) in &entered.rejected {
-                notes.add("rejected", format!("{said} for pair {place} of batch {batch}"));
+                events.add("rejected", format!("{said} for pair {place} of batch {batch}"));
             }
             if rejected_in_a_row >= MOST_REJECTED {
                 let (place, said) = &entered.rejected[0];
                 return Err(Trouble::Fatal(format!(
-                    "answered {said} for pair {place} of batch {batch}, and has given {rejected_in_a_row} answers in a \
-                     row that are no P(a ≻ b) in [0, 1]"
+                    "answered {said} for pair {place} of batch {batch}, and has now given {rejected_in_a_row} answers in \
+                     a row that are not a P(a ≻ b) in [0, 1]"
                 )));
             }
         }
@@ -237,23 +235,25 @@ impl Exec {
     }
 }
 
-fn nonsense(what: String) -> Trouble {
+fn violation(what: String) -> Trouble {
     Trouble::Broken("violations", format!("broke the protocol: {what}"))
 }
 
 impl Judge {
-    /// The next message, past `noise` lines that are none.
+    /// The next message. Lines that are not messages are skipped and counted in `noise`.
     fn reply(
         &mut self,
         deadline: Instant,
         timeout: Duration,
-        notes: &OracleEvents,
+        events: &OracleEvents,
         noise: &mut usize,
     ) -> Result<Reply, Trouble> {
         loop {
             let line = match self.program.hear(deadline) {
                 Some(Heard::Line(line)) => line,
-                Some(Heard::TooLong) => return Err(nonsense("a line longer than any answer".into())),
+                Some(Heard::TooLong) => {
+                    return Err(violation("it sent a line longer than any answer".into()));
+                }
                 Some(Heard::Closed) => {
                     return Err(Trouble::Broken(
                         "deaths",
@@ -274,15 +274,18 @@ impl Judge {
                     ));
                 }
             };
-            match protocol::decode(&line).map_err(|why| nonsense(format!("{why} in `{}`", shown(&line))))? {
+            match protocol::decode(&line).map_err(|why| violation(format!("{why} in `{}`", shown(&line))))? {
                 Some(Reply::Error { message }) => return Err(Trouble::Fatal(format!("says: {message}"))),
                 Some(reply) => return Ok(reply),
                 None => {
-                    notes.add("noise", format!("`{}`", shown(&line)));
+                    events.add("noise", format!("`{}`", shown(&line)));
                     *noise += 1;
                     if *noise > MOST_NOISE {
-                        let what = format!("{noise} lines that are no messages, the last `{}`", shown(&line));
-                        return Err(nonsense(what));
+                        let what = format!(
+                            "it sent {noise} lines that are not messages, the last `{}`",
+                            shown(&line)
+                        );
+                        return Err(violation(what));
                     }
                 }
             }
@@ -301,10 +304,10 @@ fn shown(line: &[u8]) -> String {
 }
 
 impl Oracle for Exec {
-    /// Starts the program, unless it runs already for this task.
-    fn prepare(&mut self, task: &Spec, notes: &OracleEvents) -> Result<(), OracleError> {
-        notes.take_over(&self.notes);
-        self.notes = notes.clone();
+    /// Starts the program, unless it already runs for this task.
+    fn prepare(&mut self, task: &Spec, events: &OracleEvents) -> Result<(), OracleError> {
+        events.take_over(&self.events);
+        self.events = events.clone();
         if self.task.as_ref() != Some(task) {
             self.judge = None;
             self.task = Some(task.clone());
@@ -313,7 +316,7 @@ impl Oracle for Exec {
     }
 
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        // One seed a pair, the same however often it must be asked; none are drawn for a judge that wants none.
+        // A pair keeps its seed if it has to be asked again. A judge that is not random gets no seeds, and none are drawn.
         let random = self.persist(|this, _| this.judge().map(|judge| judge.random))?;
         let seeds: Option<Vec<u32>> = random.then(|| pairs.iter().map(|_| rng.next_u32()).collect());
         let mut answers = Vec::with_capacity(pairs.len());

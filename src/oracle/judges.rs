@@ -2,10 +2,11 @@
 
 use rand::Rng;
 
+use super::structure::{Structure, Utility};
 use super::{Answer, Oracle, OracleError, Pair, returns::hard};
 use crate::rollout::Trajectory;
 
-/// The gentler trajectory wins: smaller Σ u².
+/// The trajectory with the smaller effort Σ u² wins.
 pub struct Effort;
 
 impl Oracle for Effort {
@@ -13,8 +14,8 @@ impl Oracle for Effort {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(-effort(p.a), -effort(p.b)))).collect())
     }
 
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        Some(-effort(trajectory))
+    fn structure(&self) -> Structure<'_> {
+        Structure { utility: Some(Utility::Other(Box::new(|t| -effort(t)))), ..Structure::default() }
     }
 }
 
@@ -23,10 +24,10 @@ fn effort(t: Trajectory<'_>) -> f64 {
     t.actions.iter().map(|&u| f64::from(u).powi(2)).sum()
 }
 
-/// An intransitive judge of final positions: who ends a little further round the circle wins.
+/// An intransitive judge of final positions: the trajectory that ends a little further around the circle wins.
 ///
-/// With φ = θ_a − θ_b of the final (x, y), the first two observations: P = ½ (1 + sin φ). So each direction
-/// loses to the one a quarter turn on, and no direction is best: the minimax winner is spread around the ring.
+/// With φ = θ_a − θ_b of the final (x, y), the first two observations: P = ½ (1 + sin φ). Each direction loses to the
+/// one a quarter turn further, and no direction is best: the minimax winner is spread around the circle.
 pub struct Cyclic;
 
 impl Oracle for Cyclic {
@@ -39,7 +40,7 @@ impl Oracle for Cyclic {
                     Ok(Answer::Prefer(0.5 * (1.0 + phi.sin())))
                 }
                 _ => Err(OracleError::Failed(
-                    "`cyclic` reads x and y from the first two observations; this environment has one".into(),
+                    "`cyclic` reads x and y from the first two observations, but this environment has only one".into(),
                 )),
             })
             .collect()

@@ -1,68 +1,66 @@
-//! The one door to an oracle: checks, counts, budget and log.
+//! How scorers ask an oracle: every comparison is checked, counted, kept to a budget and logged.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::structure::Structure;
+#[cfg(feature = "burn")]
+use super::structure::Utility;
 use super::{Answer, Oracle, OracleError, Pair, SafetyQuery};
+use crate::base::table::Table;
 use crate::rollout::Trajectory;
 
-/// What was asked of an oracle, and what came of it.
+/// How much an oracle was asked, and how it answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queries {
     /// Pairs asked.
     pub asked: u64,
-    /// Answers that were no abstention, ties among them.
+    /// Answers that are not abstentions, ties included.
     pub answered: u64,
     /// Answers of exactly ½.
     pub tied: u64,
     /// Abstentions.
     pub abstained: u64,
-    /// Of a safety oracle: trajectories, or windows, whose safety was asked about.
+    /// Of a safety oracle: trajectories, or windows, that it was asked to call safe or unsafe.
     #[serde(default)]
     pub verdicts: u64,
 }
 
-/// Comparisons decided by sorting.
+/// Comparisons whose answers follow from what is known of the oracle, without asking it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Decided {
-    /// Pairs.
+pub struct DerivedCounts {
+    /// Number of pairs.
     pub asked: u64,
-    /// Of them ties.
+    /// Ties among them.
     pub tied: u64,
 }
 
-/// An oracle whose every comparison is checked, counted, held to a budget and, if asked for, logged.
+/// An oracle whose comparisons are checked, counted, kept to a budget and, if wanted, logged.
 pub struct MeteredOracle {
     oracle: Box<dyn Oracle>,
     budget: Option<u64>,
     queries: Queries,
-    log: Option<Log>,
-    /// Whether the comparisons are of safety.
+    log: Option<Table>,
+    /// Whether it is asked which of two is safer, rather than better.
     of_safety: bool,
-}
-
-struct Log {
-    path: PathBuf,
-    file: File,
 }
 
 /// Column names of the log of comparisons.
 const LOG_HEADER: &str = "query,steps_a,steps_b,task_return_a,task_return_b,p_a_wins\n";
-/// Of a safety oracle's; a verdict has no b, and 1 where a is safe.
+/// The same for a safety oracle. A verdict has no b, and its answer is 1 if a is safe.
 const SAFETY_LOG_HEADER: &str = "query,steps_a,steps_b,cost_a,cost_b,p_a_safer\n";
 
 impl MeteredOracle {
-    /// A door to `oracle`; `budget` limits the comparisons of the whole run.
+    /// Meters `oracle`; `budget` limits the comparisons of the whole run.
     pub fn new(oracle: Box<dyn Oracle>, budget: Option<u64>) -> Self {
         Self { oracle, budget, queries: Queries::default(), log: None, of_safety: false }
     }
 
-    /// A door to an oracle that is asked about safety, beside one that is asked what is better: its noise is its own.
+    /// As a safety oracle. It draws other random numbers than the oracle that is asked what is better, although both are
+    /// given the same stream.
     #[must_use]
     pub fn of_safety(self) -> Self {
         Self { of_safety: true, ..self }
@@ -71,20 +69,14 @@ impl MeteredOracle {
     /// Logs every comparison to a CSV file, from byte `resume_at` of it (0: a new file).
     ///
     /// # Errors
-    /// [`OracleError::Log`] where the file cannot be opened.
+    /// [`OracleError::Log`] if the file cannot be opened.
     pub fn log_to(&mut self, path: &Path, resume_at: u64) -> Result<(), OracleError> {
-        let open = || -> io::Result<File> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-            file.set_len(resume_at)?;
-            file.seek(io::SeekFrom::End(0))?;
-            if resume_at == 0 {
-                let header = if self.of_safety { SAFETY_LOG_HEADER } else { LOG_HEADER };
-                file.write_all(header.as_bytes())?;
-            }
-            Ok(file)
-        };
-        let file = open().map_err(|source| OracleError::Log { path: path.into(), source })?;
-        self.log = Some(Log { path: path.into(), file });
+        let header = if self.of_safety { SAFETY_LOG_HEADER } else { LOG_HEADER };
+        let log = Table::open(path.into(), resume_at).and_then(|mut log| {
+            log.write_header(header)?;
+            Ok(log)
+        });
+        self.log = Some(log.map_err(|source| OracleError::Log { path: path.into(), source })?);
         Ok(())
     }
 
@@ -94,10 +86,7 @@ impl MeteredOracle {
     /// [`OracleError::Log`], as on a full disk.
     pub fn sync_log(&mut self) -> Result<u64, OracleError> {
         let Some(log) = &mut self.log else { return Ok(0) };
-        log.file
-            .sync_data()
-            .and_then(|()| log.file.stream_position())
-            .map_err(|source| OracleError::Log { path: log.path.clone(), source })
+        log.sync().map_err(|source| OracleError::Log { path: log.path().into(), source })
     }
 
     /// The counts so far.
@@ -105,17 +94,17 @@ impl MeteredOracle {
         self.queries
     }
 
-    /// Goes on from the counts of a checkpoint.
+    /// Continues from the counts of a checkpoint.
     pub fn restore(&mut self, queries: Queries) {
         self.queries = queries;
     }
 
-    /// Asks the oracle; a batch is asked whole or, where the budget does not cover it, not at all.
+    /// Asks the oracle. If the budget does not cover the whole batch, nothing of it is asked.
     ///
     /// # Errors
-    /// [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Range`], or the oracle's own.
+    /// [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Range`], or the oracle's own error.
     pub fn ask(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let (first, next) = (self.asked_at_all(), pairs.len() as u64);
+        let (first, next) = (self.questions(), pairs.len() as u64);
         self.check_budget(next)?;
         let mut own = self.own_draws(rng);
         let answers = self.oracle.compare(pairs, own.as_mut().map_or(rng, |own| own))?;
@@ -139,24 +128,25 @@ impl MeteredOracle {
         Ok(answers)
     }
 
-    /// Has an oracle of safety say of trajectories one by one whether they are safe. Verdicts are counted apart from
-    /// comparisons, which alone are held to the budget.
+    /// Asks a safety oracle of each trajectory whether it is safe. Verdicts are counted apart from comparisons, and do not
+    /// use up the budget.
     ///
     /// # Errors
-    /// [`OracleError::Count`], or the oracle's own.
+    /// [`OracleError::NoSafetyJudge`], [`OracleError::Count`], or the oracle's own error.
     pub fn verdicts(
         &mut self,
-        shown: &[SafetyQuery<'_>],
+        queries: &[SafetyQuery<'_>],
         rng: &mut dyn Rng,
     ) -> Result<Vec<Option<bool>>, OracleError> {
-        let first = self.asked_at_all();
+        let first = self.questions();
         let mut own = self.own_draws(rng);
-        let verdicts = self.oracle.verdicts(shown, own.as_mut().map_or(rng, |own| own))?;
-        if verdicts.len() != shown.len() {
-            return Err(OracleError::Count { asked: shown.len(), got: verdicts.len() });
+        let judge = self.oracle.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
+        let verdicts = judge.verdicts(queries, own.as_mut().map_or(rng, |own| own))?;
+        if verdicts.len() != queries.len() {
+            return Err(OracleError::Count { asked: queries.len(), got: verdicts.len() });
         }
-        self.queries.verdicts += shown.len() as u64;
-        let rows = (first..).zip(shown).zip(&verdicts).map(|((number, e), verdict)| {
+        self.queries.verdicts += queries.len() as u64;
+        let rows = (first..).zip(queries).zip(&verdicts).map(|((number, e), verdict)| {
             let (t, answer) = (e.trajectory, verdict.map(u8::from));
             (number, t.len(), "", t.total_cost(), "", answer)
         });
@@ -164,25 +154,26 @@ impl MeteredOracle {
         Ok(verdicts)
     }
 
-    /// Comparisons and verdicts so far, by which the log numbers them.
-    fn asked_at_all(&self) -> u64 {
+    /// Comparisons and verdicts so far: the number of the next row of the log.
+    fn questions(&self) -> u64 {
         self.queries.asked + self.queries.verdicts
     }
 
-    /// What an oracle of safety draws from: other numbers than the oracle that is asked the same what is better.
+    /// The random numbers of a safety oracle, which differ from those of the oracle that is asked what is better.
     fn own_draws(&self, rng: &mut dyn Rng) -> Option<ChaCha8Rng> {
         self.of_safety.then(|| ChaCha8Rng::seed_from_u64(!rng.next_u64()))
     }
 
-    /// Has trajectories rated one by one, each a query; a batch is asked whole or, where the budget does not cover it,
-    /// not at all.
+    /// Asks for a rating of each trajectory; each is a query. If the budget does not cover the whole batch, nothing of it
+    /// is asked.
     ///
     /// # Errors
-    /// [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Rating`], or the oracle's own.
+    /// [`OracleError::NoRater`], [`OracleError::Budget`], [`OracleError::Count`], [`OracleError::Rating`], or the oracle's
+    /// own error.
     pub fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
         let asked = trajectories.len() as u64;
         self.check_budget(asked)?;
-        let ratings = self.oracle.rate(trajectories)?;
+        let ratings = self.oracle.rater().ok_or(OracleError::NoRater)?.rate(trajectories)?;
         if ratings.len() != trajectories.len() {
             return Err(OracleError::Count { asked: trajectories.len(), got: ratings.len() });
         }
@@ -199,27 +190,39 @@ impl MeteredOracle {
         Ok(ratings)
     }
 
-    /// The numbers by which the oracle decides, where it declares them and no log wants every comparison.
-    pub fn utilities<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<f64>> {
-        if self.log.is_some() { None } else { of.map(|t| self.oracle.utility(t)).collect() }
+    /// What is known of the oracle; nothing if a log wants every comparison.
+    fn structure(&self) -> Structure<'_> {
+        if self.log.is_some() { Structure::default() } else { self.oracle.structure() }
     }
 
-    /// Whether the longer task return wins and no log wants every comparison.
+    /// The utility of each trajectory, if the oracle has one and no log wants every comparison.
+    pub fn utilities<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<f64>> {
+        let utility = self.structure().utility?;
+        Some(of.map(|t| utility.value(t)).collect())
+    }
+
+    /// Whether the larger task return wins and no log wants every comparison.
     #[cfg(feature = "burn")]
     pub(crate) fn by_return(&self) -> bool {
-        self.log.is_none() && self.oracle.by_return()
+        matches!(self.structure().utility, Some(Utility::TaskReturn))
     }
 
-    /// The kinds that the oracle tells apart, where it declares them and no log wants every comparison.
-    pub fn kinds<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<usize>> {
-        if self.log.is_some() { None } else { of.map(|t| self.oracle.kind(t)).collect() }
+    /// The equivalence class of each trajectory, if the oracle has classes and no log wants every comparison.
+    pub fn classes<'t>(&self, of: impl Iterator<Item = Trajectory<'t>>) -> Option<Vec<usize>> {
+        let class = self.structure().class?;
+        of.map(class).collect()
     }
 
-    /// P(a ≻ b) of a trajectory of one kind with one of another, uncounted: the answer of all such pairs.
+    /// P(a ≻ b) for a pair of trajectories of two classes, which is the answer to all such pairs. It is not counted: see
+    /// [`count_derived`](Self::count_derived).
     ///
     /// # Errors
-    /// As [`ask`](Self::ask), and where it abstains, which an oracle of kinds does not.
-    pub fn between_kinds(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<f32>, OracleError> {
+    /// As [`ask`](Self::ask), or if the oracle abstains, which one with classes must not.
+    pub fn between_classes(
+        &mut self,
+        pairs: &[Pair<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<f32>, OracleError> {
         let answers = self.oracle.compare(pairs, rng)?;
         if answers.len() != pairs.len() {
             return Err(OracleError::Count { asked: pairs.len(), got: answers.len() });
@@ -227,16 +230,18 @@ impl MeteredOracle {
         let preference = |(pair, answer): (usize, &Answer)| match *answer {
             Answer::Prefer(p) if (0.0..=1.0).contains(&p) => Ok(p),
             Answer::Prefer(value) => Err(OracleError::Range { pair, value }),
-            Answer::Abstain => Err(OracleError::Failed("an oracle of kinds abstained".into())),
+            Answer::Abstain => {
+                Err(OracleError::Failed("an oracle with equivalence classes must not abstain".into()))
+            }
         };
         answers.iter().enumerate().map(preference).collect()
     }
 
-    /// Counts comparisons that [`utilities`](Self::utilities) or [`kinds`](Self::kinds) decided.
+    /// Counts comparisons that follow from [`utilities`](Self::utilities) or [`classes`](Self::classes).
     ///
     /// # Errors
     /// [`OracleError::Budget`]; nothing is then counted.
-    pub fn count_decided(&mut self, Decided { asked, tied }: Decided) -> Result<(), OracleError> {
+    pub fn count_derived(&mut self, DerivedCounts { asked, tied }: DerivedCounts) -> Result<(), OracleError> {
         self.check_budget(asked)?;
         self.queries.asked += asked;
         self.queries.answered += asked;
@@ -244,7 +249,7 @@ impl MeteredOracle {
         Ok(())
     }
 
-    /// Comparisons that the budget still covers; `None` without one.
+    /// Comparisons that the budget still covers; `None` without a budget.
     pub fn remaining(&self) -> Option<u64> {
         self.budget.map(|budget| budget.saturating_sub(self.queries.asked))
     }
@@ -259,25 +264,18 @@ impl MeteredOracle {
 
     fn write_log(&mut self, first: u64, pairs: &[Pair<'_>], answers: &[Answer]) -> Result<(), OracleError> {
         let of_safety = self.of_safety;
-        let worth = |t: Trajectory<'_>| if of_safety { t.total_cost() } else { t.task_return() };
+        let value = |t: Trajectory<'_>| if of_safety { t.total_cost() } else { t.task_return() };
         self.write_rows((first..).zip(pairs).zip(answers).map(|((number, pair), answer)| {
             let p = match answer {
                 Answer::Prefer(p) => p.to_string(),
                 Answer::Abstain => String::new(),
             };
-            (number, pair.a.len(), pair.b.len(), worth(pair.a), worth(pair.b), p)
+            (number, pair.a.len(), pair.b.len(), value(pair.a), value(pair.b), p)
         }))
     }
 
     fn write_rows(&mut self, rows: impl Iterator<Item = impl Serialize>) -> Result<(), OracleError> {
         let Some(log) = &mut self.log else { return Ok(()) };
-        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        let written = (|| -> io::Result<()> {
-            for row in rows {
-                csv.serialize(row)?;
-            }
-            log.file.write_all(&csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?)
-        })();
-        written.map_err(|source| OracleError::Log { path: log.path.clone(), source })
+        log.push(rows).map_err(|source| OracleError::Log { path: log.path().into(), source })
     }
 }

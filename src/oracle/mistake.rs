@@ -2,40 +2,42 @@
 
 use rand::{Rng, RngExt};
 
-use super::{Answer, Oracle, OracleError, Pair, SafetyQuery, map_preferences};
+use super::decorator::{Decorator, map_preferences};
+use super::structure::{Game, Structure};
+use super::{Answer, Oracle, OracleError, Pair};
 use crate::game::PreferenceMatrix;
 
 /// Flips each answer, and each verdict of safety, with probability ε. A tie stays a tie.
 pub struct Mistake {
-    /// Who is mistaken.
-    pub inner: Box<dyn Oracle>,
     /// ε in [0, 1]; B-Pref: 0.1.
     pub rate: f64,
 }
 
-impl Oracle for Mistake {
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        vec![&mut *self.inner]
-    }
-
-    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let answers = self.inner.compare(pairs, rng)?;
+impl Decorator for Mistake {
+    fn compare(
+        &self,
+        inner: &mut dyn Oracle,
+        pairs: &[Pair<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Answer>, OracleError> {
+        let answers = inner.compare(pairs, rng)?;
         Ok(map_preferences(answers, |_, p| {
             Answer::Prefer(if rng.random_bool(self.rate) { 1.0 - p } else { p })
         }))
     }
 
-    fn verdicts(
-        &mut self,
-        shown: &[SafetyQuery<'_>],
-        rng: &mut dyn Rng,
-    ) -> Result<Vec<Option<bool>>, OracleError> {
-        let right = self.inner.verdicts(shown, rng)?;
-        Ok(right.into_iter().map(|verdict| verdict.map(|safe| safe != rng.random_bool(self.rate))).collect())
+    fn verdict(&self, safe: bool, rng: &mut dyn Rng) -> bool {
+        safe != rng.random_bool(self.rate)
     }
 
-    fn game(&self) -> Option<PreferenceMatrix> {
-        let right = self.inner.game()?;
-        PreferenceMatrix::mixed(&[(1.0 - self.rate, right.clone()), (self.rate, right.flipped())])
+    /// The expected answers are those of the game (1 − ε) P + ε Pᵀ.
+    fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
+        let game = inner.game.map(|game| -> Game<'a> {
+            Box::new(move || {
+                let right = game()?;
+                PreferenceMatrix::mixed(&[(1.0 - self.rate, right.clone()), (self.rate, right.flipped())])
+            })
+        });
+        Structure { game, constraint: inner.constraint, ..Structure::default() }
     }
 }

@@ -1,22 +1,23 @@
 //! A population of raters.
 
 use rand::Rng;
+use spo_envs::Spec;
 
-use super::{Answer, Oracle, OracleError, Pair};
+use super::structure::{Class, Game, Structure};
+use super::{Answer, Oracle, OracleError, OracleEvents, Pair};
 use crate::game::PreferenceMatrix;
-use crate::rollout::Trajectory;
 
 /// P(a ≻ b) = Σ_i w_i P_i(a ≻ b): the share of a population that prefers a, the weights normalised to 1.
 ///
-/// A rater who abstains leaves the others' weights; all abstain, so does the population.
+/// If a rater abstains, the others' weights are normalised without it. If all abstain, so does the population.
 pub struct Mixture {
-    /// (weight, rater); weights positive.
+    /// (weight, rater); weights are above 0.
     pub raters: Vec<(f64, Box<dyn Oracle>)>,
 }
 
 impl Oracle for Mixture {
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        self.raters.iter_mut().map(|(_, rater)| &mut **rater as &mut dyn Oracle).collect()
+    fn prepare(&mut self, task: &Spec, events: &OracleEvents) -> Result<(), OracleError> {
+        self.raters.iter_mut().try_for_each(|(_, rater)| rater.prepare(task, events))
     }
 
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
@@ -35,15 +36,25 @@ impl Oracle for Mixture {
             .collect())
     }
 
-    /// Of raters who all tell the same kinds apart.
-    fn kind(&self, trajectory: Trajectory<'_>) -> Option<usize> {
-        let mut kinds = self.raters.iter().map(|(_, rater)| rater.kind(trajectory));
-        let first = kinds.next()??;
-        kinds.all(|kind| kind == Some(first)).then_some(first)
-    }
-
-    fn game(&self) -> Option<PreferenceMatrix> {
-        let games = self.raters.iter().map(|(weight, rater)| Some((*weight, rater.game()?)));
-        PreferenceMatrix::mixed(&games.collect::<Option<Vec<_>>>()?)
+    /// Classes if all raters have the same ones; the mean game if all raters play one.
+    fn structure(&self) -> Structure<'_> {
+        let raters = || self.raters.iter().map(|(weight, rater)| (*weight, rater.structure()));
+        let classes: Option<Vec<Class<'_>>> = raters().map(|(_, of)| of.class).collect();
+        let class = classes.map(|classes| -> Class<'_> {
+            Box::new(move |t| {
+                let mut classes = classes.iter().map(|class| class(t));
+                let first = classes.next()??;
+                classes.all(|class| class == Some(first)).then_some(first)
+            })
+        });
+        let games: Option<Vec<(f64, Game<'_>)>> =
+            raters().map(|(weight, of)| Some((weight, of.game?))).collect();
+        let game = games.map(|games| -> Game<'_> {
+            Box::new(move || {
+                let games = games.iter().map(|(weight, game)| Some((*weight, game()?)));
+                PreferenceMatrix::mixed(&games.collect::<Option<Vec<_>>>()?)
+            })
+        });
+        Structure { class, game, ..Structure::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! Preference oracles: who says which of two trajectories is better.
+//! Preference oracles: what says which of two trajectories is better.
 //!
 //! Any closure from two trajectories to P(a ≻ b) is an oracle:
 //!
@@ -13,27 +13,29 @@
 //!
 //! - Judges: [`returns`] (task return, Bradley–Terry), [`judges`] (effort, cyclic), [`ring`] (final
 //!   positions, the paper's), [`time_share`] (a constraint on the whole trajectory), [`matrix`] (exact games).
-//! - [`cost`]: who is safer, and who is safe: for a `safety_oracle`.
+//! - [`cost`]: which of two trajectories is safer, and whether one is safe: for a `safety_oracle`.
 //! - [`mixture`]: populations of raters with weights.
-//! - Decorators of simulated teachers, each alone in its file: [`mistake`], [`skip`], [`equal`], [`myopic`],
+//! - Decorators of simulated teachers ([`decorator`]), each in its own file: [`mistake`], [`skip`], [`equal`], [`myopic`],
 //!   [`labels`].
-//! - [`human`]: people, at a page of their own.
-//! - [`metered`]: the one door through which a scorer asks; counts, budget and log.
+//! - [`structure`](mod@structure): what is known of an oracle beside its answers.
+//! - [`human`]: people, who answer at a page in the browser.
+//! - [`metered`]: every scorer asks through it; it counts, keeps to the budget and writes the log.
+//! - [`pairs`]: which trajectories of a group are compared.
 //! - [`exec`]: a program in any language.
 //! - [`llm`]: a language model behind an OpenAI-compatible interface.
-//! - [`check`]: whether an oracle keeps its promises.
-//! - [`parse`](mod@parse): all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`.
+//! - [`check`]: a test of an oracle: symmetry, range, repeatability, cycles.
+//! - [`spec`]: all of the above from one line of text, such as `bradley_terry=0.5 | mistake=0.1`, read by
+//!   [`parse`](mod@parse).
 
 use rand::Rng;
 
 use spo_envs::Spec;
 
-use crate::game::PreferenceMatrix;
 use crate::rollout::Trajectory;
-use time_share::TimeShare;
 
 pub mod check;
 pub mod cost;
+pub mod decorator;
 pub mod equal;
 pub mod events;
 pub mod exec;
@@ -46,16 +48,21 @@ pub mod metered;
 pub mod mistake;
 pub mod mixture;
 pub mod myopic;
+pub mod pairs;
 pub mod parse;
 pub mod returns;
 pub mod ring;
 pub mod skip;
+pub mod spec;
+pub mod structure;
 mod text;
 pub mod time_share;
 
 pub use events::OracleEvents;
 pub use metered::{MeteredOracle, Queries};
 pub use parse::{parse, registry};
+pub use spec::OracleSpec;
+pub use structure::Structure;
 
 /// Two trajectories to compare.
 #[derive(Clone, Copy, Debug)]
@@ -66,115 +73,80 @@ pub struct Pair<'a> {
     pub b: Trajectory<'a>,
 }
 
-/// A trajectory, or a window of one, whose safety is asked about.
+/// A question about safety: is this trajectory, or window of one, safe?
 #[derive(Clone, Copy, Debug)]
 pub struct SafetyQuery<'a> {
     /// Its steps.
     pub trajectory: Trajectory<'a>,
-    /// The share of the episode's steps that they are, 1 of a whole one.
+    /// The share of the episode's steps that it has: 1 for a whole episode.
     pub share: f64,
 }
 
-/// What an oracle says of a pair.
+/// The answer to a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
     /// P(a ≻ b) in [0, 1]; a tie is 0.5. P(b ≻ a) is one minus it.
     Prefer(f32),
-    /// No answer: the pair counts for neither.
+    /// No answer: the pair counts for neither trajectory.
     Abstain,
 }
 
 /// A source of preferences, asked in batches.
 pub trait Oracle: Send {
-    /// Makes ready to be asked about a task, and says where to note what happens on the way; called before the first
-    /// comparison, and more than once does no harm.
+    /// Gets ready for a task. Called before the first comparison; a second call does no harm. `events` is where to count
+    /// what happens while answers are fetched. An oracle that asks other oracles must pass the call on to them.
     ///
     /// # Errors
-    /// [`OracleError`] where it cannot judge this task, or not at all.
-    fn prepare(&mut self, task: &Spec, notes: &OracleEvents) -> Result<(), OracleError> {
-        self.inner().into_iter().try_for_each(|oracle| oracle.prepare(task, notes))
+    /// [`OracleError`] if it cannot judge this task.
+    fn prepare(&mut self, task: &Spec, events: &OracleEvents) -> Result<(), OracleError> {
+        let _ = (task, events);
+        Ok(())
     }
 
-    /// The oracles that this one asks in turn: a decorator's one, a population's raters.
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        Vec::new()
-    }
-
-    /// One answer per pair, in order. What is random draws from `rng`, so that an oracle has no state of
-    /// its own to save.
+    /// One answer per pair, in order. A random answer draws from `rng`, so that an oracle has no random state of its own
+    /// to save.
     ///
     /// # Errors
-    /// [`OracleError`] where no answers can be had.
+    /// [`OracleError`] if there are no answers.
     fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError>;
 
-    /// How good each trajectory is by itself, in [−1, 1], for [`llm_direct`](crate::scorer::llm_direct); `None` where
-    /// there is no answer. Only a language model rates; others compare.
-    ///
-    /// # Errors
-    /// [`OracleError`] where none can be had.
-    fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
-        let _ = trajectories;
-        Err(OracleError::Failed(format!("this oracle compares and does not rate; expected `{}`", llm::FORM)))
+    /// What is known of the oracle beside its answers. The default, nothing, is right for every oracle.
+    fn structure(&self) -> Structure<'_> {
+        Structure::default()
     }
 
-    /// Whether each trajectory is safe by itself, for a `safety_oracle`; `None` where there is no answer. Its comparisons
-    /// say which is the safer. A decorator leaves it to the oracle that it decorates.
+    /// This oracle as a [`Rater`], if it is one.
+    fn rater(&mut self) -> Option<&mut dyn Rater> {
+        None
+    }
+
+    /// This oracle as a [`SafetyJudge`], if it is one.
+    fn safety_judge(&mut self) -> Option<&mut dyn SafetyJudge> {
+        None
+    }
+}
+
+/// An oracle that also rates single trajectories, for [`llm_direct`](crate::scorer::llm_direct): a language model.
+pub trait Rater {
+    /// A rating of each trajectory in [−1, 1]; `None` if it has no answer.
     ///
     /// # Errors
-    /// [`OracleError`] where none can be had; also for no trajectory at all, where this oracle never says.
+    /// [`OracleError`] if there are no ratings.
+    fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError>;
+}
+
+/// An oracle that also says whether a single trajectory is safe, for a `safety_oracle`. Its comparisons say which of two
+/// trajectories is safer.
+pub trait SafetyJudge {
+    /// Whether each trajectory is safe; `None` if there is no answer.
+    ///
+    /// # Errors
+    /// [`OracleError`] if there are no verdicts.
     fn verdicts(
         &mut self,
-        shown: &[SafetyQuery<'_>],
+        queries: &[SafetyQuery<'_>],
         rng: &mut dyn Rng,
-    ) -> Result<Vec<Option<bool>>, OracleError> {
-        match &mut self.inner()[..] {
-            [only] => only.verdicts(shown, rng),
-            _ => Err(OracleError::Failed(
-                "this oracle compares and does not say what is safe; expected `cost=25` with the limit of your task, or \
-                 decorators of it"
-                    .into(),
-            )),
-        }
-    }
-
-    /// The limit on a trajectory's total cost, where it is by that alone that this oracle judges safety.
-    fn cost_limit(&self) -> Option<f64> {
-        None
-    }
-
-    /// Whether the longer task return wins, an equal one ties, and that is all: a device can then tell by itself.
-    fn by_return(&self) -> bool {
-        false
-    }
-
-    /// The number by which alone this oracle decides, where there is one: the larger wins, equals tie.
-    ///
-    /// All pairs of K are then compared by sorting K numbers, with the same answers.
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        let _ = trajectory;
-        None
-    }
-
-    /// The kind of a trajectory, where this oracle's answers, none of them drawn at random, depend on the two kinds
-    /// alone, and two of a kind tie.
-    ///
-    /// All pairs of K trajectories of few kinds are then decided by one answer a pair of kinds.
-    fn kind(&self, trajectory: Trajectory<'_>) -> Option<usize> {
-        let _ = trajectory;
-        None
-    }
-
-    /// The constraint on a whole trajectory that this oracle puts above all else, where there is one: a trained result
-    /// is measured by how often it keeps to it.
-    fn constraint(&self) -> Option<TimeShare> {
-        None
-    }
-
-    /// The game over options that this oracle plays in expectation, where it is one: its exact solution is what a
-    /// training is measured by.
-    fn game(&self) -> Option<PreferenceMatrix> {
-        None
-    }
+    ) -> Result<Vec<Option<bool>>, OracleError>;
 }
 
 impl<F: FnMut(Trajectory<'_>, Trajectory<'_>) -> f32 + Send> Oracle for F {
@@ -220,19 +192,19 @@ pub enum OracleError {
         /// Why.
         source: std::io::Error,
     },
-    /// A description that names no oracle.
+    /// A text that describes no oracle.
     #[error("oracle `{text}`: {why}")]
     Parse {
         /// The description.
         text: String,
-        /// What is wrong with it, and the mend.
+        /// What is wrong with it, and how to correct it.
         why: String,
     },
-    /// Told to stop while it waited for answers; nothing is lost.
+    /// Told to stop while it waited for answers. Nothing is lost.
     #[error("stopped while waiting for answers")]
     Stopped,
     /// A program that does not answer.
-    #[error("the judge `{command}` {why}{}", last_words(stderr))]
+    #[error("the judge `{command}` {why}{}", end_of(stderr))]
     Program {
         /// Its command.
         command: String,
@@ -248,7 +220,7 @@ pub enum OracleError {
         model: String,
         /// Where it is.
         base_url: String,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to correct it.
         why: String,
     },
     /// A rating outside [−1, 1].
@@ -259,23 +231,20 @@ pub enum OracleError {
         /// The rating.
         value: f32,
     },
-    /// The oracle's own reason.
+    /// An oracle that only compares was asked for ratings.
+    #[error("this oracle compares trajectories and does not rate them; expected `{}`", llm::FORM)]
+    NoRater,
+    /// An oracle that only compares was asked what is safe.
+    #[error(
+        "this oracle compares trajectories and does not say what is safe; expected `cost=25` with the limit of your \
+         task, with or without decorators"
+    )]
+    NoSafetyJudge,
+    /// Another reason.
     #[error("{0}")]
     Failed(String),
 }
 
-fn last_words(stderr: &str) -> String {
+fn end_of(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; the end of its stderr:{stderr}") }
-}
-
-/// Changes every `Prefer` of the inner oracle's answers.
-fn map_preferences(answers: Vec<Answer>, mut change: impl FnMut(usize, f32) -> Answer) -> Vec<Answer> {
-    answers
-        .into_iter()
-        .enumerate()
-        .map(|(i, answer)| match answer {
-            Answer::Prefer(p) => change(i, p),
-            Answer::Abstain => Answer::Abstain,
-        })
-        .collect()
 }

@@ -2,40 +2,41 @@
 
 use rand::Rng;
 
+use super::decorator::Decorator;
+use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair};
 use crate::rollout::Trajectory;
 
-/// Shows the inner oracle rewards that fade into the past: Σ_t γ^{T−1−t} r_t, the latest step at weight 1.
+/// Shows the inner oracle rewards that are discounted into the past: Σ_t γ^{T−1−t} r_t; the last step has weight 1.
 pub struct Myopic {
-    /// Who is myopic.
-    pub inner: Box<dyn Oracle>,
     /// γ in (0, 1]; B-Pref: 0.9.
     pub discount: f64,
 }
 
-impl Oracle for Myopic {
-    fn inner(&mut self) -> Vec<&mut dyn Oracle> {
-        vec![&mut *self.inner]
-    }
-
-    fn compare(&mut self, pairs: &[Pair<'_>], rng: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let fade = |t: Trajectory<'_>| -> Vec<f32> {
+impl Decorator for Myopic {
+    fn compare(
+        &self,
+        inner: &mut dyn Oracle,
+        pairs: &[Pair<'_>],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<Answer>, OracleError> {
+        let discounted = |t: Trajectory<'_>| -> Vec<f32> {
             let mut weight = 1.0;
-            let mut faded: Vec<f32> = t
+            let mut rewards: Vec<f32> = t
                 .rewards
                 .iter()
                 .rev()
                 .map(|&r| {
-                    let f = (f64::from(r) * weight) as f32;
+                    let faded = (f64::from(r) * weight) as f32;
                     weight *= self.discount;
-                    f
+                    faded
                 })
                 .collect();
-            faded.reverse();
-            faded
+            rewards.reverse();
+            rewards
         };
-        let rewards: Vec<_> = pairs.iter().map(|p| (fade(p.a), fade(p.b))).collect();
-        let faded: Vec<Pair<'_>> = pairs
+        let rewards: Vec<_> = pairs.iter().map(|p| (discounted(p.a), discounted(p.b))).collect();
+        let shown: Vec<Pair<'_>> = pairs
             .iter()
             .zip(&rewards)
             .map(|(p, (a, b))| Pair {
@@ -43,6 +44,16 @@ impl Oracle for Myopic {
                 b: Trajectory { rewards: b, ..p.b },
             })
             .collect();
-        self.inner.compare(&faded, rng)
+        inner.compare(&shown, rng)
+    }
+
+    /// Rewards do not change what is safe.
+    fn verdict(&self, safe: bool, _: &mut dyn Rng) -> bool {
+        safe
+    }
+
+    /// The utility and the classes of the inner oracle would need the discounted rewards too.
+    fn structure<'a>(&'a self, inner: Structure<'a>) -> Structure<'a> {
+        Structure { constraint: inner.constraint, ..Structure::default() }
     }
 }

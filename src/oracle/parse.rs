@@ -1,13 +1,15 @@
-//! Oracles from one line of text: `judge | decorator | decorator`, decorators from the inside out.
+//! Parses the text of an oracle, `judge | decorator | decorator`; the first decorator is the innermost.
 //!
-//! What stands in quotes is one piece, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
+//! Text in quotes is not split, as in `exec:sh -c 'cat | judge' | mistake=0.1`.
 
-use super::{
-    Oracle, OracleError, cost::Cost, equal::Equal, exec, human, judges, labels::Labels, llm, matrix::Matrix,
-    mistake::Mistake, mixture::Mixture, myopic::Myopic, returns, ring::Ring, skip::Skip, text::split,
-    time_share::TimeShare,
-};
-use crate::game::{self, PreferenceMatrix};
+use super::matrix::GameSource;
+use super::spec::{Asked, DecoratorSpec, JudgeSpec, OracleSpec};
+use super::text::split;
+use super::time_share::TimeShare;
+use super::{Oracle, OracleError, exec, human, llm};
+
+/// The error where people are a part of a mixture, or asked without a run's directory.
+pub(super) const PEOPLE_ALONE: &str = "people are asked alone, and only by `spo train --oracle human`";
 
 /// A judge or decorator that a description can name.
 pub struct Entry {
@@ -15,7 +17,7 @@ pub struct Entry {
     pub form: &'static str,
     /// What it does.
     pub about: &'static str,
-    /// Whether it stands behind a `|`.
+    /// Whether it is written after a `|`.
     pub decorator: bool,
 }
 
@@ -43,7 +45,10 @@ pub fn registry() -> &'static [Entry] {
         ),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
         judge("game:a>b>c", "a rater who ranks the options"),
-        judge(human::FORM, "people at a page; after T without an answer (2m) goes on with those there are"),
+        judge(
+            human::FORM,
+            "people at a web page; training continues after T without a new answer, 2m if left out",
+        ),
         judge(
             "exec:COMMAND",
             "a program in any language; exec(timeout=60,batch=1000):COMMAND sets its limits",
@@ -62,7 +67,7 @@ pub fn registry() -> &'static [Entry] {
     ALL
 }
 
-/// Builds the oracle that `text` describes.
+/// Builds the oracle that `text` describes: parses an [`OracleSpec`] and builds it.
 ///
 /// ```
 /// spo::oracle::parse("return")?;
@@ -76,21 +81,28 @@ pub fn registry() -> &'static [Entry] {
 /// # Errors
 /// [`OracleError::Parse`] with the nearest name or the expected range.
 pub fn parse(text: &str) -> Result<Box<dyn Oracle>, OracleError> {
-    let fail = |why: String| OracleError::Parse { text: text.to_string(), why };
-    let mut parts = split(text, "|").map_err(fail)?.into_iter().map(str::trim);
-    let population = parts.next().unwrap_or_default();
-    let mut oracle = population_of(population).map_err(fail)?;
-    for part in parts {
-        oracle = decorate(oracle, part).map_err(fail)?;
-    }
-    Ok(oracle)
+    text.parse::<OracleSpec>()?.build()
 }
 
-fn population_of(text: &str) -> Result<Box<dyn Oracle>, String> {
+/// Parses a whole description.
+///
+/// # Errors
+/// What is wrong, and how to correct it.
+pub(super) fn description(text: &str) -> Result<Asked, String> {
+    if let Some(human) = human::Human::parse(text) {
+        return human.map(Asked::People);
+    }
+    let mut parts = split(text, "|")?.into_iter().map(str::trim);
+    let raters = population(parts.next().unwrap_or_default())?;
+    let decorators = parts.map(decorator).collect::<Result<_, _>>()?;
+    Ok(Asked::Judges { raters, decorators })
+}
+
+fn population(text: &str) -> Result<Vec<(f64, JudgeSpec)>, String> {
     let mut raters = Vec::new();
     for term in split(text, " + ")?.into_iter().map(str::trim) {
         let (weight, name) = match term.split_once('*') {
-            // A weight stands before the judge's name, not within a command or options.
+            // A weight comes before the judge's name; a `*` in a command or in options is no weight.
             Some((weight, name)) if !weight.contains([':', '(']) => {
                 (number("weight", weight.trim(), 0.0, f64::INFINITY)?, name.trim())
             }
@@ -101,67 +113,40 @@ fn population_of(text: &str) -> Result<Box<dyn Oracle>, String> {
         }
         raters.push((weight, judge(name)?));
     }
-    // A population of one is its only rater.
-    if raters.len() == 1
-        && let Some((_, only)) = raters.pop()
-    {
-        return Ok(only);
-    }
-    Ok(Box::new(Mixture { raters }))
+    Ok(raters)
 }
 
-fn judge(text: &str) -> Result<Box<dyn Oracle>, String> {
+fn judge(text: &str) -> Result<JudgeSpec, String> {
     if let Some(game) = text.strip_prefix("game:") {
-        let matrix = match game::builtin(game) {
-            Some(matrix) => matrix,
-            None if game.ends_with(".csv") => {
-                PreferenceMatrix::from_csv_path(game.as_ref()).map_err(|e| e.to_string())?
-            }
-            None if game.contains('>') => {
-                let ranking = game.split('>').map(|name| name.trim().to_string()).collect();
-                PreferenceMatrix::from_rankings(&[(1.0, ranking)]).map_err(|e| e.to_string())?
-            }
-            None => {
-                return Err(format!(
-                    "no game `{game}`; expected a ranking such as a>b>c, a .csv file or one of {}",
-                    game::BUILTIN.join(", ")
-                ));
-            }
-        };
-        return Ok(Box::new(Matrix(matrix)));
+        return Ok(JudgeSpec::Game(GameSource::parse(game)?));
     }
     if let Some(program) = text.strip_prefix("exec").filter(|rest| rest.starts_with([':', '('])) {
-        return Ok(Box::new(exec::Exec::new(exec::Options::parse(program)?)));
+        return Ok(JudgeSpec::Program(exec::Options::parse(program)?));
     }
     if let Some(model) = llm::behind_name(text) {
-        return language_model(llm::Options::parse(model)?);
+        return Ok(JudgeSpec::LanguageModel(llm::Options::parse(model)?));
     }
     if text.starts_with("human") {
-        return Err(
-            "people are asked alone, and by a run with a directory: `spo train --oracle human`".into()
-        );
+        return Err(PEOPLE_ALONE.into());
     }
     let (name, value) = split_value(text);
-    let oracle: Box<dyn Oracle> = match (name, value) {
-        ("return", None) => Box::new(returns::TaskReturn),
+    Ok(match (name, value) {
+        ("return", None) => JudgeSpec::TaskReturn,
         ("bradley_terry", value) => {
             let temperature = number(name, value.unwrap_or("1"), f64::MIN_POSITIVE, f64::INFINITY)?;
-            Box::new(returns::BradleyTerry { temperature })
+            JudgeSpec::BradleyTerry { temperature }
         }
-        ("effort", None) => Box::new(judges::Effort),
-        ("cyclic", None) => Box::new(judges::Cyclic),
+        ("effort", None) => JudgeSpec::Effort,
+        ("cyclic", None) => JudgeSpec::Cyclic,
         ("ring", value) => {
-            Box::new(Ring { radius: number(name, value.unwrap_or("10"), f64::MIN_POSITIVE, f64::INFINITY)? })
+            JudgeSpec::Ring { radius: number(name, value.unwrap_or("10"), f64::MIN_POSITIVE, f64::INFINITY)? }
         }
-        ("cost", value) => Box::new(Cost { limit: number(name, value.unwrap_or("25"), 0.0, f64::INFINITY)? }),
-        ("time_share", value) => Box::new(time_share(value.unwrap_or_default())?),
+        ("cost", value) => {
+            JudgeSpec::Cost { limit: number(name, value.unwrap_or("25"), 0.0, f64::INFINITY)? }
+        }
+        ("time_share", value) => JudgeSpec::TimeShare(time_share(value.unwrap_or_default())?),
         _ => return Err(unknown(text, false)),
-    };
-    Ok(oracle)
-}
-
-fn language_model(options: llm::Options) -> Result<Box<dyn Oracle>, String> {
-    Ok(Box::new(llm::Llm::new(options)))
+    })
 }
 
 /// `LOW-HIGH`, two shares.
@@ -173,15 +158,15 @@ fn time_share(text: &str) -> Result<TimeShare, String> {
     Ok(TimeShare { low, high: number("time_share", high.trim(), low, 1.0)? })
 }
 
-fn decorate(inner: Box<dyn Oracle>, text: &str) -> Result<Box<dyn Oracle>, String> {
+fn decorator(text: &str) -> Result<DecoratorSpec, String> {
     let (name, value) = split_value(text);
     let or = |default| value.unwrap_or(default);
     Ok(match name {
-        "mistake" => Box::new(Mistake { inner, rate: number(name, or("0.1"), 0.0, 1.0)? }),
-        "skip" => Box::new(Skip { inner, threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
-        "equal" => Box::new(Equal { inner, threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? }),
-        "myopic" => Box::new(Myopic { inner, discount: number(name, or("0.9"), f64::MIN_POSITIVE, 1.0)? }),
-        "labels" if value.is_none() => Box::new(Labels { inner }),
+        "mistake" => DecoratorSpec::Mistake { rate: number(name, or("0.1"), 0.0, 1.0)? },
+        "skip" => DecoratorSpec::Skip { threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? },
+        "equal" => DecoratorSpec::Equal { threshold: number(name, or("0.1"), 0.0, f64::INFINITY)? },
+        "myopic" => DecoratorSpec::Myopic { discount: number(name, or("0.9"), f64::MIN_POSITIVE, 1.0)? },
+        "labels" if value.is_none() => DecoratorSpec::Labels,
         _ => return Err(unknown(text, true)),
     })
 }

@@ -2,10 +2,10 @@
 
 use rand::Rng;
 
+use super::structure::{Structure, Utility};
 use super::{Answer, Oracle, OracleError, Pair};
-use crate::rollout::Trajectory;
 
-/// The longer return wins; equal returns tie.
+/// The larger return wins; equal returns tie.
 pub struct TaskReturn;
 
 impl Oracle for TaskReturn {
@@ -13,12 +13,8 @@ impl Oracle for TaskReturn {
         Ok(pairs.iter().map(|p| Answer::Prefer(hard(p.a.task_return(), p.b.task_return()))).collect())
     }
 
-    fn utility(&self, trajectory: Trajectory<'_>) -> Option<f64> {
-        Some(trajectory.task_return())
-    }
-
-    fn by_return(&self) -> bool {
-        true
+    fn structure(&self) -> Structure<'_> {
+        Structure { utility: Some(Utility::TaskReturn), ..Structure::default() }
     }
 }
 
@@ -35,7 +31,7 @@ pub(super) fn hard(a: f64, b: f64) -> f32 {
 
 /// P(a ≻ b) = σ((R_a − R_b) / temperature), Bradley & Terry 1952.
 pub struct BradleyTerry {
-    /// In units of return: small is sharp, large is a coin.
+    /// In units of return. A small one makes answers certain, a large one makes them a coin flip.
     pub temperature: f64,
 }
 

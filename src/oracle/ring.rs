@@ -11,10 +11,10 @@ use crate::rollout::Trajectory;
 /// observations: f(a, b) = 0.3 · dist + 0.7 · ang, where dist = 1 if both radii are above `radius` or a's is the larger,
 /// and ang = 1 if a lies less than an eighth of a turn clockwise of b.
 ///
-/// That f is no preference: f(a, b) + f(b, a) is seldom 1. Here P = ½ (1 + f(a, b) − f(b, a)). Who is far out wins a
-/// little, who is just clockwise wins more, so that no position is best: the minimax winner lies around a ring.
+/// That f is not a preference: f(a, b) + f(b, a) is seldom 1. Here P = ½ (1 + f(a, b) − f(b, a)). The farther position
+/// wins a little, the one just clockwise wins more, so no position is best: the minimax winner is spread around a ring.
 pub struct Ring {
-    /// In the unit of the positions, beyond which farther is no better; the paper: 10.
+    /// In the unit of the positions. Beyond it, farther is not better. The paper: 10.
     pub radius: f64,
 }
 
@@ -45,7 +45,7 @@ fn polar(t: Trajectory<'_>) -> Result<(f64, f64), OracleError> {
     match t.final_obs {
         [x, y, ..] => Ok((f64::from(*x).hypot(f64::from(*y)), f64::from(*y).atan2(f64::from(*x)))),
         _ => Err(OracleError::Failed(
-            "`ring` reads x and y from the first two observations; this environment has one".into(),
+            "`ring` reads x and y from the first two observations, but this environment has only one".into(),
         )),
     }
 }

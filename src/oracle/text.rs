@@ -1,6 +1,7 @@
-//! Splitting the text of an oracle where a separator stands outside quotes.
+//! Splits the text of an oracle at separators outside quotes.
 
-/// The parts of `text` between `separator`s, but for those within `'…'` or `"…"` or behind a backslash, as in a shell.
+/// The parts of `text` between `separator`s. As in a shell, a separator within `'…'` or `"…"`, or after a backslash, does
+/// not split.
 ///
 /// # Errors
 /// A quote that is not closed.
@@ -25,19 +26,6 @@ pub(super) fn split<'t>(text: &'t str, separator: &str) -> Result<Vec<&'t str>, 
     }
     parts.push(&text[start..]);
     Ok(parts)
-}
-
-/// The judges that a description names: the terms of its population, without weights and decorators; none where a quote is
-/// not closed.
-pub(super) fn judges(text: &str) -> Vec<&str> {
-    fn name(term: &str) -> &str {
-        match term.split_once('*') {
-            Some((weight, name)) if weight.trim().parse::<f64>().is_ok() => name.trim(),
-            _ => term.trim(),
-        }
-    }
-    let terms = split(text, "|").ok().and_then(|parts| split(parts.first()?, " + ").ok());
-    terms.unwrap_or_default().into_iter().map(name).collect()
 }
 
 #[cfg(test)]

@@ -1,31 +1,32 @@
-//! A preference that only the whole trajectory shows: return under a share of time in a region.
+//! A preference that depends on the whole trajectory: return, under a constraint on the share of time in a region.
 
 use rand::Rng;
 
+use super::structure::Structure;
 use super::{Answer, Oracle, OracleError, Pair, returns::hard};
 use crate::rollout::Trajectory;
 
-/// The share of steps with a cost (in a region, above a speed) is to lie within [low, high]: the trajectory that
-/// misses by less wins, and between two that miss by as much, as where both keep to it, the longer return.
+/// The share of steps with a cost (in a region, above a speed) should lie in [low, high]. The trajectory whose share is
+/// closer to the interval wins. If both are equally far from it, as when both lie inside, the larger return wins.
 ///
-/// No sum of rewards of single steps orders trajectories so. A design of this project: the paper's own is not known.
+/// No sum of rewards of single steps gives this order. It is a design of this project: the paper's own is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeShare {
-    /// In [0, 1].
+    /// Smallest share, in [0, 1].
     pub low: f64,
-    /// In [low, 1].
+    /// Largest share, in [low, 1].
     pub high: f64,
 }
 
 impl TimeShare {
-    /// How far the share of costly steps lies outside.
+    /// How far the share of costly steps lies outside the interval.
     fn miss(&self, t: Trajectory<'_>) -> f64 {
         let costly = t.costs.iter().filter(|&&cost| cost > 0.0).count();
         let share = costly as f64 / t.len().max(1) as f64;
         (self.low - share).max(share - self.high).max(0.0)
     }
 
-    /// Whether the share of costly steps lies within.
+    /// Whether the share of costly steps lies inside the interval.
     pub fn keeps(&self, t: Trajectory<'_>) -> bool {
         self.miss(t) == 0.0
     }
@@ -40,8 +41,8 @@ impl Oracle for TimeShare {
         Ok(pairs.iter().map(|p| Answer::Prefer(answer(p))).collect())
     }
 
-    fn constraint(&self) -> Option<TimeShare> {
-        Some(*self)
+    fn structure(&self) -> Structure<'_> {
+        Structure { constraint: Some(*self), ..Structure::default() }
     }
 }
 

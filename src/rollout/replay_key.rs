@@ -1,6 +1,5 @@
 //! The data from which a trajectory can be replayed: its start and its actions.
 
-use crate::oracle::{OracleError, Pair};
 use crate::rollout::{Start, Trajectory};
 
 /// The data to replay a trajectory: reset with the start's random stream, then step through the actions.
@@ -14,15 +13,18 @@ pub struct ReplayKey {
     pub actions: Vec<f32>,
 }
 
+/// A trajectory that cannot be replayed, since it does not know what its episode began from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has no origin, so it cannot be replayed")]
+pub struct UnknownOrigin;
+
 impl ReplayKey {
     /// The key of a trajectory from a rollout.
     ///
     /// # Errors
-    /// [`OracleError::Failed`] if the trajectory has no origin.
-    pub fn from_trajectory(trajectory: Trajectory<'_>) -> Result<Self, OracleError> {
-        let origin = trajectory.origin.ok_or_else(|| {
-            OracleError::Failed("cannot show a trajectory without an origin to people".into())
-        })?;
+    /// [`UnknownOrigin`] if the trajectory does not know what its episode began from.
+    pub fn new(trajectory: Trajectory<'_>) -> Result<Self, UnknownOrigin> {
+        let origin = trajectory.origin.ok_or(UnknownOrigin)?;
         let dim = match trajectory.len() {
             0 => origin.before.len().max(1),
             steps => trajectory.actions.len() / steps,
@@ -30,14 +32,6 @@ impl ReplayKey {
         // A window after the end of an episode is empty; it begins where the episode ends.
         let first = if trajectory.is_empty() { usize::MAX } else { origin.before.len() / dim };
         Ok(Self { start: origin.start, first, actions: [origin.before, trajectory.actions].concat() })
-    }
-
-    /// The keys of both trajectories of a pair.
-    ///
-    /// # Errors
-    /// The same as [`from_trajectory`](Self::from_trajectory).
-    pub fn from_pair(pair: &Pair<'_>) -> Result<[Self; 2], OracleError> {
-        Ok([Self::from_trajectory(pair.a)?, Self::from_trajectory(pair.b)?])
     }
 
     /// A checksum that identifies the trajectory: 64-bit FNV-1a (Fowler, Noll & Vo).

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 
 /// A group, counted by class.
 pub(super) struct EquivalenceClasses {
@@ -53,7 +53,7 @@ impl EquivalenceClasses {
 
     /// The win proportion of each member against all others, from P(i ≻ j) of the [`pairs`](Self::pairs); ½ without
     /// others. Counts the comparisons in `decided`.
-    pub fn proportions(&self, answers: &[f32], decided: &mut Decided) -> Vec<f64> {
+    pub fn proportions(&self, answers: &[f32], decided: &mut DerivedCounts) -> Vec<f64> {
         let (n, others) = (self.classes.len(), self.places.len() as u64 - 1);
         let mut won = vec![0.0; n];
         let mut answers = answers.iter();
@@ -89,13 +89,13 @@ mod tests {
         let pairs: Vec<_> = classes.pairs().collect();
         assert_eq!(pairs, [(5, 5), (5, 6), (5, 8), (6, 6), (6, 8), (8, 8)]);
         // Class 1 beats class 0 with 0.75 and ties with class 2, which class 0 beats.
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         let won = classes.proportions(&[0.5, 0.75, 0.5, 0.5, 1.0, 0.5], &mut decided);
         // (½ + ¾ + ½) / 3, (2 · ¼ + 1) / 3, as the first, (2 · ½ + 0) / 3.
         let expected = [1.75, 1.5, 1.75, 1.0].map(|sum| sum / 3.0);
         assert!(won.iter().zip(expected).all(|(w, e)| (w - e).abs() < 1e-12), "{won:?}");
         // 6 pairs: one of class 1 with itself and two with class 2 are ties.
-        assert_eq!(decided, Decided { asked: 6, tied: 3 });
+        assert_eq!(decided, DerivedCounts { asked: 6, tied: 3 });
         // Another beats class 1 with 0.75 and class 2 with 1, and ties with class 0: (2 · ¾ + ½ + 1) / 4.
         assert_eq!(classes.representatives().collect::<Vec<_>>(), [5, 6, 8]);
         assert_eq!(classes.against(&[0.75, 0.5, 1.0]), (0.75, 1));

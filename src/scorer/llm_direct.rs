@@ -55,7 +55,7 @@ impl Scorer for LlmDirect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::{Answer, Oracle, Pair};
+    use crate::oracle::{Answer, Oracle, Pair, Rater};
     use crate::rollout::{Episode, Rollout};
 
     /// Rates by the first reward; nothing above 1.
@@ -66,6 +66,12 @@ mod tests {
             Err(OracleError::Failed("it compares nothing".into()))
         }
 
+        fn rater(&mut self) -> Option<&mut dyn Rater> {
+            Some(self)
+        }
+    }
+
+    impl Rater for ByReward {
         fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
             Ok(trajectories.iter().map(|t| Some(t.rewards[0]).filter(|r| *r <= 1.0)).collect())
         }

@@ -1,6 +1,6 @@
 //! Win proportions by sorting, for oracles that decide by a number. The result is that of all pairs.
 
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 
 /// The number that the oracle decides by, and whether the window is empty.
 type Contestant = (f64, bool);
@@ -31,7 +31,7 @@ impl Ranking {
         &self,
         (utility, is_empty): Contestant,
         one_of_them: bool,
-        decided: &mut Decided,
+        decided: &mut DerivedCounts,
     ) -> f64 {
         let itself = usize::from(one_of_them);
         let below = self.sorted.partition_point(|u| *u < utility);
@@ -51,12 +51,12 @@ mod tests {
     #[test]
     fn proportions_by_hand() {
         let ranking = Ranking::new([3.0, -0.0, 5.0, 3.0].into_iter().map(|u| (u, false)));
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         // Among themselves: 3 beats −0 and ties with the other 3: 1.5 / 3. 0 equals −0.
         assert_eq!(ranking.proportion((3.0, false), true, &mut decided), 0.5);
         assert_eq!(ranking.proportion((0.0, false), false, &mut decided), 0.125);
         assert_eq!(ranking.proportion((5.0, false), true, &mut decided), 1.0);
-        assert_eq!(decided, Decided { asked: 3 + 4 + 3, tied: 1 + 1 });
+        assert_eq!(decided, DerivedCounts { asked: 3 + 4 + 3, tied: 1 + 1 });
         assert_eq!(
             Ranking::new([(7.0, false)].into_iter()).proportion((7.0, false), true, &mut decided),
             0.5
@@ -66,11 +66,11 @@ mod tests {
     #[test]
     fn two_empty_windows_tie_unasked() {
         let ranking = Ranking::new([(0.0, true), (0.0, true), (2.0, false)].into_iter());
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         // One tie and one loss: ½ / 2. Only the loss was a question.
         assert_eq!(ranking.proportion((0.0, true), true, &mut decided), 0.25);
-        assert_eq!(decided, Decided { asked: 1, tied: 0 });
+        assert_eq!(decided, DerivedCounts { asked: 1, tied: 0 });
         assert_eq!(ranking.proportion((2.0, false), true, &mut decided), 1.0);
-        assert_eq!(decided, Decided { asked: 3, tied: 0 });
+        assert_eq!(decided, DerivedCounts { asked: 3, tied: 0 });
     }
 }

@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::random::{Stream, stream};
-use crate::oracle::{self, Oracle, OracleError, Queries, SafetyQuery};
+use crate::base::random::Stream;
+use crate::oracle::{Oracle, OracleError, OracleSpec, Queries, SafetyQuery};
 use crate::rollout::Episode;
 use crate::scorer::reward_model::IteratedRewardModel;
 use crate::scorer::self_play::SelfPlay;
@@ -35,7 +35,9 @@ const RECENT: usize = 128;
 pub struct SafetyConfig {
     /// Which of two trajectories is safer, and whether one is safe: `cost=25`, with decorators. Empty trains without
     /// safety.
-    pub oracle: String,
+    #[serde(with = "crate::oracle::spec::optional")]
+    #[schemars(with = "String")]
+    pub oracle: Option<OracleSpec>,
     /// λ before the first iteration.
     #[schemars(extend("exclusiveMinimum" = 0), extend("source" = "Dai et al. 2023: 1"))]
     pub lagrange_init: f64,
@@ -56,7 +58,7 @@ pub struct SafetyConfig {
 impl Default for SafetyConfig {
     fn default() -> Self {
         Self {
-            oracle: String::new(),
+            oracle: None,
             lagrange_init: 1.0,
             lagrange_lr: 0.1,
             lagrange_min: 0.1,
@@ -69,19 +71,17 @@ impl Default for SafetyConfig {
 impl SafetyConfig {
     /// Whether training weighs costs against scores.
     pub fn trains(&self) -> bool {
-        !self.oracle.is_empty() && self.lagrange_max > 0.0
+        self.oracle.is_some() && self.lagrange_max > 0.0
     }
 
     /// The oracle that judges safety, if there is one.
     ///
     /// # Errors
-    /// What is wrong with its text, or that it does not say what is safe.
-    pub fn judge(&self, seed: u64) -> Result<Option<Box<dyn Oracle>>, OracleError> {
-        if self.oracle.is_empty() {
-            return Ok(None);
-        }
-        let mut judge = oracle::parse(&self.oracle)?;
-        judge.verdicts(&[], &mut stream(seed, Stream("oracle"), 0, 0))?;
+    /// An oracle that cannot be made, or that does not say what is safe.
+    pub fn judge(&self) -> Result<Option<Box<dyn Oracle>>, OracleError> {
+        let Some(spec) = &self.oracle else { return Ok(None) };
+        let mut judge = spec.build()?;
+        judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
         Ok(Some(judge))
     }
 }

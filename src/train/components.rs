@@ -87,7 +87,7 @@ pub(super) fn safety(
 ) -> Result<Option<Safety>, TrainError> {
     let Some(mut judge) = config.safety_judge()?.filter(|_| config.safety.trains()) else { return Ok(None) };
     judge.prepare(spec, events)?;
-    let cost_limit = judge.cost_limit();
+    let cost_limit = judge.structure().cost_limit;
     let metered = || -> Result<MeteredOracle, TrainError> {
         let mut metered = MeteredOracle::new(judge, config.budget_limit()).of_safety();
         if let Some((path, keep)) = log {

@@ -16,9 +16,7 @@ pub use crate::learner::LearnerKind;
 use crate::learner::ars::ArsConfig;
 use crate::learner::ppo::PpoConfig;
 use crate::learner::sac::SacConfig;
-#[cfg(feature = "burn")]
-use crate::oracle::human::Human;
-use crate::oracle::{Oracle, OracleError};
+use crate::oracle::{Oracle, OracleError, OracleSpec};
 use crate::rollout::RolloutConfig;
 pub use crate::scorer::ScorerKind;
 use crate::scorer::reward_model::schedule::Schedule;
@@ -90,7 +88,7 @@ pub struct Config {
     /// What takes the place of a reward.
     pub scorer: ScorerKind,
     /// Who compares trajectories: a judge and decorators; `spo oracles` lists them.
-    pub oracle: String,
+    pub oracle: OracleSpec,
     /// Most comparisons of the run; 0 sets no limit. Self-play ends before it would pass the limit. A reward model spreads it
     /// over the run, and training goes on with the model as it is when the budget is spent.
     pub budget: u64,
@@ -142,7 +140,7 @@ impl Default for Config {
             env_device: EnvDevice::Auto,
             learner: LearnerKind::Ppo,
             scorer: ScorerKind::SelfPlay,
-            oracle: "return".into(),
+            oracle: OracleSpec::default(),
             budget: 0,
             kl_coef: 0.0,
             log_comparisons: false,
@@ -165,7 +163,7 @@ impl Default for Config {
 impl Config {
     /// The sections that this run reads.
     pub fn sections(&self) -> Vec<&'static str> {
-        keys::sections_in_use(self.learner, self.scorer, !self.safety.oracle.is_empty())
+        keys::sections_in_use(self.learner, self.scorer, self.safety.oracle.is_some())
     }
 
     /// Whether the learner's observations are normalised by running statistics.
@@ -211,7 +209,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Parse`]: no oracle, or one that does not say what is safe.
     pub fn safety_judge(&self) -> Result<Option<Box<dyn Oracle>>, ConfigError> {
-        self.safety.judge(self.seed).map_err(|why: OracleError| self.unfit_judge(&why.to_string()))
+        self.safety.judge().map_err(|why: OracleError| self.unfit_judge(&why.to_string()))
     }
 
     /// Why environments must step on the host whatever the device, where they must.
@@ -224,9 +222,7 @@ impl Config {
             }
             () if self.kl_coef > 0.0 => Some("kl_coef needs the trajectories on the host"),
             () if self.rlhf_rounds() > 0 => Some("reward_model.rlhf_rounds deploys policies on the host"),
-            () if Human::of(&self.oracle).is_some() => {
-                Some("people look at replays, which start on the host")
-            }
+            () if self.oracle.asks_people() => Some("people look at replays, which start on the host"),
             () => None,
         }
     }

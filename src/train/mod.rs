@@ -97,7 +97,9 @@ impl Trainer {
         config.validate_on(&spec)?;
         let events = OracleEvents::default();
         oracle.prepare(&spec, &events)?;
-        let (game, constraint) = (oracle.game(), oracle.constraint());
+        let structure = oracle.structure();
+        let (game, constraint) = (structure.preference_matrix(), structure.constraint);
+        drop(structure);
         let mut metered = MeteredOracle::new(oracle, budget);
         if let Some(Logs { comparisons: (path, keep), .. }) = logs {
             metered.log_to(path, keep)?;

@@ -6,7 +6,7 @@ use super::{Summary, TrainError, Trainer};
 use crate::base::random::Stream;
 use crate::base::stats;
 use crate::game::PreferenceMatrix;
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, OracleError};
 use crate::policy::{Acting, Head, Policy};
 use crate::rollout::{self, EnvFactory, Phase, Request, Rollout};
 use crate::scorer::Batch;
@@ -70,6 +70,7 @@ impl Trainer {
     ) -> Result<Option<f64>, TrainError> {
         judge.prepare((self.run.factory)()?.spec(), &self.run.events)?;
         let mut rng = Batch::validation(evaluated, self.run.config.seed).stream(Stream("oracle"), 0);
+        let judge = judge.safety_judge().ok_or(OracleError::NoSafetyJudge)?;
         Ok(safety::share_unsafe(&judge.verdicts(&safety::whole(&evaluated.episodes), &mut rng)?))
     }
 

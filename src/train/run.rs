@@ -1,13 +1,14 @@
 //! The run directory: configuration, metrics, checkpoint, result, and how a run goes on after a kill.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::base::table::Table;
 use crate::base::tensors::{FileError, write_atomically};
 use crate::oracle::{Oracle, OracleEvents};
 use crate::policy::policy_file;
@@ -56,10 +57,10 @@ pub const COMMIT: Option<&str> = option_env!("SPO_COMMIT");
 pub struct Run {
     dir: PathBuf,
     trainer: Trainer,
-    metrics: Table,
-    timings: Table,
+    metrics: RunTable,
+    timings: RunTable,
     /// Where its reward model is logged.
-    reward_model: Option<Table>,
+    reward_model: Option<RunTable>,
     /// When the newest trajectories were last left, and whether they still are.
     left: Option<Instant>,
     leaves: bool,
@@ -67,77 +68,50 @@ pub struct Run {
     warn: Box<dyn FnMut(&str) + Send>,
 }
 
-/// A CSV file that grows by whole rows.
-struct Table {
-    path: PathBuf,
-    file: File,
-}
+/// A table of the run directory, with the errors of its files.
+struct RunTable(Table);
 
-impl Table {
-    /// Opens the file at its first `keep` bytes and drops the rest.
+impl RunTable {
+    /// Opens the file at its first `keep` bytes and drops the rest; no other process may have it open so.
     fn open(path: PathBuf, keep: u64) -> Result<Self, FileError> {
-        let open = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-            // Held until the process ends; a file system without locks goes without. Who only looks whether it is held
-            // has it for microseconds, and not time after time.
-            let held = || matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-            if held() && (0..10).all(|_| (std::thread::sleep(Duration::from_millis(5)), held()).1) {
-                return Err(io::Error::other("another process trains this run"));
-            }
-            if file.metadata()?.len() < keep {
-                return Err(io::Error::other("it is shorter than its checkpoint says"));
-            }
-            file.set_len(keep)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        };
-        match open() {
-            Ok(file) => Ok(Self { path, file }),
-            Err(source) => Err(FileError::Write { path, source }),
-        }
+        let table = Table::open_alone(path.clone(), keep);
+        table.map(Self).map_err(|source| FileError::Write { path, source })
     }
 
     fn push<R: Serialize>(&mut self, rows: &[R]) -> Result<(), FileError> {
-        let mut write = || -> io::Result<()> {
-            let mut csv = csv::WriterBuilder::new()
-                .has_headers(self.file.stream_position()? == 0)
-                .from_writer(Vec::new());
-            rows.iter().try_for_each(|row| csv.serialize(row))?;
-            self.file.write_all(&csv.into_inner().map_err(|e| io::Error::other(e.to_string()))?)
-        };
-        write().map_err(|source| FileError::Write { path: self.path.clone(), source })
+        self.0.push(rows).map_err(|source| FileError::Write { path: self.0.path().into(), source })
     }
 
     fn rows<T: serde::de::DeserializeOwned>(&self) -> Result<Vec<T>, FileError> {
-        let damaged = |e: csv::Error| FileError::Damaged { path: self.path.clone(), why: e.to_string() };
-        csv::Reader::from_path(&self.path)
+        let damaged = |e: csv::Error| FileError::Damaged { path: self.0.path().into(), why: e.to_string() };
+        csv::Reader::from_path(self.0.path())
             .map_err(damaged)?
             .deserialize()
             .collect::<Result<_, _>>()
             .map_err(damaged)
     }
 
-    /// Refuses columns of another version, which a row of today's would not go under.
+    /// Refuses columns of another version: a row of this one would not fit under them.
     fn with_columns_of<T: Serialize + serde::de::DeserializeOwned>(self) -> Result<Self, FileError> {
         let columns = |csv: &[u8]| csv.split(|&byte| byte == b'\n').next().map(<[u8]>::to_vec);
-        let read = |source| FileError::Read { path: self.path.clone(), source };
+        let path = self.0.path();
+        let read = |source| FileError::Read { path: path.into(), source };
         let Some(row) = self.rows::<T>()?.into_iter().next() else { return Ok(self) };
         let mut today = csv::Writer::from_writer(Vec::new());
         today.serialize(row).map_err(|e| read(io::Error::other(e.to_string())))?;
         let today = today.into_inner().map_err(|e| read(io::Error::other(e.to_string())))?;
-        if columns(&today) == columns(&std::fs::read(&self.path).map_err(read)?) {
+        if columns(&today) == columns(&std::fs::read(path).map_err(read)?) {
             return Ok(self);
         }
         let expected = "current metrics".into();
         let found =
             "another version of spo began the run; go on with that one, or start it anew in another folder"
                 .into();
-        Err(FileError::Foreign { path: self.path, expected, found })
+        Err(FileError::Foreign { path: path.into(), expected, found })
     }
 
     fn sync(&mut self) -> Result<u64, FileError> {
-        (self.file.sync_data().and_then(|()| self.file.stream_position()))
-            .map_err(|source| FileError::Write { path: self.path.clone(), source })
+        self.0.sync().map_err(|source| FileError::Write { path: self.0.path().into(), source })
     }
 }
 
@@ -298,10 +272,10 @@ impl Run {
         Ok(Self {
             dir: dir.into(),
             trainer,
-            metrics: Table::open(dir.join(files::METRICS), metrics)?.with_columns_of::<Record>()?,
-            timings: Table::open(dir.join(files::TIMINGS), timings)?,
+            metrics: RunTable::open(dir.join(files::METRICS), metrics)?.with_columns_of::<Record>()?,
+            timings: RunTable::open(dir.join(files::TIMINGS), timings)?,
             reward_model: logs_model
-                .then(|| Table::open(dir.join(files::REWARD_MODEL), reward_model))
+                .then(|| RunTable::open(dir.join(files::REWARD_MODEL), reward_model))
                 .transpose()?,
             left: None,
             leaves: true,
@@ -424,7 +398,7 @@ impl Run {
     fn save(&mut self) -> Result<(), TrainError> {
         let metrics_bytes = self.metrics.sync()?;
         let timings_bytes = self.timings.sync()?;
-        let reward_model_bytes = self.reward_model.as_mut().map_or(Ok(0), Table::sync)?;
+        let reward_model_bytes = self.reward_model.as_mut().map_or(Ok(0), RunTable::sync)?;
         let state = self.trainer.checkpoint()?;
         let checkpoint = Checkpoint { metrics_bytes, timings_bytes, reward_model_bytes, ..state };
         checkpoint.save(&self.dir.join(files::CHECKPOINT))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use spo_envs::{Env, EnvError};
 
-use crate::oracle::{self, Oracle};
+use crate::oracle::Oracle;
 use crate::policy::Policy;
 use crate::rollout::EnvFactory;
 use crate::train::config::{Config, ConfigError};
@@ -98,7 +98,7 @@ impl Spo {
     pub fn train(self) -> Result<Outcome, TrainError> {
         let Self { config, factory, oracle, out } = self;
         let factory = factory.map_or_else(|| registered(&config.env), Ok)?;
-        let oracle = oracle.map_or_else(|| oracle::parse(&config.oracle), Ok)?;
+        let oracle = oracle.map_or_else(|| config.oracle.build(), Ok)?;
         let mut records = Vec::new();
         if let Some(dir) = out {
             let mut run = Run::create(&dir, config, factory, oracle)?;

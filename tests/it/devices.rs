@@ -117,8 +117,7 @@ mod on_device {
 
     /// Trains in `dir`, until `stop_after` iterations.
     fn train(dir: &std::path::Path, config: &Config, stop_after: u64) -> Vec<Record> {
-        let (factory, oracle) =
-            (registered(&config.env).unwrap(), spo::oracle::parse(&config.oracle).unwrap());
+        let (factory, oracle) = (registered(&config.env).unwrap(), config.oracle.build().unwrap());
         let mut run = match dir.join(files::CONFIG).exists() {
             true => Run::resume(dir, factory, oracle).unwrap(),
             false => Run::create(dir, config.clone(), factory, oracle).unwrap(),
@@ -192,7 +191,7 @@ mod on_device {
         let why = |change: &[&str]| {
             let mut config = config("self_play");
             change.iter().for_each(|assignment| config.set(assignment).unwrap());
-            let oracle = spo::oracle::parse(&config.oracle).unwrap();
+            let oracle = config.oracle.build().unwrap();
             match spo::train::Trainer::new(config.clone(), registered(&config.env).unwrap(), oracle, None) {
                 Err(error @ (TrainError::Config(_) | TrainError::EnvDevice(_))) => error.to_string(),
                 Err(other) => panic!("{other}"),

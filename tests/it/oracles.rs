@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use spo::oracle::time_share::TimeShare;
 use spo::oracle::{MeteredOracle, SafetyQuery, parse, registry};
 use spo::prelude::*;
 use spo::rollout::Episode;
@@ -126,7 +127,10 @@ fn verdicts_of_safety_by_hand() {
     let (cheap, dear) = (costing([1.0, 0.0], &mut rng), costing([1.0, 1.0], &mut rng));
     assert_eq!(ask("cost=1", &cheap, &dear, 0), Answer::Prefer(1.0));
     let shown = [&cheap, &dear].map(|e| SafetyQuery { trajectory: e.trajectory(), share: 1.0 });
-    let verdicts = |text: &str| parse(text).unwrap().verdicts(&shown, &mut ChaCha8Rng::seed_from_u64(7));
+    let verdicts = |text: &str| {
+        let mut judge = MeteredOracle::new(parse(text).unwrap(), None);
+        judge.verdicts(&shown, &mut ChaCha8Rng::seed_from_u64(7))
+    };
     assert_eq!(verdicts("cost=1").unwrap(), [Some(true), Some(false)]);
     assert_eq!(verdicts("cost=1 | labels | equal").unwrap(), [Some(true), Some(false)]);
     assert_eq!(verdicts("cost=1 | mistake=1").unwrap(), [Some(false), Some(true)]);
@@ -241,20 +245,56 @@ fn the_door_counts_checks_limits_and_logs() {
 }
 
 #[test]
+fn decorators_keep_the_constraint_and_drop_what_no_longer_holds() {
+    let constraint = Some(TimeShare { low: 0.3, high: 0.5 });
+    for text in [
+        "time_share=0.3-0.5",
+        "time_share=0.3-0.5 | mistake=0.1",
+        "time_share=0.3-0.5 | skip | equal | myopic | labels | mistake",
+    ] {
+        assert_eq!(parse(text).unwrap().structure().constraint, constraint, "{text}");
+    }
+    assert_eq!(parse("0.5*time_share=0.3-0.5 + 0.5*return").unwrap().structure().constraint, None);
+    let knows = |text: &str| {
+        let oracle = parse(text).unwrap();
+        let structure = oracle.structure();
+        let cost_limit = structure.cost_limit.is_some();
+        (structure.utility.is_some(), structure.class.is_some(), structure.game.is_some(), cost_limit)
+    };
+    assert_eq!(knows("return"), (true, false, false, false));
+    assert_eq!(knows("effort"), (true, false, false, false));
+    assert_eq!(knows("cost=2"), (true, false, false, true));
+    assert_eq!(knows("game:cycle"), (false, true, true, false));
+    assert_eq!(knows("0.5*game:cycle + 0.5*game:cycle"), (false, true, true, false));
+    for decorator in ["mistake", "labels"] {
+        for judge in ["return", "effort", "cost=2"] {
+            assert_eq!(knows(&format!("{judge} | {decorator}")), (false, false, false, false));
+        }
+        assert_eq!(knows(&format!("game:cycle | {decorator}")), (false, false, true, false));
+    }
+    for decorator in ["skip", "equal", "myopic"] {
+        for judge in ["return", "effort", "cost=2", "game:cycle"] {
+            assert_eq!(knows(&format!("{judge} | {decorator}")), (false, false, false, false));
+        }
+    }
+}
+
+#[test]
 fn a_population_of_rankings_is_the_game_of_their_votes() {
     // 2 abc, 2 bca, 1 cab: the built-in voting cycle.
     let votes = "0.4*game:a>b>c + 0.4*game:b>c>a + 0.2*game:c>a>b";
-    let (population, cycle) = (parse(votes).unwrap().game().unwrap(), spo::game::builtin("cycle").unwrap());
+    let game = |text: &str| parse(text).unwrap().structure().preference_matrix();
+    let (population, cycle) = (game(votes).unwrap(), spo::game::builtin("cycle").unwrap());
     for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
         assert!((population.p(i, j) - cycle.p(i, j)).abs() < 1e-12, "{i} {j}");
     }
     // Its minimax winner is (.6, .2, .2): the uniform mixture is ½ (.267 + .133 + .133) away.
     assert!((population.minimax_distance(&[1.0 / 3.0; 3]).unwrap() - 4.0 / 15.0).abs() < 1e-6);
     // A flip with probability 0.1 shrinks each margin by 1 − 2 · 0.1; labels change no expectation.
-    let noisy = parse(&format!("{votes} | mistake=0.1 | labels")).unwrap().game().unwrap();
+    let noisy = game(&format!("{votes} | mistake=0.1 | labels")).unwrap();
     assert!((noisy.margin(0, 1) - 0.8 * cycle.margin(0, 1)).abs() < 1e-12);
     // No game: raters of other options, of trajectories, or who abstain.
     for text in ["game:a>b + game:a>b>c", "game:a>b + return", "return", "game:cycle | skip"] {
-        assert_eq!(parse(text).unwrap().game(), None, "{text}");
+        assert_eq!(game(text), None, "{text}");
     }
 }

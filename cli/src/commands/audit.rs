@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::evaluate::audit::flags::Verdict;
 use crate::evaluate::audit::{self, About, Audit, Options, about};
 use anyhow::bail;
-use spo::oracle;
+use spo::oracle::OracleSpec;
 
 use super::progress;
 
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if let Some(text) = &args.oracle {
         // Check the oracle's text before rolling out anything.
-        oracle::parse(text)?;
+        text.parse::<OracleSpec>()?.build()?;
     }
     let mut audits = Vec::with_capacity(args.runs.len());
     for (at, dir) in args.runs.iter().enumerate() {
@@ -110,8 +110,8 @@ fn options(args: &Args, dir: &Path, about: Option<&PathBuf>) -> anyhow::Result<O
         Some(path) => About::read(&path)?,
         None => About::default(),
     };
-    let oracle =
-        args.oracle.clone().map(|text| -> audit::OracleFactory { Arc::new(move || oracle::parse(&text)) });
+    let spec = args.oracle.as_deref().map(str::parse::<OracleSpec>).transpose()?;
+    let oracle = spec.map(|spec| -> audit::OracleFactory { Arc::new(move || spec.build()) });
     Ok(Options {
         episodes: args.episodes as usize,
         seed: args.seed,

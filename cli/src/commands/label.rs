@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use crate::web::label::Server;
 use anyhow::{Context, bail};
 use spo::oracle::human::Human;
-use spo::oracle::human::person::Tell;
+use spo::oracle::human::oracle::OnProgress;
 use spo::oracle::human::store::About;
 use spo::oracle::human::table::Label;
 use spo::oracle::human::{HumanOracle, Store, table};
@@ -64,11 +64,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Run::config_of(&args.run)?;
-    let mut store = match Human::of(&config.oracle) {
-        Some(human) => Store::create(
-            &args.run,
-            &about(&args.run, &config, human.map_err(anyhow::Error::msg)?, &args.page)?,
-        )?,
+    let mut store = match config.oracle.human() {
+        Some(human) => Store::create(&args.run, &about(&args.run, &config, *human, &args.page)?)?,
         None => Store::open(&args.run)?,
     };
     if let Some(path) = &args.export {
@@ -154,7 +151,7 @@ pub fn people(
     config: &Config,
     (human, page): (Human, &Page),
     ready: Ready,
-    tell: Tell,
+    on_progress: OnProgress,
     stop: Arc<AtomicBool>,
 ) -> anyhow::Result<People> {
     let mut store = Store::create(dir, &about(dir, config, human, page)?)?;
@@ -163,7 +160,7 @@ pub fn people(
         eprintln!("imported {} labels; {} were already there", done.new, done.known);
     }
     let server = serve(dir, &config.env, ready.socket)?;
-    Ok(People { oracle: HumanOracle::new(store, human, tell, stop), server })
+    Ok(People { oracle: HumanOracle::new(store, human, on_progress, stop), server })
 }
 
 /// Tells the page that the run has finished.

@@ -1,6 +1,6 @@
 //! Options for a language model as oracle, shared by `spo train` and `spo oracle check`.
 
-use spo::oracle::llm;
+use spo::oracle::OracleSpec;
 
 /// The model's address and name.
 #[derive(clap::Args, Default)]
@@ -16,12 +16,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// Adds these options to the oracle's text; without options it stays unchanged.
-    pub fn join(&self, oracle: String) -> anyhow::Result<String> {
+    /// The oracle with these options; without options it stays unchanged.
+    pub fn join(&self, oracle: OracleSpec) -> anyhow::Result<OracleSpec> {
         if self.base_url.is_none() && self.model.is_none() {
             return Ok(oracle);
         }
-        llm::with(&oracle, self.base_url.as_deref(), self.model.as_deref())
+        oracle
+            .with_language_model(self.base_url.as_deref(), self.model.as_deref())
             .map_err(|why| anyhow::anyhow!("--base-url and --model need --oracle llm: {why}"))
     }
 }

@@ -84,7 +84,7 @@ pub fn list() -> anyhow::Result<ExitCode> {
 }
 
 fn run_check(args: &Check) -> anyhow::Result<ExitCode> {
-    let mut oracle = oracle::parse(&args.model.join(args.oracle.clone())?)?;
+    let mut oracle = args.model.join(args.oracle.parse()?)?.build()?;
     let factory = registered(&args.env)?;
     let notes = OracleEvents::default();
     oracle.prepare(factory()?.spec(), &notes)?;

@@ -7,7 +7,7 @@ use crate::evaluate::tournament::{Player, Setting, Standing, Tournament, concent
 use anyhow::{Context, bail};
 use serde_json::json;
 use spo::base::tensors::write_atomically;
-use spo::oracle;
+use spo::oracle::{OracleEvents, OracleSpec};
 use spo::rollout::EnvFactory;
 use spo::train::run::Run;
 
@@ -55,9 +55,12 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (env, factory, players) = players(&args.runs)?;
-    let text = args.oracle.clone().map_or_else(|| own_oracle(&args.runs), Ok)?;
-    let mut judge = oracle::parse(&text)?;
-    judge.prepare(factory()?.spec(), &oracle::OracleEvents::default())?;
+    let spec = match &args.oracle {
+        Some(text) => text.parse()?,
+        None => own_oracle(&args.runs)?,
+    };
+    let mut judge = spec.build()?;
+    judge.prepare(factory()?.spec(), &OracleEvents::default())?;
     let setting =
         Setting { states: args.states as usize, per_state: args.per_state as usize, seed: args.seed };
     let bar = progress::plain();
@@ -69,7 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let standings = tournament.standings()?;
     super::print(&if args.json {
-        in_json(&env, &text, args.seed, &tournament, &standings)
+        in_json(&env, &spec.to_string(), args.seed, &tournament, &standings)
     } else {
         table(&tournament, &standings)
     })
@@ -96,8 +99,8 @@ fn players(runs: &[PathBuf]) -> anyhow::Result<(String, EnvFactory, Vec<Player>)
 }
 
 /// The oracle with which all runs were trained.
-fn own_oracle(runs: &[PathBuf]) -> anyhow::Result<String> {
-    let mut own: Option<String> = None;
+fn own_oracle(runs: &[PathBuf]) -> anyhow::Result<OracleSpec> {
+    let mut own: Option<OracleSpec> = None;
     for run in runs {
         if !run.is_dir() {
             bail!(
@@ -105,12 +108,12 @@ fn own_oracle(runs: &[PathBuf]) -> anyhow::Result<String> {
                 run.display()
             );
         }
-        let text = Run::config_of(run)?.oracle;
-        let first = own.get_or_insert(text.clone());
-        if *first != text {
+        let spec = Run::config_of(run)?.oracle;
+        let first = own.get_or_insert(spec.clone());
+        if *first != spec {
             let one = runs[0].display();
             bail!(
-                "{one} was trained with `{first}`, {} with `{text}`; choose one with --oracle",
+                "{one} was trained with `{first}`, {} with `{spec}`; choose one with --oracle",
                 run.display()
             );
         }

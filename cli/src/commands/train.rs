@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::evaluate::plot;
 use anyhow::{Context, bail};
 use spo::oracle::human::Human;
-use spo::oracle::human::person::Tell;
-use spo::oracle::{self, Oracle, OracleError};
+use spo::oracle::human::oracle::OnProgress;
+use spo::oracle::{Oracle, OracleError};
 use spo::train::config::{Config, ScorerKind};
 use spo::train::run::{Run, files};
 use spo::train::tensorboard::Events;
@@ -128,7 +128,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     // A human oracle needs a database in the run's directory, so make the directory first.
     let (oracle, server): (Box<dyn Oracle>, _) = match human {
-        None => (oracle::parse(&config.oracle)?, None),
+        None => (config.oracle.build()?, None),
         Some(human) => {
             config.validate_on(factory()?.spec())?;
             let ready = Ready::new(&args.page, args.labels.as_deref())?;
@@ -136,11 +136,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Run::make_directory(&dir)?;
             }
             let mut notice = progress.notice();
-            let tell: Tell = Box::new(move |s| {
+            let on_progress: OnProgress = Box::new(move |s| {
                 notice(&format!("waiting for people: {} of {} pairs answered", s.done, s.pairs));
             });
             let People { oracle, server } =
-                label::people(&dir, &config, (human, &args.page), ready, tell, stop.clone())?;
+                label::people(&dir, &config, (human, &args.page), ready, on_progress, stop.clone())?;
             (Box::new(oracle), server)
         }
     };
@@ -203,8 +203,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// The settings of a human oracle; `None` if the oracle is not human.
 fn people_of(config: &Config, args: &Args) -> anyhow::Result<Option<Human>> {
     let asked = config.scorer != ScorerKind::TaskReward;
-    match Human::of(&config.oracle).filter(|_| asked) {
-        Some(human) => human.map(Some).map_err(|why| anyhow::anyhow!("oracle `{}`: {why}", config.oracle)),
+    match config.oracle.human().filter(|_| asked) {
+        Some(human) => Ok(Some(*human)),
         None if args.labels.is_some() || args.page != label::Page::default() => {
             bail!("--listen, --question and --labels need --oracle human")
         }
@@ -256,9 +256,9 @@ fn device_of(args: &Args) -> anyhow::Result<Option<String>> {
 }
 
 fn describe_teacher(config: &Config) -> String {
-    let safely = match config.safety.trains() {
-        true => format!(", safe by `{}`", config.safety.oracle),
-        false => String::new(),
+    let safely = match &config.safety.oracle {
+        Some(oracle) if config.safety.trains() => format!(", safe by `{oracle}`"),
+        _ => String::new(),
     };
     signal(config) + &safely
 }

@@ -19,8 +19,7 @@ use serde::{Serialize, Serializer};
 
 use spo::base::stats;
 use spo::base::tensors::{FileError, write_atomically};
-use spo::oracle::human::Human;
-use spo::oracle::{self, Oracle, OracleError, OracleEvents, llm};
+use spo::oracle::{Oracle, OracleError, OracleEvents};
 use spo::rollout::EnvFactory;
 use spo::train::config::ConfigError;
 use spo::train::run::files;
@@ -222,19 +221,19 @@ const FREE: u64 = 1 << 40;
 
 impl Judge {
     fn new(recorded: &Recorded, options: &Options) -> Self {
-        let text = recorded.config.oracle.clone();
+        let spec = recorded.config.oracle.clone();
         if let Some(make) = &options.oracle {
             return Self { make: Ok(make.clone()), limit: None };
         }
-        if Human::of(&text).is_some() {
+        if spec.asks_people() {
             return Self { make: Err("people are not asked again".into()), limit: None };
         }
-        let costs = llm::is_asked_by(&text) || oracle::exec::is_asked_by(&text);
+        let costs = spec.asks_language_model() || spec.asks_program();
         if costs && options.ask == 0 {
             let why = "querying this oracle is not free; --ask N lets the audit ask it N comparisons";
             return Self { make: Err(why.into()), limit: None };
         }
-        let make: OracleFactory = Arc::new(move || oracle::parse(&text));
+        let make: OracleFactory = Arc::new(move || spec.build());
         Self { make: Ok(make), limit: costs.then_some(options.ask / QUESTIONS) }
     }
 

@@ -15,7 +15,7 @@ use crate::evaluate::tournament::{self, Player, Setting, Standing, concentration
 use runs::CurvePoint;
 use spo::base::tensors::FileError;
 use spo::game::PreferenceMatrix;
-use spo::oracle;
+use spo::oracle::OracleEvents;
 use spo::policy::policy_file;
 use spo::train::run::files;
 use spo::train::{self, Summary, TrainError};
@@ -199,8 +199,8 @@ impl Report {
         let (env, oracle) = (first.cell.config.env.clone(), first.cell.config.oracle.clone());
         let begin = || -> Result<_, TrainError> {
             let factory = train::registered(&env)?;
-            let mut judge = oracle::parse(&oracle)?;
-            judge.prepare(factory()?.spec(), &oracle::OracleEvents::default())?;
+            let mut judge = oracle.build()?;
+            judge.prepare(factory()?.spec(), &OracleEvents::default())?;
             Ok((factory, judge))
         };
         let (factory, judge) = begin().map_err(|e| fail(e.to_string()))?;

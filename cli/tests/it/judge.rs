@@ -397,10 +397,10 @@ fn a_check_tells_a_good_judge_from_a_bad_one() {
         crate::common::stdout(&output)
     };
     let printed = broken(&faulty("", "biased"));
-    assert!(printed.contains("VIOLATION: P(a, b) + P(b, a) is off 1 by up to 1.000"), "{printed}");
-    assert!(printed.contains("a trajectory against itself is off 1/2 by up to 0.500"), "{printed}");
-    assert!(broken(&faulty("", "wild")).contains("answers of the program are no probability"));
+    assert!(printed.contains("VIOLATION: P(a, b) + P(b, a) differs from 1 by up to 1.000"), "{printed}");
+    assert!(printed.contains("a trajectory against itself differs from 1/2 by up to 0.500"), "{printed}");
+    assert!(broken(&faulty("", "wild")).contains("answers of the program are not probabilities"));
     let printed =
         ok(dir, &["oracle", "check", &example("", "python3", "return.py"), "point", "--window", "5"]);
-    assert!(printed.contains("deterministic  yes") && printed.contains("µs a comparison"), "{printed}");
+    assert!(printed.contains("deterministic  yes") && printed.contains("µs per comparison"), "{printed}");
 }

@@ -70,7 +70,7 @@ impl DeviceScorer {
         match self {
             Self::ByReturn(scorer) if batch.opponents.is_none() => {
                 let (scores, decided) = win_proportions(rollout, scorer.windows(), scorer.placement());
-                scorer.oracle().count_decided(decided)?;
+                scorer.oracle().count_derived(decided)?;
                 Ok((scores, Scored::default()))
             }
             Self::TaskReward(_) => Ok((rollout.rewards.clone(), Scored::default())),

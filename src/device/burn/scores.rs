@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::rollout::Rollout;
 use crate::base::device::burn::{arange, to_host};
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 use crate::rollout::Windows;
 use crate::scorer::self_play::Placement;
 
@@ -20,7 +20,7 @@ pub(crate) fn win_proportions(
     rollout: &Rollout,
     windows: Windows,
     placement: Placement,
-) -> (Tensor<2>, Decided) {
+) -> (Tensor<2>, DerivedCounts) {
     let (count, steps) = rollout.dims();
     let (k, width) = (rollout.per_state, windows.width(steps));
     let (groups, windows) = (count / k, windows.count(steps));
@@ -52,7 +52,7 @@ pub(crate) fn win_proportions(
         let each = to_host((t * counted.clone()).sum_dim(0));
         each.into_iter().map(f64::from).sum::<f64>().round() as u64
     };
-    let decided = Decided { asked: total(all), tied: total(ties) };
+    let decided = DerivedCounts { asked: total(all), tied: total(ties) };
     let scores = pay(shares, made, placement).reshape([count, windows * width]).narrow(1, 0, steps);
     (scores, decided)
 }

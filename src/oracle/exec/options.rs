@@ -1,4 +1,4 @@
-//! The text of a program as oracle: `exec:COMMAND` or `exec(KEY=VALUE,…):COMMAND`.
+//! The options of a program as oracle: `exec:COMMAND` or `exec(KEY=VALUE,…):COMMAND`.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::base::nearest::nearest;
 /// How trajectories reach the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// As numbers in the line.
+    /// As numbers in the JSON line.
     Json,
-    /// As float32 in a file to be mapped into memory.
+    /// As float32 in a file that the program maps into memory.
     File,
 }
 
-/// What the text of a program says.
+/// A program as oracle, and how it is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The command as written.
@@ -25,7 +25,7 @@ pub struct Options {
     pub timeout: Duration,
     /// Most pairs a message.
     pub batch: usize,
-    /// Restarts in a row without a new answer before it is an error.
+    /// Most restarts in a row without a new answer.
     pub restarts: u32,
     /// How trajectories are sent.
     pub data: Data,
@@ -34,10 +34,10 @@ pub struct Options {
 const KEYS: [&str; 4] = ["timeout", "batch", "restarts", "data"];
 
 impl Options {
-    /// Reads what stands behind `exec`: the command, with the defaults where no options stand before it.
+    /// Parses the text after `exec`: options in parentheses, if any, then the command.
     ///
     /// # Errors
-    /// What is wrong, and the mend.
+    /// What is wrong, and how to correct it.
     pub fn parse(text: &str) -> Result<Self, String> {
         const FORM: &str = "expected `exec:COMMAND` or `exec(timeout=60,batch=1000):COMMAND`";
         let (keys, command) = match text.strip_prefix('(') {
@@ -50,7 +50,7 @@ impl Options {
         let command = command.trim();
         let words = shlex::split(command).ok_or_else(|| format!("in `{command}` a quote is not closed"))?;
         if words.first().is_none_or(String::is_empty) {
-            return Err("`exec:` names no program, such as `exec:python3 judge.py`".into());
+            return Err("`exec:` names no program; expected a command such as `exec:python3 judge.py`".into());
         }
         let mut options = Self {
             command: command.into(),

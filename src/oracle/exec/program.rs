@@ -1,7 +1,7 @@
-//! A child process that is spoken to in lines.
+//! A child process that reads and writes lines.
 //!
-//! A thread each writes to it, reads its stdout and reads its stderr, so that no pipe that it leaves full or empty can
-//! stop the trainer; what it writes is kept only up to a bound.
+//! Three threads write to its stdin, read its stdout and read its stderr, so that a full or empty pipe cannot block the
+//! trainer. Of its output, only a limited amount is kept.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 /// Lines of stdout that may wait to be read.
 const WAITING: usize = 64;
 /// Lines of stderr that are kept, and bytes of each.
-const LAST_WORDS: usize = 10;
-const WORD_BYTES: u64 = 500;
-/// How long a program may take to end once it has been told to, or has closed its output.
-const FAREWELL: Duration = Duration::from_millis(500);
+const STDERR_LINES: usize = 10;
+const STDERR_LINE_BYTES: u64 = 500;
+/// How long a program may take to end after it was told to, or has closed its output.
+const END_WAIT: Duration = Duration::from_millis(500);
 
 /// A running program.
 pub struct Program {
@@ -29,32 +29,32 @@ pub struct Program {
     stderr_end: Receiver<()>,
 }
 
-/// What came from a program's stdout.
+/// What was read from a program's stdout.
 pub enum Heard {
     /// A line, without its end.
     Line(Vec<u8>),
     /// A line longer than any answer.
     TooLong,
-    /// Its end.
+    /// The end of its output.
     Closed,
 }
 
 impl Program {
-    /// Starts a program of whose lines none should be longer than `longest` bytes.
+    /// Starts a program. No line of its output may be longer than `longest` bytes.
     ///
     /// # Errors
-    /// Where there is no such program.
+    /// If there is no such program.
     pub fn start(words: &[String], longest: u64) -> io::Result<Self> {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own: Ctrl-C is for the trainer, which still needs answers to finish its iteration, and a
-        // wrapper's children are ended with it.
+        // It gets its own process group. So Ctrl-C reaches only the trainer, which still needs answers to finish its
+        // iteration, and the children of a wrapper script are ended with it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn()?;
         let (input, lines) = channel::<Vec<u8>>();
         if let Some(mut stdin) = child.stdin.take() {
-            // An error means that it no longer listens: its silence will tell.
+            // An error means that it no longer reads. The missing answers will show that.
             thread::spawn(move || lines.iter().try_for_each(|line| stdin.write_all(&line)));
         }
         let (heard, output) = sync_channel(WAITING);
@@ -73,15 +73,15 @@ impl Program {
         Ok(Self { child, input: Some(input), output, stderr, stderr_end })
     }
 
-    /// Sends a line; whether it is read, the answer tells.
+    /// Sends a line. Only the answer shows whether it was read.
     pub fn send(&self, line: Vec<u8>) {
         if let Some(input) = &self.input {
-            // The writer is gone where the program no longer reads.
+            // The writing thread has ended if the program no longer reads.
             let _ = input.send(line);
         }
     }
 
-    /// What it says until `deadline`; `None` where that is nothing.
+    /// The next output before `deadline`; `None` if there is none.
     pub fn hear(&self, deadline: Instant) -> Option<Heard> {
         match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(heard) => Some(heard),
@@ -90,9 +90,9 @@ impl Program {
         }
     }
 
-    /// How it ended, where it does so by itself within a moment.
+    /// Its exit status, if it ends by itself within a short time.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        let patience = Instant::now() + FAREWELL;
+        let patience = Instant::now() + END_WAIT;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
@@ -102,11 +102,11 @@ impl Program {
         }
     }
 
-    /// Ends it and returns the last lines of its stderr.
+    /// Ends it, and returns the last lines of its stderr.
     pub fn end(mut self) -> String {
         self.kill();
-        // What it wrote before its end may still be on its way.
-        let _ = self.stderr_end.recv_timeout(FAREWELL);
+        // Its last lines may not have been read yet.
+        let _ = self.stderr_end.recv_timeout(END_WAIT);
         let lines = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("\n  {line}")).collect()
     }
@@ -114,7 +114,7 @@ impl Program {
     fn kill(&mut self) {
         #[cfg(unix)]
         if let Some(group) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
-            // An error means that nobody of the group is left.
+            // An error means that no process of the group is left.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.kill();
@@ -130,7 +130,7 @@ impl Drop for Program {
     }
 }
 
-/// Passes lines on until the end, or until nobody listens.
+/// Passes lines on until the output ends, or until the receiver is gone.
 fn listen(mut stdout: impl BufRead, longest: u64, heard: &SyncSender<Heard>) {
     loop {
         let mut line = Vec::new();
@@ -149,9 +149,9 @@ fn listen(mut stdout: impl BufRead, longest: u64, heard: &SyncSender<Heard>) {
 
 fn keep_last(mut stderr: impl BufRead, kept: &Mutex<VecDeque<String>>) {
     let mut line = Vec::new();
-    while stderr.by_ref().take(WORD_BYTES).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+    while stderr.by_ref().take(STDERR_LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         let mut lines = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == LAST_WORDS {
+        if lines.len() == STDERR_LINES {
             lines.pop_front();
         }
         lines.push_back(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());

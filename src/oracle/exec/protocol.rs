@@ -1,6 +1,6 @@
-//! Version 1 of the protocol: the lines that cross between the trainer and a judge, one JSON object each.
+//! Version 1 of the protocol: the lines that trainer and judge send to each other, one JSON object each.
 //!
-//! `docs/oracle-protocol.md` is its description for those who write a judge.
+//! `docs/oracle-protocol.md` describes it for people who write a judge.
 
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::Answer;
 use crate::rollout::Trajectory;
 
-/// The version spoken here.
+/// The version of the protocol.
 pub const VERSION: u32 = 1;
 
 /// A part of a trajectory.
@@ -42,8 +42,8 @@ impl Part {
         }
     }
 
-    /// Its numbers, row by row.
-    pub fn of<'a>(self, t: &Trajectory<'a>) -> &'a [f32] {
+    /// The numbers of this part, row by row.
+    pub fn numbers<'a>(self, t: &Trajectory<'a>) -> &'a [f32] {
         match self {
             Self::Obs => t.obs,
             Self::FinalObs => t.final_obs,
@@ -54,11 +54,11 @@ impl Part {
     }
 }
 
-/// What the trainer says.
+/// A message from the trainer.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request<'a> {
-    /// First of all, what the task is.
+    /// The first message: what the task is.
     Hello {
         protocol: u32,
         env: &'a str,
@@ -67,19 +67,19 @@ pub enum Request<'a> {
         /// Seconds between two steps.
         dt: f32,
         horizon: usize,
-        /// Where trajectories will lie, if not in the lines.
+        /// The file with the trajectories, if they are not in the lines.
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<&'a str>,
     },
     /// Pairs to compare.
     Compare {
         batch: u64,
-        /// Places in `trajectories`.
+        /// Indices into `trajectories`.
         pairs: &'a [(usize, usize)],
-        /// One a pair, for a judge that draws.
+        /// One for each pair, for a judge that is random.
         #[serde(skip_serializing_if = "Option::is_none")]
         seeds: Option<&'a [u32]>,
-        /// Length of the file.
+        /// Length of the file in bytes.
         #[serde(skip_serializing_if = "Option::is_none")]
         bytes: Option<u64>,
         trajectories: Vec<Sent<'a>>,
@@ -95,11 +95,11 @@ impl Request<'_> {
     }
 }
 
-/// A trajectory on its way: its parts, or where they lie in the file.
+/// A trajectory in a message: its parts, or where they lie in the file.
 pub struct Sent<'a> {
     pub trajectory: Trajectory<'a>,
     pub parts: &'a [Part],
-    /// Place of the first number in the file.
+    /// Index of the first number in the file.
     pub offset: Option<usize>,
 }
 
@@ -113,7 +113,7 @@ impl Serialize for Sent<'_> {
             return map.end();
         }
         for part in self.parts {
-            let numbers = part.of(&self.trajectory);
+            let numbers = part.numbers(&self.trajectory);
             match part {
                 Part::Obs | Part::Actions => {
                     let width = numbers.len() / steps.max(1);
@@ -128,7 +128,7 @@ impl Serialize for Sent<'_> {
     }
 }
 
-/// Numbers written so that a double reads exactly the float32 that they are: a sum of them in doubles is then the
+/// Numbers written so that a program that reads doubles gets exactly the float32 values. A sum in doubles is then the
 /// same in every language.
 struct Exact<'a>(&'a [f32]);
 
@@ -153,17 +153,17 @@ impl Serialize for Rows<'_> {
     }
 }
 
-/// What a judge says.
+/// A message from a judge.
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {
-    /// It is ready.
+    /// The judge is ready.
     Hello {
         protocol: u32,
-        /// Which parts of a trajectory it reads.
+        /// The parts of a trajectory that it reads.
         #[serde(default = "every_part")]
         reads: Vec<Part>,
-        /// Whether it draws at random, from the seeds it is then given.
+        /// Whether its answers are random. It is then given seeds.
         #[serde(default)]
         random: bool,
     },
@@ -174,18 +174,29 @@ pub enum Reply {
         first: usize,
         answers: Vec<Value>,
     },
-    /// It cannot go on.
+    /// The judge cannot continue.
     Error { message: String },
+}
+
+impl Reply {
+    /// The `type` of the message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Answers { .. } => "answers",
+            Self::Error { .. } => "error",
+        }
+    }
 }
 
 fn every_part() -> Vec<Part> {
     Part::ALL.to_vec()
 }
 
-/// A judge's line; `None` where it is no object, such as a library's greeting.
+/// Parses a judge's line; `None` if it is not a JSON object, such as a library's greeting.
 ///
 /// # Errors
-/// What is wrong with an object that is no message.
+/// What is wrong with an object that is not a message.
 pub fn decode(line: &[u8]) -> Result<Option<Reply>, String> {
     let line = line.trim_ascii();
     if !line.starts_with(b"{") {
@@ -193,12 +204,12 @@ pub fn decode(line: &[u8]) -> Result<Option<Reply>, String> {
     }
     let text = std::str::from_utf8(line).map_err(|e| e.to_string())?;
     serde_json::from_str(text)
-        // Python's `json` writes NaN and Infinity, which are no JSON.
+        // Python's `json` writes NaN and Infinity, which are not JSON.
         .or_else(|e| serde_json::from_str(&quote_non_finite(text)).map_err(|_| e.to_string()))
         .map(Some)
 }
 
-/// `NaN` and `Infinity` outside strings as strings: no probability, but an answer that can be counted.
+/// Turns `NaN` and `Infinity` outside strings into strings: not probabilities, but answers that can be counted.
 fn quote_non_finite(text: &str) -> String {
     let (mut out, mut rest, mut within) = (String::with_capacity(text.len() + 16), text, false);
     while let Some(c) = rest.chars().next() {
@@ -211,7 +222,7 @@ fn quote_non_finite(text: &str) -> String {
                 word.len()
             }
             (None, '\\') if within => {
-                // The escaped character goes along.
+                // Copy the escaped character too.
                 let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
                 out += &rest[..length];
                 length
@@ -227,7 +238,7 @@ fn quote_non_finite(text: &str) -> String {
     out
 }
 
-/// The answers to one message, filled in as they come.
+/// The answers to one message, filled in as they arrive.
 pub struct Sheet {
     batch: u64,
     answers: Vec<Option<Answer>>,
@@ -239,7 +250,7 @@ pub struct Sheet {
 pub struct Entered {
     /// Answers, abstentions among them.
     pub new: usize,
-    /// Of them no probabilities, as (place, what was said); each is an abstention.
+    /// Those that are not probabilities, as (index, what was sent); each counts as an abstention.
     pub rejected: Vec<(usize, String)>,
 }
 
@@ -253,23 +264,26 @@ impl Sheet {
         self.open == 0
     }
 
-    /// Place and answer of each pair that has one.
+    /// Index and answer of each pair that has an answer.
     pub fn given(&self) -> impl Iterator<Item = (usize, Answer)> + '_ {
         self.answers.iter().enumerate().filter_map(|(at, answer)| answer.map(|answer| (at, answer)))
     }
 
-    /// Enters a reply's answers, all or none of them.
+    /// Adds the answers of a reply: all of them, or none on an error.
     ///
     /// # Errors
     /// A batch or place that was not asked, or one that has its answer.
     pub fn enter(&mut self, batch: u64, first: usize, said: &[Value]) -> Result<Entered, String> {
         if batch != self.batch {
-            return Err(format!("it answered batch {batch}, asked was batch {}", self.batch));
+            return Err(format!("it answered batch {batch}, but batch {} was asked", self.batch));
         }
         let asked = self.answers.len();
         let Some(places) = first.checked_add(said.len()).filter(|&end| end <= asked).map(|end| first..end)
         else {
-            return Err(format!("it gave {} answers from pair {first} on, asked were {asked}", said.len()));
+            return Err(format!(
+                "it gave {} answers from pair {first} on, but {asked} pairs were asked",
+                said.len()
+            ));
         };
         if let Some(twice) = places.clone().find(|&at| self.answers[at].is_some()) {
             return Err(format!("it answered pair {twice} of batch {batch} twice"));

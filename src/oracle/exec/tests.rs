@@ -1,4 +1,4 @@
-//! The protocol's lines: as documented, and whatever else may come.
+//! The protocol's lines: as documented, and everything else that may come.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::protocol::{Entered, Part, Reply, Request, Sent, Sheet, VERSION, decode};
-use super::trajectories::Table;
-use super::{Data, Options, is_asked_by};
+use super::trajectories::Batch;
+use super::{Data, Options};
 use crate::oracle::{Answer, Pair};
 use crate::rollout::Trajectory;
 
@@ -42,7 +42,7 @@ fn the_page_shows_what_is_sent_and_read() {
         origin: None,
     };
     let none = Trajectory { obs: &[], actions: &[], rewards: &[], costs: &[], ..at(0) };
-    let table = Table::new([(at(0), at(1)), (at(0), none)].into_iter().map(|(a, b)| Pair { a, b }));
+    let table = Batch::new([(at(0), at(1)), (at(0), none)].into_iter().map(|(a, b)| Pair { a, b }));
     let parts = [Part::Obs, Part::Actions];
     let sent = Request::Compare {
         batch: 7,
@@ -55,7 +55,7 @@ fn the_page_shows_what_is_sent_and_read() {
 
     // Four observations and one reward each: five numbers, twenty bytes.
     let mut file = super::Shared::create().unwrap();
-    let table = Table::new([Pair { a: at(0), b: at(1) }].into_iter());
+    let table = Batch::new([Pair { a: at(0), b: at(1) }].into_iter());
     let (trajectories, bytes) = table.by_file(&[Part::Obs, Part::Rewards], &mut file).unwrap();
     let sent = Request::Compare { batch: 7, pairs: &[(0, 1)], seeds: None, bytes: Some(bytes), trajectories };
     assert_eq!(line(&sent), by_file);
@@ -150,9 +150,9 @@ fn what_was_not_asked_is_not_entered() {
     let mut sheet = Sheet::new(3, 2);
     let one = [json!(1)];
     for (batch, first, said, why) in [
-        (2, 0, &one[..], "batch 2, asked was batch 3"),
-        (3, 2, &one, "from pair 2 on, asked were 2"),
-        (3, usize::MAX, &one, "asked were 2"),
+        (2, 0, &one[..], "batch 2, but batch 3 was asked"),
+        (3, 2, &one, "from pair 2 on, but 2 pairs were asked"),
+        (3, usize::MAX, &one, "but 2 pairs were asked"),
         (3, 0, &[json!(1), json!(1), json!(1)], "3 answers from pair 0 on"),
     ] {
         let error = sheet.enter(batch, first, said).unwrap_err();
@@ -274,15 +274,5 @@ proptest! {
     #[test]
     fn no_text_of_an_oracle_panics(text in "(exec|return| \\| |\\(|\\)|:|=|,|'|\"|\\\\|sh|timeout|batch|\\*| \\+ |0\\.5|\\PC){0,12}") {
         let _ = crate::oracle::parse(&text);
-    }
-}
-
-#[test]
-fn a_description_that_asks_a_program_is_told_from_others() {
-    for text in ["exec:./judge", "exec(timeout=1):./judge | labels", "0.3*return + 0.7*exec:./judge"] {
-        assert!(is_asked_by(text), "{text}");
-    }
-    for text in ["return", "executive", "exec", "return | exec:./judge", "exec:'./judge", ""] {
-        assert!(!is_asked_by(text), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The trajectories of a batch, each sent once however many pairs it is in; and the file that large ones lie in.
+//! The trajectories of a batch: each is sent once, even if it is in many pairs. Large ones lie in a file.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -10,36 +10,36 @@ use super::super::Pair;
 use super::protocol::{Part, Sent};
 use crate::rollout::Trajectory;
 
-/// The different trajectories of a batch, and its pairs as places among them.
+/// The distinct trajectories of a batch, and its pairs as indices into them.
 #[derive(Default)]
-pub struct Table<'a> {
+pub struct Batch<'a> {
     pub trajectories: Vec<Trajectory<'a>>,
     pub pairs: Vec<(usize, usize)>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> Batch<'a> {
     pub fn new(pairs: impl Iterator<Item = Pair<'a>>) -> Self {
-        let (mut table, mut places) = (Self::default(), HashMap::new());
+        let (mut batch, mut places) = (Self::default(), HashMap::new());
         for pair in pairs {
             let [a, b] = [pair.a, pair.b].map(|t| {
-                // Borrowed all at once, what lies in the same place is the same.
-                let slice = |part: Part| (part.of(&t).as_ptr().addr(), part.of(&t).len());
+                // All are borrowed at the same time, so slices at the same address are the same.
+                let slice = |part: Part| (part.numbers(&t).as_ptr().addr(), part.numbers(&t).len());
                 *places.entry(Part::ALL.map(slice)).or_insert_with(|| {
-                    table.trajectories.push(t);
-                    table.trajectories.len() - 1
+                    batch.trajectories.push(t);
+                    batch.trajectories.len() - 1
                 })
             });
-            table.pairs.push((a, b));
+            batch.pairs.push((a, b));
         }
-        table
+        batch
     }
 
-    /// The trajectories with their numbers, for a line.
+    /// The trajectories with their numbers, for a JSON line.
     pub fn by_value(&self, parts: &'a [Part]) -> Vec<Sent<'a>> {
         self.trajectories.iter().map(|&trajectory| Sent { trajectory, parts, offset: None }).collect()
     }
 
-    /// The trajectories by their places in `file`, where their numbers are written; and its length in bytes.
+    /// Writes the numbers to `file`. Returns the trajectories with their offsets there, and the file's length in bytes.
     ///
     /// # Errors
     /// As on a full disk.
@@ -48,7 +48,7 @@ impl<'a> Table<'a> {
         for &trajectory in &self.trajectories {
             sent.push(Sent { trajectory, parts, offset: Some(bytes.len() / size_of::<f32>()) });
             for part in parts {
-                bytes.extend(part.of(&trajectory).iter().flat_map(|x| x.to_ne_bytes()));
+                bytes.extend(part.numbers(&trajectory).iter().flat_map(|x| x.to_ne_bytes()));
             }
         }
         file.write(&bytes)?;
@@ -63,10 +63,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A new file, in memory where the system has such a folder, that this user alone can read.
+    /// Makes a file that only this user can read; it is in memory if the system has a folder for that.
     ///
     /// # Errors
-    /// Where there is no place for it.
+    /// If the file cannot be made.
     pub fn create() -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let memory = Path::new("/dev/shm");
@@ -80,7 +80,7 @@ impl Shared {
             let path = folder.join(format!("spo-{}-{next}.f32", std::process::id()));
             match options.open(&path) {
                 Ok(file) => return Ok(Self { file, path }),
-                // Left by a process of the same number.
+                // A process with the same id left it behind.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
             }
@@ -91,7 +91,7 @@ impl Shared {
         &self.path
     }
 
-    /// Takes its name away once both have it open, so that no kill can leave it behind.
+    /// Removes its name once both processes have it open, so that a kill cannot leave it behind.
     pub fn unlink(&self) {
         let _ = fs::remove_file(&self.path);
     }

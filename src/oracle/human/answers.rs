@@ -1,4 +1,4 @@
-//! The annotator's side: a pair is taken, answered, and the answer taken back.
+//! The annotator's side: take a pair, answer it, undo the answer.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::now;
 use super::store::{LabelError, Store};
 use crate::base::random::{Stream, stream};
 
-/// How long a pair is one annotator's; rl-teacher's two minutes.
+/// How long a pair is reserved for one annotator: two minutes, as in rl-teacher.
 pub const LEASE: Duration = Duration::from_secs(120);
-/// Most letters of an annotator's name.
+/// Most characters of an annotator's name.
 const LONGEST_NAME: usize = 40;
 
-/// What a person says of a pair, as it stands before them.
+/// A person's answer to a pair, as it is shown on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
@@ -22,9 +22,9 @@ pub enum Choice {
     Left,
     /// The right one is better.
     Right,
-    /// Both are as good.
+    /// Both are equally good.
     Tie,
-    /// No answer; never trains.
+    /// The person cannot tell. Such an answer is never used for training.
     CantTell,
 }
 
@@ -42,18 +42,18 @@ impl Choice {
         }
     }
 
-    /// By its word.
-    pub fn of(word: &str) -> Option<Self> {
+    /// The choice with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|c| c.word() == word)
     }
 }
 
-/// Which of a pair stands on the left.
+/// Which trajectory of a pair is shown on the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// The first.
+    /// Trajectory a.
     A,
-    /// The second.
+    /// Trajectory b.
     B,
 }
 
@@ -62,15 +62,15 @@ impl Left {
         if self == Self::A { "a" } else { "b" }
     }
 
-    pub(super) fn of(word: &str) -> Option<Self> {
+    pub(super) fn from_word(word: &str) -> Option<Self> {
         [Self::A, Self::B].into_iter().find(|l| l.word() == word)
     }
 }
 
-/// Why an annotator is turned away.
+/// Why an annotator's request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A name that is none.
+    /// A name that is not allowed.
     #[error(
         "a name has 1 to {LONGEST_NAME} letters, digits, spaces or . _ - ' and begins with a letter or digit"
     )]
@@ -79,13 +79,13 @@ pub enum Refusal {
     #[error("this pair was not shown to you")]
     NotShown,
     /// A second, different answer.
-    #[error("you have answered this pair otherwise; take that answer back first")]
+    #[error("you have already answered this pair differently; undo that answer first")]
     Answered,
-    /// Nothing to take back.
-    #[error("there is no answer of yours to take back")]
+    /// There is nothing to undo.
+    #[error("you have no answer to undo")]
     Nothing,
-    /// An answer that trained already.
-    #[error("your last answer has been used in training and stands")]
+    /// Training has used the answer already.
+    #[error("your last answer has been used in training and cannot be undone")]
     Used,
 }
 
@@ -94,7 +94,7 @@ pub enum Refusal {
 pub struct Annotator(String);
 
 impl Annotator {
-    /// The name, spaces around it left out.
+    /// Checks a name; spaces around it are removed.
     ///
     /// # Errors
     /// [`Refusal::Name`].
@@ -106,35 +106,35 @@ impl Annotator {
         if fits { Ok(Self(name.into())) } else { Err(Refusal::Name) }
     }
 
-    /// As text.
+    /// The name.
     pub fn name(&self) -> &str {
         &self.0
     }
 }
 
-/// A pair as it is shown to somebody.
+/// A pair as it is shown to an annotator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// Its place.
+    /// Id of the pair.
     pub pair: i64,
-    /// Trajectory a.
+    /// Id of trajectory a.
     pub a: i64,
-    /// Trajectory b.
+    /// Id of trajectory b.
     pub b: i64,
-    /// Which stands on the left.
+    /// Which one is shown on the left.
     pub left: Left,
 }
 
 impl Shown {
-    fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
-        let left = Left::of(&row.get::<_, String>(3)?).unwrap_or(Left::A);
+    fn from_row(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        let left = Left::from_word(&row.get::<_, String>(3)?).unwrap_or(Left::A);
         Ok(Self { pair: row.get(0)?, a: row.get(1)?, b: row.get(2)?, left })
     }
 }
 
 impl Store {
-    /// The pair for `who` to answer next, theirs for [`LEASE`]: the one before them already, or the first open one that
-    /// needs another answer and that nobody else is at; `None` where there is none now.
+    /// The next pair for `who` to answer, reserved for them for [`LEASE`]: the one they were shown already, or the first
+    /// open pair that needs another answer and is not reserved for others. `None` if there is none now.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -151,7 +151,7 @@ impl Store {
                      AND (SELECT count(*) FROM labels l WHERE l.a = p.a AND l.b = p.b) < ?2 \
                      ORDER BY s.until > ?3 DESC, p.id LIMIT 1",
                 )?
-                .query_row(params![who.name(), votes, at], Shown::of)
+                .query_row(params![who.name(), votes, at], Shown::from_row)
                 .optional()?;
             if let Some(shown) = held {
                 t.prepare_cached("UPDATE leases SET until = ?3 WHERE pair = ?1 AND annotator = ?2")?
@@ -176,8 +176,8 @@ impl Store {
         })
     }
 
-    /// Keeps an answer of `who`; the same answer again changes nothing, so a browser may repeat one that it is not
-    /// sure of. An answer to a pair that training no longer waits for is kept all the same.
+    /// Stores an answer of `who`. The same answer again changes nothing, so a browser may repeat a request. An answer to a
+    /// pair that training no longer waits for is stored too.
     ///
     /// # Errors
     /// [`Refusal::NotShown`], [`Refusal::Answered`], [`LabelError::Database`].
@@ -210,7 +210,7 @@ impl Store {
         Ok(done?)
     }
 
-    /// Takes the last answer of `who` back and shows its pair again.
+    /// Undoes the last answer of `who` and shows its pair again.
     ///
     /// # Errors
     /// [`Refusal::Nothing`], [`Refusal::Used`], [`LabelError::Database`].
@@ -222,7 +222,7 @@ impl Store {
                      JOIN pairs p ON p.a = l.a AND p.b = l.b WHERE l.annotator = ?1 \
                      ORDER BY l.answered_at DESC LIMIT 1",
                 )?
-                .query_row([who.name()], |r| Ok((Shown::of(r)?, r.get::<_, bool>(4)?)))
+                .query_row([who.name()], |r| Ok((Shown::from_row(r)?, r.get::<_, bool>(4)?)))
                 .optional()?;
             let shown = match last {
                 None => return Ok(Err(Refusal::Nothing)),
@@ -240,10 +240,10 @@ impl Store {
     }
 }
 
-/// The pair stands before `who` as it did.
+/// Shows the pair to `who` again, with the same sides.
 fn lease_again(t: &Transaction<'_>, shown: &Shown, who: &Annotator) -> Result<(), rusqlite::Error> {
     let at = now();
-    // One at a time: what they hold meanwhile goes back.
+    // One pair at a time: release the one that they have taken since.
     t.execute("DELETE FROM leases WHERE annotator = ?1", [who.name()])?;
     t.execute(
         "INSERT OR REPLACE INTO leases VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -252,7 +252,7 @@ fn lease_again(t: &Transaction<'_>, shown: &Shown, who: &Annotator) -> Result<()
     Ok(())
 }
 
-/// Who stands on the left: drawn anew for every pair and annotator, and the same when they come back to it.
+/// Which trajectory is shown on the left: drawn for each pair and annotator, and the same when they return to the pair.
 fn side(a: i64, b: i64, who: &Annotator) -> Left {
     use rand::RngExt;
 

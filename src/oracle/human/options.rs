@@ -1,42 +1,42 @@
-//! People as oracle: how they are asked. The asking itself is [`label`](spo_cli::web::label), with the command.
+//! How people are asked. They answer at a web page, which is part of the command.
 
 use std::time::Duration;
 
 /// `human`, with its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Human {
-    /// How long nobody need do anything before training goes on with the answers that there are, at least one;
-    /// `None` waits for all.
+    /// After so long without any action by a person, training continues with the answers there are, at least one. `None`
+    /// waits for all answers.
     pub patience: Option<Duration>,
-    /// Answers by different people that a pair needs.
+    /// How many different people must answer a pair.
     pub votes: u32,
 }
 
 impl Default for Human {
     fn default() -> Self {
-        // rl-teacher's time after which a clip is given to somebody else.
+        // After the same time, rl-teacher gives a clip to another person.
         Self { patience: Some(Duration::from_secs(120)), votes: 1 }
     }
 }
 
-/// The form of the whole, as help shows it.
+/// The form, as help shows it.
 pub const FORM: &str = "human(wait=T,votes=N)";
 
 impl Human {
-    /// What a description of an oracle says of people; `None` where it names another oracle.
+    /// Parses a description of an oracle; `None` if it names another oracle than people.
     ///
     /// ```
     /// use std::time::Duration;
     /// use spo::oracle::human::Human;
     ///
-    /// let asked = Human::of("human(wait=10m, votes=2)").unwrap().unwrap();
+    /// let asked = Human::parse("human(wait=10m, votes=2)").unwrap().unwrap();
     /// assert_eq!((asked.patience, asked.votes), (Some(Duration::from_secs(600)), 2));
-    /// assert!(Human::of("return").is_none());
+    /// assert!(Human::parse("return").is_none());
     /// ```
     ///
     /// # Errors
-    /// What is wrong, and the mend.
-    pub fn of(text: &str) -> Option<Result<Self, String>> {
+    /// What is wrong, and how to correct it.
+    pub fn parse(text: &str) -> Option<Result<Self, String>> {
         let rest = text.trim().strip_prefix("human")?.trim_start();
         if rest.is_empty() {
             return Some(Ok(Self::default()));
@@ -44,9 +44,13 @@ impl Human {
         if let Some(options) = rest.strip_prefix('(').and_then(|r| r.strip_suffix(')')) {
             return Some(Self::options(options));
         }
-        // A longer word is another word.
+        // `humane` is another word.
         let alone = rest.starts_with(['(', '|', '+', '=']);
-        alone.then(|| Err(format!("people are asked alone and not mixed or decorated; expected `{FORM}`")))
+        alone.then(|| {
+            Err(format!(
+                "people are asked alone, without other judges and without decorators; expected `{FORM}`"
+            ))
+        })
     }
 
     fn options(text: &str) -> Result<Self, String> {
@@ -78,7 +82,7 @@ fn patience(text: &str) -> Result<Option<Duration>, String> {
         Some(count * seconds)
     });
     match seconds {
-        // A year; longer is `forever`.
+        // At most a year; for longer waits there is `forever`.
         Some(seconds) if (0.0..=31_536_000.0).contains(&seconds) => {
             Ok(Some(Duration::from_secs_f64(seconds)))
         }
@@ -92,9 +96,9 @@ mod tests {
 
     #[test]
     fn options_are_read_and_wrong_ones_get_the_mend() {
-        assert_eq!(Human::of("human"), Some(Ok(Human::default())));
-        assert_eq!(Human::of(" human() "), Some(Ok(Human::default())));
-        let of = |text: &str| Human::of(text).unwrap().unwrap().patience;
+        assert_eq!(Human::parse("human"), Some(Ok(Human::default())));
+        assert_eq!(Human::parse(" human() "), Some(Ok(Human::default())));
+        let of = |text: &str| Human::parse(text).unwrap().unwrap().patience;
         assert_eq!(of("human(wait=forever)"), None);
         for (text, seconds) in [("0", 0), ("90s", 90), ("1.5m", 90), ("2 h", 7200)] {
             assert_eq!(of(&format!("human(wait={text})")), Some(Duration::from_secs(seconds)), "{text}");
@@ -112,11 +116,11 @@ mod tests {
             ("human(wait=1s) | labels", "asked alone"),
             ("human(", "asked alone"),
         ] {
-            let message = Human::of(bad).unwrap().unwrap_err();
+            let message = Human::parse(bad).unwrap().unwrap_err();
             assert!(message.contains(expected), "{bad}: {message}");
         }
         for other in ["return", "humane", "0.5*human + return", ""] {
-            assert_eq!(Human::of(other), None, "{other}");
+            assert_eq!(Human::parse(other), None, "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The trainer's side: pairs are posted, waited for and settled.
+//! The trainer's side: it posts pairs, looks how far they are, and takes the answers.
 
 use rusqlite::{Transaction, params};
 
@@ -7,28 +7,27 @@ use super::store::{LabelError, Store};
 use crate::oracle::Answer;
 use crate::rollout::replay_key::ReplayKey;
 
-/// P(a ≻ b) by one label; NULL of a person who cannot tell.
+/// P(a ≻ b) by one label; NULL for "can't tell".
 pub(super) const PREFERENCE: &str =
     "CASE answer WHEN 'tie' THEN 0.5 WHEN 'left' THEN left = 'a' WHEN 'right' THEN left = 'b' END";
 
-/// How far a batch of pairs is.
+/// How much of a batch of pairs is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Pairs with as many answers as they need, or settled before.
+pub struct BatchProgress {
+    /// Pairs with as many answers as they need, or whose answers were taken before.
     pub done: usize,
-    /// Pairs with an answer at least.
+    /// Pairs with at least one answer.
     pub begun: usize,
-    /// All of them.
+    /// All pairs of the batch.
     pub pairs: usize,
-    /// When somebody last took a pair or answered one, in milliseconds since 1970; 0 for never.
+    /// When a person last took or answered a pair, in milliseconds since 1970; 0 if never.
     pub last_act: i64,
 }
 
 impl Store {
-    /// Puts a round's pairs before people and returns their places, in order; what was open and is none of them is
-    /// shelved.
+    /// Posts the pairs of a round and returns their ids, in order. Other pairs that are still open are shelved.
     ///
-    /// A pair that was posted before keeps its place and its answers, so a round may be posted again after a kill.
+    /// A pair that was posted before keeps its id and its answers, so a round may be posted again after a kill.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -59,35 +58,35 @@ impl Store {
         })
     }
 
-    /// How far the pairs `ids` are.
+    /// How much of the pairs `ids` is answered; each needs `votes` answers.
     ///
     /// # Errors
     /// [`LabelError::Database`].
-    pub fn standing(&self, ids: &[i64], votes: u32) -> Result<Standing, LabelError> {
+    pub fn batch_progress(&self, ids: &[i64], votes: u32) -> Result<BatchProgress, LabelError> {
         self.read(|t| {
             let mut count = t.prepare(
                 "SELECT state = 1, (SELECT count(*) FROM labels l WHERE l.a = p.a AND l.b = p.b) \
                  FROM pairs p WHERE id = ?1",
             )?;
-            let mut standing = Standing { pairs: ids.len(), ..Standing::default() };
+            let mut progress = BatchProgress { pairs: ids.len(), ..BatchProgress::default() };
             for id in ids {
                 let (settled, labels): (bool, u32) = count.query_row([id], |r| Ok((r.get(0)?, r.get(1)?)))?;
-                standing.done += usize::from(settled || labels >= votes);
-                standing.begun += usize::from(settled || labels > 0);
+                progress.done += usize::from(settled || labels >= votes);
+                progress.begun += usize::from(settled || labels > 0);
             }
-            standing.last_act = t.query_row(
+            progress.last_act = t.query_row(
                 "SELECT max(coalesce((SELECT max(answered_at) FROM labels), 0), \
                             coalesce((SELECT max(shown_at) FROM leases), 0))",
                 [],
                 |r| r.get(0),
             )?;
-            Ok(standing)
+            Ok(progress)
         })
     }
 
-    /// Takes the answers to the pairs `ids`, once and for all: a pair that was settled before keeps its preference, and
-    /// a label that comes later is kept but not used. With several labels, P(a ≻ b) is their mean; who cannot tell has
-    /// no part in it, and where nobody could, or nobody answered, the pair is an abstention.
+    /// Takes the answers to the pairs `ids`. Each pair is settled once: it keeps its preference, and a label that comes
+    /// later is stored but not used. With several labels, P(a ≻ b) is their mean without the "can't tell" ones; a pair
+    /// without any other label is an abstention.
     ///
     /// # Errors
     /// [`LabelError::Database`].

@@ -1,4 +1,4 @@
-//! How far the labelling is, and how far people agree.
+//! How many pairs are answered, and how often people agree.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -8,64 +8,64 @@ use super::now;
 use super::pairs::PREFERENCE;
 use super::store::{LabelError, Store, Trainer};
 
-/// What the page says of the work.
+/// What the page shows about the progress.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Progress {
     /// What the trainer does.
     pub trainer: Trainer,
     /// The round, an iteration of training, from 1; 0 before the first.
     pub round: u64,
-    /// Its pairs.
+    /// Pairs of the round.
     pub round_pairs: u64,
-    /// Of them those with as many answers as they need.
+    /// Those of them with as many answers as they need.
     pub round_done: u64,
     /// Pairs asked so far.
     pub asked: u64,
-    /// Pairs that may still be asked, these aside; `None` without a limit.
+    /// Pairs that the budget still allows; `None` without a budget.
     pub left: Option<u64>,
-    /// Labels by the annotator who looks.
+    /// Labels by the annotator who is looking at the page.
     pub mine: u64,
-    /// Everybody, most labels first.
+    /// All annotators, most labels first.
     pub annotators: Vec<Share>,
-    /// How far people agree; `None` where no pair has two answers.
+    /// How often people agree; `None` if no pair has two answers.
     pub agreement: Option<Agreement>,
 }
 
 /// One annotator's part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Share {
-    /// Who.
+    /// Their name.
     pub name: String,
-    /// How many labels.
+    /// Number of labels.
     pub labels: u64,
-    /// Whether a pair is before them now.
+    /// Whether they are shown a pair now.
     pub active: bool,
 }
 
-/// How often two people who both answered a pair said the same of it; those who could not tell are left out.
+/// How often two people who answered the same pair gave the same answer; "can't tell" is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Agreement {
     /// Pairs of answers to the same question.
     pub compared: u64,
-    /// Of them those that say the same.
+    /// Those of them that are the same.
     pub same: u64,
 }
 
 impl Store {
-    /// Labels that prefer what stood on the left, and those that prefer what stood on the right.
+    /// Number of labels that prefer the left trajectory, and that prefer the right one.
     ///
     /// # Errors
     /// [`LabelError::Database`].
     pub fn sides(&self) -> Result<(u64, u64), LabelError> {
         self.read(|t| {
-            let of = |side: &str| {
+            let count = |side: &str| {
                 t.query_row("SELECT count(*) FROM labels WHERE answer = ?1", [side], |r| r.get::<_, i64>(0))
             };
-            Ok((of("left")? as u64, of("right")? as u64))
+            Ok((count("left")? as u64, count("right")? as u64))
         })
     }
 
-    /// How far the labelling is, for `who` to see.
+    /// The progress, as `who` sees it.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -117,7 +117,7 @@ fn annotators(t: &Connection) -> Result<Vec<Share>, rusqlite::Error> {
 }
 
 fn agreement(t: &Connection) -> Result<Option<Agreement>, rusqlite::Error> {
-    // A pair's answers, n of them, c of one kind: n (n − 1) / 2 comparisons, Σ c (c − 1) / 2 of them alike.
+    // n answers to a pair, c of them the same: n (n − 1) / 2 comparisons, of which Σ c (c − 1) / 2 agree.
     let sql = format!(
         "SELECT coalesce(sum(n * (n - 1) / 2), 0), coalesce(sum(alike), 0) FROM ( \
            SELECT sum(c) AS n, sum(c * (c - 1) / 2) AS alike FROM ( \

@@ -1,4 +1,4 @@
-//! The database: its tables, and what is said of the run in them.
+//! The database: its tables, and what they say about the run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,10 +10,10 @@ pub const FILE: &str = "labels.sqlite";
 /// Tells the file from other SQLite files: "spoL".
 const APPLICATION: i32 = 0x7370_6f4c;
 const VERSION: i32 = 1;
-/// How long one process waits for another's transaction; each takes milliseconds.
+/// How long one process waits for another's transaction, which takes milliseconds.
 const BUSY: Duration = Duration::from_secs(20);
 
-/// A trainer that has said nothing for so long is taken to be gone.
+/// A trainer that has written nothing for so long, not even between iterations, is taken to have ended.
 const LONG_ITERATION: Duration = Duration::from_secs(600);
 
 /// Times are in milliseconds since 1970.
@@ -79,10 +79,10 @@ pub enum LabelError {
     Database {
         /// The file.
         path: PathBuf,
-        /// SQLite's word.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
-    /// A file that is no database of labels, or another run's.
+    /// A file that is not a database of labels, or is of another run.
     #[error("{path} {why}")]
     Foreign {
         /// The file.
@@ -90,14 +90,14 @@ pub enum LabelError {
         /// What it is instead.
         why: String,
     },
-    /// A line of a table that cannot be taken.
-    #[error("{path}, line {line}: {why}; nothing of the file was taken")]
+    /// A line of a table that cannot be imported.
+    #[error("{path}, line {line}: {why}; no label of the file was imported")]
     Line {
         /// The file.
         path: PathBuf,
-        /// From 1, the header's.
+        /// The line, from 1 for the header.
         line: u64,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to correct it.
         why: String,
     },
     /// A file that cannot be read or written.
@@ -111,37 +111,37 @@ pub enum LabelError {
     /// A pair that cannot be shown.
     #[error("a pair cannot be shown: {0}")]
     Picture(String),
-    /// Something that an annotator may not do.
+    /// A request that is refused.
     #[error(transparent)]
     Refused(#[from] super::answers::Refusal),
 }
 
-/// What a database is about.
+/// The run that a database belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// The run's name.
     pub run: String,
-    /// The environment's.
+    /// The environment's name.
     pub env: String,
-    /// What people are asked.
+    /// The question that people are asked.
     pub question: String,
-    /// Answers that a pair needs.
+    /// How many answers a pair needs.
     pub votes: u32,
     /// Most pairs of the run; 0 sets no limit.
     pub budget: u64,
 }
 
-/// What the trainer does, as it last said.
+/// What the trainer does, as it last wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trainer {
     /// It waits for answers.
     Waiting,
-    /// It rolls out or updates.
+    /// It collects trajectories or updates the policy.
     Training,
-    /// The run is at its end.
+    /// The run has ended.
     Finished,
-    /// It waited, and has not been heard of since: killed, or stopped to go on another day.
+    /// It was stopped or killed while it waited, and may be resumed.
     Stopped,
 }
 
@@ -152,7 +152,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database of a run's directory, or makes it; what is said of the run is brought up to date.
+    /// Opens the database of a run's directory, or makes it, and updates what it says about the run.
     ///
     /// # Errors
     /// [`LabelError::Database`], [`LabelError::Foreign`].
@@ -184,11 +184,11 @@ impl Store {
     /// Opens the database of a run's directory.
     ///
     /// # Errors
-    /// [`LabelError::Foreign`] where there is none, and as [`create`](Self::create).
+    /// [`LabelError::Foreign`] if there is none, and as [`create`](Self::create).
     pub fn open(dir: &Path) -> Result<Self, LabelError> {
         let path = dir.join(FILE);
         if !path.is_file() {
-            let why = "is not there: people label the pairs of a run of `spo train … --oracle human`".into();
+            let why = "does not exist; only a run of `spo train … --oracle human` has pairs to label".into();
             return Err(LabelError::Foreign { path, why });
         }
         let store = Self::connect(&path)?;
@@ -200,14 +200,14 @@ impl Store {
         let failed = |source| LabelError::Database { path: path.into(), source };
         let connection = Connection::open(path).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        // A label that was acknowledged outlives a power cut.
+        // A label that was acknowledged must survive a power cut.
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
             .map_err(failed)?;
         Ok(Self { connection, path: path.into() })
     }
 
-    /// Whether it is what this version writes.
+    /// Checks that the file is what this version writes.
     fn check(&self) -> Result<(), LabelError> {
         let get = |name: &str| self.connection.pragma_query_value(None, name, |r| r.get::<_, i32>(0));
         let found = get("application_id").and_then(|id| Ok((id, get("user_version")?)));
@@ -215,11 +215,14 @@ impl Store {
             (APPLICATION, VERSION) => Ok(()),
             (APPLICATION, version) => {
                 let why = format!(
-                    "is of version {version}, this program writes {VERSION}: use the version that made it"
+                    "is of version {version}, but this program writes version {VERSION}; use the program version that made it"
                 );
                 Err(LabelError::Foreign { path: self.path.clone(), why })
             }
-            _ => Err(LabelError::Foreign { path: self.path.clone(), why: "is no database of labels".into() }),
+            _ => Err(LabelError::Foreign {
+                path: self.path.clone(),
+                why: "is not a database of labels".into(),
+            }),
         }
     }
 
@@ -227,7 +230,7 @@ impl Store {
         LabelError::Database { path: self.path.clone(), source }
     }
 
-    /// All of `work` or nothing; no other writer comes between.
+    /// Runs `work` as one transaction: all of it or nothing, and no other writer in between.
     pub(super) fn transact<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
@@ -241,7 +244,7 @@ impl Store {
         run(&mut self.connection).map_err(|source| self.failed(source))
     }
 
-    /// What is read in one glance.
+    /// Runs `work`, which only reads, on one state of the database.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
@@ -250,7 +253,7 @@ impl Store {
         run(&self.connection).map_err(|source| self.failed(source))
     }
 
-    /// What the database is about.
+    /// The run that the database belongs to.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -267,7 +270,7 @@ impl Store {
         })
     }
 
-    /// Says what the trainer does.
+    /// Writes what the trainer does.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -281,7 +284,7 @@ impl Store {
         self.transact(|t| set(t, "trainer", &format!("{word} {}", super::now())))
     }
 
-    /// What the trainer does, as it last said; a waiting one says so every few seconds.
+    /// What the trainer does, as it last wrote. One that waits writes this every few seconds.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -292,7 +295,7 @@ impl Store {
         Ok(match word {
             "finished" => Trainer::Finished,
             "training" if age < LONG_ITERATION.as_millis() as i64 => Trainer::Training,
-            "waiting" if age < super::person::SILENCE.as_millis() as i64 => Trainer::Waiting,
+            "waiting" if age < super::oracle::SILENCE.as_millis() as i64 => Trainer::Waiting,
             _ => Trainer::Stopped,
         })
     }

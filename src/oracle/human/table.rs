@@ -1,4 +1,4 @@
-//! Labels as CSV.
+//! Export and import of labels as CSV.
 
 use std::io::Write;
 use std::path::Path;
@@ -14,34 +14,34 @@ use crate::base::tensors::{FileError, write_atomically};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
-    /// The run that asked.
+    /// Name of the run that asked.
     run: String,
     /// Checksum of the first trajectory, in hexadecimal.
     trajectory_a: String,
-    /// Of the second.
+    /// Checksum of the second trajectory.
     trajectory_b: String,
-    /// Who answered.
+    /// The annotator's name.
     annotator: String,
-    /// Which stood on the left: a or b.
+    /// Which trajectory was on the left: a or b.
     left: String,
-    /// What was said: left, right, tie or cant_tell.
+    /// The answer: left, right, tie or cant_tell.
     answer: String,
-    /// What that means: a, b, tie, or nothing.
+    /// What the answer means: a, b, tie, or empty.
     prefers: String,
-    /// When the pair came before them.
+    /// When the pair was shown.
     shown_at: String,
-    /// When they answered.
+    /// When it was answered.
     answered_at: String,
     /// Whether training has used it: 1 or 0.
     used: u8,
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Labels that were new.
+    /// Number of new labels.
     pub new: usize,
-    /// Labels that were here already.
+    /// Number of labels that the database had already.
     pub known: usize,
 }
 
@@ -71,7 +71,9 @@ impl Store {
             t.prepare(&sql)?
                 .query_map([], |r| {
                     let (left, answer): (String, String) = (r.get(4)?, r.get(5)?);
-                    let meaning = Choice::of(&answer).zip(Left::of(&left)).map_or("", |(c, l)| prefers(c, l));
+                    let meaning = Choice::from_word(&answer)
+                        .zip(Left::from_word(&left))
+                        .map_or("", |(c, l)| prefers(c, l));
                     Ok(Row {
                         run: r.get(0)?,
                         trajectory_a: format!("{:016x}", r.get::<_, i64>(1)?),
@@ -103,7 +105,7 @@ impl Store {
         Ok(rows.len())
     }
 
-    /// Takes labels, all or none of them; those that are here already stay as they are.
+    /// Imports labels, all or none of them. Labels that the database has already stay as they are.
     ///
     /// # Errors
     /// [`LabelError::Database`].
@@ -136,7 +138,7 @@ impl Store {
     }
 }
 
-/// A label that has been read, and checked.
+/// A label from a file, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     a: i64,
@@ -152,7 +154,7 @@ pub struct Label {
 /// Reads the labels of a CSV file.
 ///
 /// # Errors
-/// [`LabelError::File`], [`LabelError::Line`] for the first that is wrong.
+/// [`LabelError::File`], [`LabelError::Line`] for the first wrong line.
 pub fn read(path: &Path) -> Result<Vec<Label>, LabelError> {
     let mut csv = csv::Reader::from_path(path)
         .map_err(|e| LabelError::File { path: path.into(), source: std::io::Error::other(e) })?;
@@ -161,22 +163,23 @@ pub fn read(path: &Path) -> Result<Vec<Label>, LabelError> {
         let fail = |line, why| LabelError::Line { path: path.into(), line, why };
         let row = row.map_err(|e| fail(e.position().map_or(1, csv::Position::line), e.to_string()))?;
         // The header is line 1.
-        labels.push(Label::of(&row).map_err(|why| fail(labels.len() as u64 + 2, why))?);
+        labels.push(Label::from_row(&row).map_err(|why| fail(labels.len() as u64 + 2, why))?);
     }
     Ok(labels)
 }
 
 impl Label {
-    fn of(row: &Row) -> Result<Self, String> {
+    fn from_row(row: &Row) -> Result<Self, String> {
         let id = |name: &str, text: &str| {
             let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
             let id = u64::from_str_radix(text, 16).ok().filter(|_| digits);
             id.map(|id| id as i64)
                 .ok_or_else(|| format!("`{name}` is `{text}`; expected 16 hexadecimal digits"))
         };
-        let choice = Choice::of(&row.answer)
+        let choice = Choice::from_word(&row.answer)
             .ok_or_else(|| format!("`answer` is `{}`; expected left, right, tie or cant_tell", row.answer))?;
-        let left = Left::of(&row.left).ok_or_else(|| format!("`left` is `{}`; expected a or b", row.left))?;
+        let left =
+            Left::from_word(&row.left).ok_or_else(|| format!("`left` is `{}`; expected a or b", row.left))?;
         let meaning = prefers(choice, left);
         if row.prefers != meaning {
             let why = format!(
@@ -205,7 +208,7 @@ impl Label {
     }
 }
 
-/// `2026-01-31T12:00:00.000Z`, its numbers in range; days of a month are SQLite's affair, which counts on.
+/// Whether it is like `2026-01-31T12:00:00.000Z`, with numbers in range. SQLite takes 31 February for a day of March.
 fn is_time(text: &str) -> bool {
     let form = "0000-00-00T00:00:00.000Z";
     let fits = |(t, f): (u8, u8)| if f == b'0' { t.is_ascii_digit() } else { t == f };

@@ -7,10 +7,10 @@ use super::store::{LabelError, Store};
 use crate::rollout::replay_key::ReplayKey;
 
 impl Store {
-    /// The recipes of a pair as it is shown: left, then right.
+    /// The replay keys of a pair as it is shown: left, then right.
     ///
     /// # Errors
-    /// [`LabelError::Database`], [`LabelError::Picture`] where it is damaged.
+    /// [`LabelError::Database`], [`LabelError::Picture`] if it is damaged.
     pub fn replay_keys(&self, shown: &Shown) -> Result<[ReplayKey; 2], LabelError> {
         let [a, b] = [self.replay_key(shown.a)?, self.replay_key(shown.b)?];
         Ok(if shown.left == Left::A { [a, b] } else { [b, a] })

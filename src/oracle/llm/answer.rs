@@ -1,22 +1,22 @@
-//! From what a model said to the probabilities of the answers.
+//! From a model's reply to the probabilities of the answers.
 
 use super::api::{Said, Token};
 
-/// Words that may stand before an answer: "The preferred trajectory is 2".
+/// Words that may come before an answer: "The preferred trajectory is 2".
 const LEADING: [&str; 9] =
     ["the", "answer", "final", "preferred", "trajectory", "better", "score", "rating", "is"];
-/// Other characters that may stand around an answer; a minus, a slash or a per cent sign makes another number of it.
+/// Other characters that may be around an answer. A minus, a slash or a per cent sign would make it another number.
 const AROUND: &str = "*_\"'`.:,;=()[]{}#!\u{2581}\u{120}";
-/// Where the thoughts of some models end.
+/// The end of some models' thoughts.
 const THOUGHT: &str = "</think>";
 
-/// The place of the answer among `answers`, if the text gives one and nothing else; of several numbers, none.
+/// The index of the answer in `answers`, if the text gives one answer and nothing else.
 pub fn stated(text: &str, answers: &[&str]) -> Option<usize> {
     let text = spoken(text);
     if text.chars().any(|c| !(c.is_alphanumeric() || c.is_whitespace() || AROUND.contains(c))) {
         return None;
     }
-    // A point within a number makes another number of it.
+    // A point inside a number would make it another number.
     let mut words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let last = words.pop()?;
@@ -24,13 +24,13 @@ pub fn stated(text: &str, answers: &[&str]) -> Option<usize> {
     answers.iter().position(|answer| *answer == last).filter(|_| words.iter().all(leads))
 }
 
-/// What follows the thoughts.
+/// The text after the thoughts.
 fn spoken(text: &str) -> &str {
     text.rfind(THOUGHT).map_or(text, |at| &text[at + THOUGHT.len()..])
 }
 
-/// Probabilities of `answers`, which add up to 1: from the log-probabilities at the answer's token, or else all of it
-/// for the answer in the text. The flag says whether they are from log-probabilities. `None` where the text is no answer.
+/// Probabilities of `answers`, which sum to 1: from the log-probabilities at the answer's token, or else 1 for the answer
+/// in the text. The flag says whether they are from log-probabilities. `None` if the text is not an answer.
 pub fn probabilities(said: &Said, answers: &[&str]) -> Option<(Vec<f64>, bool)> {
     let stated = stated(&said.text, answers)?;
     if let Some(masses) = masses(&said.tokens, answers[stated], answers) {
@@ -42,7 +42,7 @@ pub fn probabilities(said: &Said, answers: &[&str]) -> Option<(Vec<f64>, bool)> 
     Some(((0..answers.len()).map(|at| f64::from(u8::from(at == stated))).collect(), false))
 }
 
-/// Probabilities of the answers' tokens where the answer `stated` stands.
+/// Probabilities of the answers' tokens at the position of the answer `stated`.
 fn masses(tokens: &[Token], stated: &str, answers: &[&str]) -> Option<Vec<f64>> {
     let all: String = tokens.iter().map(|t| t.text.as_str()).collect();
     let from = all.len() - spoken(&all).len();
@@ -69,23 +69,23 @@ fn masses(tokens: &[Token], stated: &str, answers: &[&str]) -> Option<Vec<f64>> 
     if !answers.contains(&"10") || mass(here, "10") > 0.0 {
         return Some(answers.iter().map(|answer| mass(here, answer)).collect());
     }
-    // A vocabulary of single digits: "1" begins 1 and 10. Where it was chosen, the next token tells them apart; where
-    // not, it is taken for the one that is nearer to what was chosen.
+    // With single-digit tokens, "1" is the start of 1 and 10. If it was chosen, the next token tells which. If not, it
+    // counts for the one that is nearer to the chosen answer.
     let ten = match stated {
         "1" | "10" => follows(at).map_or(0.0, |next| mass(next, "0").min(1.0)),
         lower if answers.iter().take(5).any(|answer| *answer == lower) => 0.0,
         _ => 1.0,
     };
     let first = mass(here, "1");
-    let of = |answer: &&str| match *answer {
+    let probability = |answer: &&str| match *answer {
         "1" => first * (1.0 - ten),
         "10" => first * ten,
         other => mass(here, other),
     };
-    Some(answers.iter().map(of).collect())
+    Some(answers.iter().map(probability).collect())
 }
 
-/// A token without what may stand around an answer.
+/// A token without the characters that may be around an answer.
 fn bare(token: &str) -> &str {
     token.trim_matches(|c: char| c.is_whitespace() || AROUND.contains(c))
 }

@@ -1,4 +1,4 @@
-//! The two interfaces: a request's body, and what of a reply's body counts.
+//! The two interfaces: the body of a request, and the part of a reply's body that is used.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use super::options::Api;
 use super::prompt::Talk;
 use super::template::Template;
 
-/// Alternatives a token that are asked for: what the public interface allows.
+/// Number of alternatives per token that are asked for: the most that OpenAI's interface allows.
 const ALTERNATIVES: [(Api, u32); 2] = [(Api::Chat, 20), (Api::Completions, 5)];
-/// An answer is a number; some assistants put a blank or a star before it.
+/// Most tokens of an answer, which is a number; some assistants write a space or a star before it.
 const ANSWER_TOKENS: [(Api, u32); 2] = [(Api::Chat, 8), (Api::Completions, 2)];
-/// A few sentences.
+/// Most tokens of a rationale: a few sentences.
 const RATIONALE_TOKENS: u32 = 400;
-/// Tokens of a reply that are looked at.
+/// Most tokens of a reply.
 const MOST_TOKENS: usize = 10_000;
-/// Probabilities of one place may add up to this, with rounding.
+/// Largest sum of the probabilities at one position, with rounding errors.
 const MOST_MASS: f64 = 1.02;
 
 /// What a model said.
@@ -25,7 +25,7 @@ const MOST_MASS: f64 = 1.02;
 pub struct Said {
     /// The text.
     pub text: String,
-    /// Its tokens in order, where the server tells their log-probabilities.
+    /// Its tokens in order, if the server gives their log-probabilities.
     pub tokens: Vec<Token>,
     /// Tokens read.
     pub prompt_tokens: u64,
@@ -33,12 +33,12 @@ pub struct Said {
     pub completion_tokens: u64,
 }
 
-/// A token, and what might have stood in its place.
+/// A token, and its alternatives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Token {
-    /// The one that was chosen.
+    /// The chosen token.
     pub text: String,
-    /// Tokens and the natural logarithms of their probabilities, the chosen one among them.
+    /// Tokens and the natural logarithms of their probabilities, with the chosen one.
     pub top: Vec<(String, f64)>,
 }
 
@@ -62,7 +62,7 @@ pub fn path(api: Api) -> &'static str {
     }
 }
 
-fn of(table: [(Api, u32); 2], api: Api) -> u32 {
+fn value_for(table: [(Api, u32); 2], api: Api) -> u32 {
     table.into_iter().find(|(known, _)| *known == api).map_or(1, |(_, n)| n)
 }
 
@@ -84,19 +84,19 @@ pub fn body(api: Api, model: &str, talk: &Talk, purpose: Purpose, template: &Tem
             put("prompt", format!("{}\n\n{}", talk.system, talk.turns.concat()).into());
         }
     }
-    // The likeliest token: what a repeated question should have again.
+    // Always the likeliest token, so that a repeated question gets the same answer.
     put("temperature", 0.into());
     match purpose {
         Purpose::Rationale => {
             put("max_tokens", RATIONALE_TOKENS.into());
         }
         Purpose::Answer { logprobs } => {
-            put("max_tokens", of(ANSWER_TOKENS, api).into());
+            put("max_tokens", value_for(ANSWER_TOKENS, api).into());
             if logprobs && api == Api::Chat {
                 put("logprobs", true.into());
-                put("top_logprobs", of(ALTERNATIVES, api).into());
+                put("top_logprobs", value_for(ALTERNATIVES, api).into());
             } else if logprobs {
-                put("logprobs", of(ALTERNATIVES, api).into());
+                put("logprobs", value_for(ALTERNATIVES, api).into());
             }
         }
     }
@@ -107,7 +107,7 @@ pub fn body(api: Api, model: &str, talk: &Talk, purpose: Purpose, template: &Tem
     Value::Object(body).to_string()
 }
 
-/// What of a reply counts; all else that servers put there is passed over.
+/// The part of a reply that is used; everything else is ignored.
 #[derive(Deserialize)]
 struct Reply {
     choices: Vec<Choice>,
@@ -142,7 +142,7 @@ struct Usage {
 /// Tokens with their log-probabilities.
 type Top = BTreeMap<String, Option<f64>>;
 
-/// Chat has `content`; completions three lists, though some servers have `content` there too.
+/// Chat has `content`, completions has three lists; but some servers send `content` there too.
 #[derive(Deserialize)]
 struct Logprobs {
     content: Option<Vec<Place>>,
@@ -165,12 +165,12 @@ struct Alternative {
     logprob: Option<f64>,
 }
 
-/// Reads a reply's body.
+/// Parses the body of a reply.
 ///
 /// # Errors
-/// Why it is none.
+/// Why it cannot be used.
 pub fn read(api: Api, body: &[u8]) -> Result<Said, String> {
-    let reply: Reply = serde_json::from_slice(body).map_err(|e| format!("it is no reply: {e}"))?;
+    let reply: Reply = serde_json::from_slice(body).map_err(|e| format!("it is not a reply: {e}"))?;
     let choice = reply.choices.into_iter().next().ok_or("it has no choice")?;
     let text = match (api, choice.message, choice.text) {
         (Api::Chat, Some(message), _) => message.content.or(message.refusal).unwrap_or_default(),
@@ -212,7 +212,7 @@ impl Logprobs {
         if tokens.len() > MOST_TOKENS {
             return Err(format!("it has {} tokens", tokens.len()));
         }
-        // What has no probability at all is as good as nothing.
+        // If a token has no probability at all, the probabilities are not used.
         if tokens.iter().any(|t| t.top.is_empty()) { Ok(Vec::new()) } else { Ok(tokens) }
     }
 }
@@ -231,7 +231,7 @@ impl Token {
         }
         let mass: f64 = all.iter().map(|(_, p)| p.exp()).sum();
         if all.iter().any(|(_, p)| !p.is_finite() || p.exp() > MOST_MASS) || mass > MOST_MASS {
-            return Err(format!("the log-probabilities at `{text}` make a probability of {mass}"));
+            return Err(format!("the probabilities at `{text}` add up to {mass}"));
         }
         Ok(Self { text, top: all })
     }

@@ -1,4 +1,4 @@
-//! Replies on disk: one SQLite file, in which no request is paid for twice, by whatever run.
+//! Replies on disk: one SQLite file for all runs, so that no request is paid for twice.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::api::Said;
 /// Tells the file from other SQLite files: "spoM".
 const APPLICATION: i32 = 0x7370_6f4d;
 const VERSION: i32 = 1;
-/// How long one process waits for another's reply to be written.
+/// How long one process waits until another has written its reply.
 const BUSY: Duration = Duration::from_secs(20);
 
-/// A reply by the whole of its request, body and address, so that nothing is mistaken for another. The key is in neither.
+/// A reply is found by its whole request, body and address, so that no two are confused. Neither contains the key.
 const SCHEMA: &str = "
 CREATE TABLE replies (
     address TEXT NOT NULL,      -- of the interface, path included
@@ -31,15 +31,16 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// `$XDG_CACHE_HOME/spo/llm.sqlite`, with `~/.cache` where that is not set.
+    /// `$XDG_CACHE_HOME/spo/llm.sqlite`, or in `~/.cache` if that variable is not set.
     ///
     /// # Errors
-    /// Where there is no such folder.
+    /// If there is no such folder.
     pub fn shared() -> Result<PathBuf, String> {
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
         cache.map(|folder| folder.join("spo").join("llm.sqlite")).ok_or_else(|| {
-            "there is no folder to keep replies in: set HOME or XDG_CACHE_HOME, or name a file by cache=FILE".into()
+            "there is no folder for replies; set HOME or XDG_CACHE_HOME, or name a file with cache=FILE"
+                .into()
         })
     }
 
@@ -50,7 +51,7 @@ impl Cache {
     pub fn open(path: &Path) -> Result<Self, String> {
         let failed = |why: &dyn std::fmt::Display| {
             format!(
-                "the cache {} cannot be used: {why}; name another by cache=FILE, or cache=none",
+                "the cache {} cannot be used: {why}; name another with cache=FILE, or use cache=none",
                 path.display()
             )
         };
@@ -75,7 +76,7 @@ impl Cache {
         match open().map_err(|e| failed(&e))? {
             (connection, APPLICATION, VERSION) => Ok(Self { connection, path: path.into() }),
             (_, APPLICATION, version) => {
-                Err(failed(&format!("it is of version {version}, this program writes {VERSION}")))
+                Err(failed(&format!("it is of version {version}, but this program writes version {VERSION}")))
             }
             _ => Err(failed(&"it is another program's file")),
         }
@@ -84,7 +85,7 @@ impl Cache {
     /// The reply to a request, if there is one.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub fn get(&self, address: &str, request: &str) -> Result<Option<Said>, String> {
         let sql = "SELECT reply FROM replies WHERE address = ?1 AND request = ?2";
         let found = self
@@ -92,11 +93,11 @@ impl Cache {
             .prepare_cached(sql)
             .and_then(|mut get| get.query_row([address, request], |r| r.get::<_, String>(0)).optional());
         let reply = found.map_err(|e| self.failed(&e))?;
-        // What cannot be read is asked again.
+        // A reply that cannot be read is asked for again.
         Ok(reply.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Keeps a reply, before it is used, so that a kill loses none. Returns what is kept: another process's reply, if
+    /// Stores a reply before it is used, so that a kill loses none. Returns the stored reply, which is another process's if
     /// that came first.
     ///
     /// # Errors
@@ -115,7 +116,7 @@ impl Cache {
     }
 
     fn failed(&self, why: &rusqlite::Error) -> String {
-        format!("the cache {} failed: {why}; name another by cache=FILE", self.path.display())
+        format!("the cache {} failed: {why}; name another with cache=FILE", self.path.display())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests over HTTP: the cache first, then as many tries as it takes.
+//! Requests over HTTP: first the cache, then the server, with retries.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,50 +13,50 @@ use super::options::{Keep, Options};
 use super::pace::{Pace, backoff, retry_after, sleep_until};
 use crate::oracle::OracleEvents;
 
-/// Most bytes of a reply; one of four hundred tokens with twenty alternatives each has a hundred thousand.
+/// Most bytes of a reply; one of 400 tokens with 20 alternatives each has about 100,000.
 const LARGEST_REPLY: u64 = 4 << 20;
-/// A server that asks for a longer pause has a quota that is spent: people are told, rather than kept waiting.
+/// A server that asks for a longer pause has used up a quota: this is an error, so that nobody waits for hours.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// Of a server's words, for a message.
+/// Most characters of a server's text in a message.
 const SHOWN: usize = 300;
 
 /// A connection to a model.
 pub struct Client {
     agent: ureq::Agent,
-    /// Of the interface, path included.
+    /// Address of the interface, with its path.
     address: String,
     key: Option<Key>,
     options: Options,
     cache: Option<Mutex<Cache>>,
     pace: Pace,
-    notes: OracleEvents,
-    /// Once set, nothing more is sent: no request can succeed.
+    events: OracleEvents,
+    /// Once set, nothing more is sent, since no request can succeed.
     stop: AtomicBool,
 }
 
 /// Why a request has no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// This one has none; others may.
+    /// This request has no reply; others may have one.
     Unanswered(String),
-    /// None will.
+    /// No request can succeed.
     Fatal(String),
 }
 
-/// What one try came to.
+/// The result of one try.
 enum Tried {
     Said(Said),
-    /// Another may do better, after the pause that the server asks for.
+    /// A retry may succeed, after the pause that the server asks for.
     Again(String, Option<Duration>),
     Failed(Failure),
 }
 
 impl Client {
-    /// A client of what the options name; nothing is sent yet.
+    /// A client with these options. Nothing is sent yet.
     ///
     /// # Errors
-    /// A key that is not there, a cache that cannot be opened.
-    pub fn new(options: &Options, notes: OracleEvents) -> Result<Self, String> {
+    /// A missing key, or a cache that cannot be opened.
+    pub fn new(options: &Options, events: OracleEvents) -> Result<Self, String> {
         let cache = match &options.cache {
             Keep::Off => None,
             Keep::File(path) => Some(Mutex::new(Cache::open(path)?)),
@@ -66,41 +66,41 @@ impl Client {
             .timeout_global(Some(options.timeout))
             .timeout_connect(Some(options.timeout.min(Duration::from_secs(20))))
             .http_status_as_error(false)
-            // Whoever moved says where to; the key does not follow by itself.
+            // A redirect is an error that names the new address: the key must not be sent there unseen.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .max_idle_connections(options.concurrency)
             .max_idle_connections_per_host(options.concurrency)
             .user_agent(concat!("spo/", env!("CARGO_PKG_VERSION")));
         if options.is_local() {
-            // A proxy would look for its own loopback.
+            // A proxy would take the address for its own machine.
             config = config.proxy(None);
         }
         Ok(Self {
             agent: config.build().into(),
             address: format!("{}{}", options.base_url, api::path(options.api)),
-            key: Key::of(options)?,
+            key: Key::read(options)?,
             options: options.clone(),
             cache,
             pace: Pace::new(options.interval),
-            notes,
+            events,
             stop: AtomicBool::new(false),
         })
     }
 
-    /// The reply to a request's body: kept, or asked for until it comes or the tries are spent.
+    /// The reply to a request's body, from the cache or from the server.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn say(&self, body: &str) -> Result<Said, Failure> {
         if let Some(known) = self.kept(|cache| cache.get(&self.address, body))?.flatten() {
-            self.notes.count("cached", 1);
+            self.events.count("cached", 1);
             return Ok(known);
         }
         let mut failures = 0;
         loop {
             if !self.pace.turn(&self.stop) {
-                return Err(Failure::Unanswered("was not asked any more".into()));
+                return Err(Failure::Unanswered("was not asked, since an earlier request failed".into()));
             }
             let (why, pause) = match self.attempt(body) {
                 Tried::Said(said) => {
@@ -118,7 +118,7 @@ impl Client {
                 if pause > LONGEST_PAUSE {
                     self.stop.store(true, Ordering::Relaxed);
                     return Err(Failure::Fatal(format!(
-                        "{why}, and asks to wait {} s: go on later with --resume, all replies so far are kept",
+                        "{why}, and asks to wait {} s; continue later with --resume, all replies so far are kept",
                         pause.as_secs()
                     )));
                 }
@@ -128,7 +128,7 @@ impl Client {
             if failures > self.options.retries {
                 return Err(Failure::Unanswered(format!("{why} ({failures} times in a row)")));
             }
-            self.notes.add("retries", &why);
+            self.events.add("retries", &why);
             let wait = pause.unwrap_or_default() + backoff(failures);
             if !sleep_until(Instant::now() + wait, &self.stop) {
                 return Err(Failure::Unanswered(why));
@@ -136,7 +136,7 @@ impl Client {
         }
     }
 
-    /// Something done with the cache, if there is one; one that fails is fatal, since what is paid for would be lost.
+    /// Uses the cache, if there is one. A failure is fatal, since replies that are paid for would be lost.
     fn kept<T>(&self, work: impl FnOnce(&Cache) -> Result<T, String>) -> Result<Option<T>, Failure> {
         let Some(cache) = &self.cache else { return Ok(None) };
         let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,13 +146,13 @@ impl Client {
         })
     }
 
-    /// One request.
+    /// Sends one request.
     fn attempt(&self, body: &str) -> Tried {
         let mut request = self.agent.post(&self.address).content_type("application/json");
         if let Some(key) = &self.key {
             request = request.header("authorization", key.header());
         }
-        self.notes.count("requests", 1);
+        self.events.count("requests", 1);
         let mut response = match request.send(body) {
             Ok(response) => response,
             Err(e) => return Tried::Again(self.unreachable(&e), None),
@@ -177,7 +177,7 @@ impl Client {
                     Tried::Said(said)
                 }
                 Err(why) => {
-                    // The reason may repeat words of it.
+                    // The reason may contain parts of the reply.
                     let (why, shown) = (self.hidden(&why), self.shown(&body));
                     Tried::Again(format!("gave a reply that cannot be used: {why}: `{shown}`"), None)
                 }
@@ -189,37 +189,35 @@ impl Client {
         };
         match status.as_u16() {
             408 | 409 | 425 | 429 | 500..=599 => Tried::Again(said, pause),
-            // Of this request alone: too long, or refused by a filter.
+            // Only this request failed: it is too long, or a filter refused it.
             400 | 413 | 422 => Tried::Failed(Failure::Unanswered(said)),
-            code => Tried::Failed(Failure::Fatal(format!("{said}; {}", self.mend(code, moved)))),
+            code => Tried::Failed(Failure::Fatal(format!("{said}; {}", self.remedy(code, moved)))),
         }
     }
 
-    /// What to do about a status that no repetition mends.
-    fn mend(&self, code: u16, moved: Option<String>) -> String {
+    /// What to do about a status that a retry cannot change.
+    fn remedy(&self, code: u16, moved: Option<String>) -> String {
         let variable = self.options.key_env.as_deref();
         match (code, variable, &self.key) {
             (401 | 403, Some(name), Some(_)) => {
                 format!(
-                    "it does not take the key in the variable {name}: export a valid one, or name its variable by key_env=NAME"
+                    "it does not accept the key in the variable {name}: export a valid one, or name its variable with key_env=NAME"
                 )
             }
             (401 | 403, Some(name), None) => {
                 format!(
-                    "no key was sent, since the variable {name} is not set: export the key in it, or name its variable by key_env=NAME"
+                    "no key was sent, since the variable {name} is not set: export the key in it, or name its variable with key_env=NAME"
                 )
             }
-            (401 | 403, None, _) => "no key was sent: name its variable by key_env=NAME".into(),
-            (402, ..) => {
-                "there is nothing left to pay with: see to the account, then go on with --resume".into()
-            }
+            (401 | 403, None, _) => "no key was sent: name its variable with key_env=NAME".into(),
+            (402, ..) => "the account has no credit left: add some, then continue with --resume".into(),
             (404 | 405, ..) => format!(
-                "is `{}` a model that it has, and the address right? base_url usually ends in /v1",
+                "does it have a model `{}`, and is the address right? base_url usually ends in /v1",
                 self.options.model
             ),
             (300..=399, ..) => {
                 format!(
-                    "it has moved to {}: give that as base_url",
+                    "it has moved to {}: use that as base_url",
                     moved.as_deref().unwrap_or("an address that it does not name")
                 )
             }
@@ -227,7 +225,7 @@ impl Client {
         }
     }
 
-    /// Why nothing, or not all, came back.
+    /// Why there is no reply, or only a part of one.
     fn unreachable(&self, error: &ureq::Error) -> String {
         match error {
             ureq::Error::Timeout(_) => {
@@ -243,11 +241,11 @@ impl Client {
     /// Tokens, and what they cost.
     fn count(&self, said: &Said) {
         let [read, written] = [said.prompt_tokens, said.completion_tokens];
-        self.notes.count("prompt tokens", read);
-        self.notes.count("completion tokens", written);
+        self.events.count("prompt tokens", read);
+        self.events.count("completion tokens", written);
         // Dollars a million tokens are millionths of a dollar a token.
         let cost = read as f64 * self.options.prices[0] + written as f64 * self.options.prices[1];
-        self.notes.count("microdollars", cost.round() as u64);
+        self.events.count("microdollars", cost.round() as u64);
     }
 
     /// A server's words, without the key.

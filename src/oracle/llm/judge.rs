@@ -1,4 +1,4 @@
-//! The oracle: descriptions to questions, questions to replies, replies to answers.
+//! The oracle: it turns trajectories into questions, and replies into answers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,22 +15,22 @@ use super::prompt::{Question, Talk};
 use super::summary::describe;
 use super::template::Template;
 use crate::oracle::events::OracleEvents;
-use crate::oracle::exec::Table;
-use crate::oracle::{Answer, Oracle, OracleError, Pair};
+use crate::oracle::exec::Batch;
+use crate::oracle::{Answer, Oracle, OracleError, Pair, Rater};
 use crate::rollout::Trajectory;
 
-/// Questions in a row without an answer that can be used: then the model cannot judge, and not a pair unusual.
+/// After so many unclear replies in a row, the model is taken to be unable to judge.
 const MOST_UNCLEAR: u64 = 10;
 
-/// A language model that judges.
+/// A language model as oracle.
 pub struct Llm {
     options: Options,
-    notes: OracleEvents,
+    events: OracleEvents,
     ready: Option<Ready>,
     unclear_in_a_row: u64,
 }
 
-/// What it takes to ask.
+/// What is needed to ask.
 struct Ready {
     task: Spec,
     template: Template,
@@ -39,10 +39,11 @@ struct Ready {
 
 /// Why a question has no answer.
 enum Trouble {
-    /// The model answered, but not by one of the answers.
+    /// The model replied, but not with one of the answers.
     Unclear(String),
     /// The server gave no reply.
     Unanswered(String),
+    /// No question can be answered.
     Fatal(String),
 }
 
@@ -56,9 +57,9 @@ impl From<Failure> for Trouble {
 }
 
 impl Llm {
-    /// A model by its options; nothing is sent before the first question.
+    /// A model with its options. Nothing is sent before the first question.
     pub fn new(options: Options) -> Self {
-        Self { options, notes: OracleEvents::default(), ready: None, unclear_in_a_row: 0 }
+        Self { options, events: OracleEvents::default(), ready: None, unclear_in_a_row: 0 }
     }
 
     fn failed(&self, why: String) -> OracleError {
@@ -66,12 +67,12 @@ impl Llm {
     }
 
     fn ready(&self) -> Result<&Ready, OracleError> {
-        let why = "was asked before it was told the task; call `Oracle::prepare` first";
+        let why = "was asked before it was prepared for a task; call `Oracle::prepare` first";
         self.ready.as_ref().ok_or_else(|| self.failed(why.into()))
     }
 
-    /// Probabilities of the answers to each question, over so many threads; `None` where there is no answer, which is
-    /// counted.
+    /// Probabilities of the answers to each question, asked from several threads. `None` if there is no answer, which is
+    /// counted as an event.
     fn ask(&mut self, questions: &[Question<'_>]) -> Result<Vec<Option<Vec<f64>>>, OracleError> {
         let ready = self.ready()?;
         let next = AtomicUsize::new(0);
@@ -97,12 +98,12 @@ impl Llm {
                 Ok(probabilities) => Some(probabilities),
                 Err(Trouble::Fatal(why)) => return Err(self.failed(why)),
                 Err(Trouble::Unanswered(why)) => {
-                    self.notes.add("unanswered", &why);
+                    self.events.add("unanswered", &why);
                     latest = Some(why);
                     None
                 }
                 Err(Trouble::Unclear(why)) => {
-                    self.notes.add("unclear", &why);
+                    self.events.add("unclear", &why);
                     unclear += 1;
                     latest = Some(why);
                     None
@@ -116,15 +117,15 @@ impl Llm {
         self.unclear_in_a_row += unclear;
         if unclear < settled.len() as u64 || self.unclear_in_a_row >= MOST_UNCLEAR {
             return Err(self.failed(format!(
-                "gave no answer to any of {} questions; the last time it {why}. Mend the server or the options and go on \
-                 with --resume: replies so far are kept, and asked again is only what has none",
+                "gave no answer to any of {} questions; the last time it {why}. Correct the server or the options, then \
+                 continue with --resume: replies so far are kept, and only questions without one are asked again",
                 settled.len()
             )));
         }
         Ok(settled)
     }
 
-    /// One question, in one step or, with a chain of thought, in two.
+    /// Asks one question, in one request or, with a chain of thought, in two.
     fn answer(&self, ready: &Ready, question: Question<'_>) -> Result<Vec<f64>, Trouble> {
         let Options { api, model, cot, logprobs, .. } = &self.options;
         let say =
@@ -140,25 +141,25 @@ impl Llm {
             let answers = question.answers();
             let text: String = said.text.chars().take(80).flat_map(char::escape_debug).collect();
             return Err(Trouble::Unclear(format!(
-                "said `{text}` where a number from {} to {} alone was asked for",
+                "said `{text}`, but was asked for a number from {} to {} alone",
                 answers[0],
                 answers[answers.len() - 1]
             )));
         };
         if *logprobs && !soft {
-            self.notes.count("answers without log-probabilities", 1);
+            self.events.count("answers without log-probabilities", 1);
         }
         Ok(probabilities)
     }
 
-    /// How each trajectory reads.
+    /// The description of each trajectory.
     fn described(&self, trajectories: &[Trajectory<'_>]) -> Result<Vec<String>, OracleError> {
         let Ready { task, template, .. } = self.ready()?;
         Ok(trajectories.iter().map(|&t| describe(t, &template.summary, task.dt)).collect())
     }
 }
 
-/// Questions without repetition, and the place of each among them.
+/// Distinct questions, and the index of each.
 #[derive(Default)]
 struct Asked<'a> {
     questions: Vec<Question<'a>>,
@@ -176,20 +177,20 @@ impl<'a> Asked<'a> {
 
 impl Oracle for Llm {
     /// Reads the template and the key, and opens the cache.
-    fn prepare(&mut self, task: &Spec, notes: &OracleEvents) -> Result<(), OracleError> {
-        notes.take_over(&self.notes);
-        self.notes = notes.clone();
+    fn prepare(&mut self, task: &Spec, events: &OracleEvents) -> Result<(), OracleError> {
+        events.take_over(&self.events);
+        self.events = events.clone();
         let template = Template::load(self.options.template.as_deref(), task).map_err(|e| self.failed(e))?;
-        let client = Client::new(&self.options, notes.clone()).map_err(|e| self.failed(e))?;
+        let client = Client::new(&self.options, events.clone()).map_err(|e| self.failed(e))?;
         self.ready = Some(Ready { task: task.clone(), template, client });
         Ok(())
     }
 
-    /// P(a ≻ b) = ½ (P₁(a, b) + 1 − P₁(b, a)), with P₁ the probability of the first place: a bias towards a place
-    /// counts for both alike. Without both orders P(a ≻ b) = P₁(a, b). Trajectories that read the same tie unasked, as both
-    /// orders would have it.
+    /// P(a ≻ b) = ½ (P₁(a, b) + 1 − P₁(b, a)), with P₁ the probability of the first place, so that a bias towards one place
+    /// cancels out. With one order only, P(a ≻ b) = P₁(a, b). Trajectories with the same description tie and are not
+    /// asked about: both orders would give a tie.
     fn compare(&mut self, pairs: &[Pair<'_>], _: &mut dyn Rng) -> Result<Vec<Answer>, OracleError> {
-        let table = Table::new(pairs.iter().copied());
+        let table = Batch::new(pairs.iter().copied());
         let texts = self.described(&table.trajectories)?;
         let mut asked = Asked::default();
         let both = self.options.both_orders;
@@ -216,6 +217,12 @@ impl Oracle for Llm {
             .collect())
     }
 
+    fn rater(&mut self) -> Option<&mut dyn Rater> {
+        Some(self)
+    }
+}
+
+impl Rater for Llm {
     fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError> {
         let texts = self.described(trajectories)?;
         let mut asked = Asked::default();

@@ -1,10 +1,10 @@
-//! The key: from the environment into a header, and nowhere else.
+//! The API key: it goes from the environment into a request header, and nowhere else.
 
 use std::fmt;
 
 use super::options::Options;
 
-/// What is shorter is no secret, but a word such as `EMPTY` for a server that wants any.
+/// A shorter key is not a secret, but a word such as `EMPTY` for a server that accepts any key.
 const SHORTEST: usize = 8;
 
 /// A key that cannot be printed.
@@ -18,17 +18,17 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// The key that the options' variable holds; `None` where there is none and none was asked for.
+    /// Reads the key from the options' environment variable; `None` if it is not set and the user did not name it.
     ///
     /// # Errors
-    /// Where the variable was named and is not set, holds what is no key, or would be sent in the clear.
-    pub fn of(options: &Options) -> Result<Option<Self>, String> {
+    /// If the user named the variable and it is not set, if its value cannot be a key, or if it would be sent unencrypted.
+    pub fn read(options: &Options) -> Result<Option<Self>, String> {
         let Some(name) = &options.key_env else { return Ok(None) };
         let value = match std::env::var(name) {
             Ok(value) => value.trim().to_string(),
             Err(std::env::VarError::NotPresent) => String::new(),
             Err(std::env::VarError::NotUnicode(_)) => {
-                return Err(format!("the variable {name} holds no text"));
+                return Err(format!("the variable {name} is not text"));
             }
         };
         Self::checked(value, name, options)
@@ -37,17 +37,17 @@ impl Key {
     fn checked(value: String, name: &str, options: &Options) -> Result<Option<Self>, String> {
         if value.is_empty() {
             return if options.key_needed {
-                Err(format!("the variable {name} is not set; export the key in it, or say key_env=none"))
+                Err(format!("the variable {name} is not set; export the key in it, or use key_env=none"))
             } else {
                 Ok(None)
             };
         }
         if !value.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(format!("the variable {name} holds blanks or signs that no key has"));
+            return Err(format!("the variable {name} has spaces or characters that no key has"));
         }
         if options.base_url.starts_with("http://") && !options.is_local() {
             return Err(format!(
-                "the key in {name} would go over the network unencrypted; use an https:// address, or say key_env=none"
+                "the key in {name} would be sent over the network unencrypted; use an https:// address, or key_env=none"
             ));
         }
         Ok(Some(Self(value)))
@@ -58,7 +58,7 @@ impl Key {
         format!("Bearer {}", self.0)
     }
 
-    /// A server's words without the key, should it repeat it: as it is, or with the slashes that some write in JSON.
+    /// A server's text with the key replaced, also where JSON escapes its slashes.
     pub fn hide(&self, text: &str) -> String {
         if self.0.len() < SHORTEST {
             return text.into();
@@ -85,7 +85,7 @@ mod tests {
         assert!(Key::checked(String::new(), "K", &named).unwrap_err().contains("K is not set"));
         let key = Key::checked("sk-1".into(), "K", &named).unwrap().unwrap();
         assert_eq!((key.header().as_str(), format!("{key:?}").as_str()), ("Bearer sk-1", "Key(…)"));
-        assert!(Key::of(&options("http://127.0.0.1:1/v1", ",key_env=none")).unwrap().is_none());
+        assert!(Key::read(&options("http://127.0.0.1:1/v1", ",key_env=none")).unwrap().is_none());
     }
 
     #[test]

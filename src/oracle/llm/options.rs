@@ -1,31 +1,31 @@
-//! The text of a language model as oracle: `llm(base_url=URL,model=NAME,…)`.
+//! The options of a language model as oracle: `llm(base_url=URL,model=NAME,…)`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::parse::number;
-use super::super::text::{judges, split};
+use super::super::text::split;
 use crate::base::nearest::nearest;
 
-/// The form of the whole, as help shows it.
+/// The form, as help shows it.
 pub const FORM: &str = "llm(base_url=URL,model=NAME)";
-/// The variable that holds the key, unless another is named.
+/// The environment variable that holds the key, unless another is named.
 const KEY_ENV: &str = "OPENAI_API_KEY";
 
-/// Which of the two interfaces is spoken.
+/// Which of the two interfaces is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// `/chat/completions`: messages.
     Chat,
-    /// `/completions`: one text to go on with, for models that are no assistants.
+    /// `/completions`: one text to continue, for models that are not assistants.
     Completions,
 }
 
-/// Where replies are kept, so that nothing is paid for twice.
+/// Where replies are stored, so that nothing is paid for twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// In the user's cache folder, for every run.
+    /// In the user's cache folder, for all runs.
     Shared,
     /// In this file.
     File(PathBuf),
@@ -33,10 +33,10 @@ pub enum Keep {
     Off,
 }
 
-/// What the text of a language model says.
+/// A language model, and how it is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Address of the interface, such as `http://127.0.0.1:8000/v1`, without a slash at its end.
+    /// Address of the interface, such as `http://127.0.0.1:8000/v1`, without a slash at the end.
     pub base_url: String,
     /// The model, as the server names it.
     pub model: String,
@@ -44,27 +44,27 @@ pub struct Options {
     pub api: Api,
     /// The environment variable with the key; `None` sends none.
     pub key_env: Option<String>,
-    /// Whether that variable was asked for, and so must be there.
+    /// Whether the user named that variable, so that it must be set.
     pub key_needed: bool,
-    /// A file that describes trajectories; `None` takes the shipped one of the environment.
+    /// A template file; `None` takes the built-in template of the environment.
     pub template: Option<PathBuf>,
-    /// Whether a rationale is asked for first.
+    /// Whether the model is asked for a rationale first.
     pub cot: bool,
-    /// Whether every pair is asked in both orders; else in the order that it comes in.
+    /// Whether each pair is asked in both orders, or only in the given one.
     pub both_orders: bool,
-    /// Whether log-probabilities are asked for; else the text of the answer counts.
+    /// Whether log-probabilities are asked for. Otherwise the text of the answer counts.
     pub logprobs: bool,
-    /// Requests under way at once.
+    /// Most requests at the same time.
     pub concurrency: usize,
-    /// Least time from the start of one request to the next; 0 sets no limit.
+    /// Least time between the starts of two requests; 0 sets no limit.
     pub interval: Duration,
-    /// Further tries of a request that failed for a reason that passes.
+    /// Most retries of a request that failed for a temporary reason.
     pub retries: u32,
-    /// Longest a request may take.
+    /// Longest time that a request may take.
     pub timeout: Duration,
-    /// Where replies are kept.
+    /// Where replies are stored.
     pub cache: Keep,
-    /// US dollars a million tokens, read and written; 0 counts no cost.
+    /// US dollars per million tokens, read and written; 0 counts no cost.
     pub prices: [f64; 2],
 }
 
@@ -87,10 +87,10 @@ const KEYS: [&str; 15] = [
 ];
 
 impl Options {
-    /// Reads what stands behind `llm`: nothing, or options in parentheses.
+    /// Parses the text after `llm`: nothing, or options in parentheses.
     ///
     /// # Errors
-    /// What is wrong, and the mend.
+    /// What is wrong, and how to correct it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut options = Self {
             base_url: String::new(),
@@ -112,8 +112,16 @@ impl Options {
         for (key, value) in pairs(text)? {
             options.set(&key, &value)?;
         }
+        Ok(options)
+    }
+
+    /// Checks that address and model are there. Flags may add them after the text is parsed.
+    ///
+    /// # Errors
+    /// Which one is missing, and how to give it.
+    pub fn complete(self) -> Result<Self, String> {
         for (name, flag, value) in
-            [("base_url", "--base-url", &options.base_url), ("model", "--model", &options.model)]
+            [("base_url", "--base-url", &self.base_url), ("model", "--model", &self.model)]
         {
             if value.is_empty() {
                 return Err(format!(
@@ -122,7 +130,7 @@ impl Options {
                 ));
             }
         }
-        Ok(options)
+        Ok(self)
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -174,7 +182,7 @@ impl Options {
         Ok(())
     }
 
-    /// Whether the address is this machine.
+    /// Whether the address is on this machine.
     pub fn is_local(&self) -> bool {
         let host = self.base_url.split_once("://").map_or("", |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default();
@@ -186,7 +194,7 @@ impl Options {
     }
 }
 
-/// The options in order, values out of their quotes.
+/// The options in order, their values without quotes.
 fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -203,7 +211,7 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
         let value = match shlex::split(value).as_deref() {
             Some([]) => String::new(),
             Some([one]) => one.clone(),
-            _ => return Err(format!("`{key}` is `{value}`; put what has blanks into quotes")),
+            _ => return Err(format!("`{key}` is `{value}`; put a value with spaces into quotes")),
         };
         if pairs.iter().any(|(known, _)| known == key) {
             return Err(format!("`{key}` is given twice"));
@@ -223,13 +231,13 @@ fn address(text: &str) -> Result<String, String> {
     if rest.split('/').next().is_some_and(|host| host.contains('@')) {
         // Not shown: it may be a password.
         return Err(
-            "`base_url` has a name or password in it, which would be in the run's config.toml; put the key \
+            "`base_url` has a user name or password in it, which the run's config.toml would show; put the key \
                     into an environment variable (key_env=NAME)"
                 .into(),
         );
     }
     if !text.bytes().all(|b| b.is_ascii_graphic()) || rest.contains(['?', '#']) {
-        return fail("expected an address without `?`, `#` and blanks");
+        return fail("expected an address without `?`, `#` and spaces");
     }
     let bare = text.trim_end_matches('/');
     for path in ["/chat/completions", "/completions"] {
@@ -240,7 +248,7 @@ fn address(text: &str) -> Result<String, String> {
     Ok(bare.into())
 }
 
-/// Checks that it is the name of a variable and not, by mistake, a key.
+/// Checks that it is the name of a variable, and not the key by mistake.
 fn variable(text: &str) -> Result<&str, String> {
     let good = text.len() <= 64
         && !text.starts_with(|c: char| c.is_ascii_digit())
@@ -249,45 +257,23 @@ fn variable(text: &str) -> Result<&str, String> {
         Ok(text)
     } else {
         // Not shown: it may be the key.
-        Err("`key_env` is no name of an environment variable; expected the variable's name, such as OPENAI_API_KEY, or \
-             none, and never the key itself"
+        Err("`key_env` is not the name of an environment variable; expected a name such as OPENAI_API_KEY, or none, and \
+             never the key itself"
             .into())
     }
 }
 
-/// Whether a description asks a language model, alone or among others.
-pub fn is_asked_by(text: &str) -> bool {
-    judges(text).into_iter().any(|judge| behind_name(judge).is_some())
-}
-
-/// Whether a description is a language model and nothing else: not mixed, not decorated.
-pub fn is_alone(text: &str) -> bool {
-    let parts = |separator| split(text, separator).map_or(0, |parts| parts.len());
-    parts("|") == 1 && parts(" + ") == 1 && behind_name(text.trim()).is_some()
-}
-
-/// What stands behind `llm`; `None` where the text names another judge.
+/// The text after `llm`; `None` if the text names another judge.
 pub fn behind_name(text: &str) -> Option<&str> {
     text.strip_prefix("llm").filter(|rest| rest.is_empty() || rest.starts_with('('))
 }
 
-/// The description of a language model with its address and name set, where they are given.
-///
-/// ```
-/// use spo::oracle::llm;
-///
-/// let text = llm::with("llm(cot=true)", Some("http://127.0.0.1:8000/v1"), Some("qwen"))?;
-/// assert_eq!(text, "llm(base_url=http://127.0.0.1:8000/v1,model=qwen,cot=true)");
-/// # Ok::<(), String>(())
-/// ```
+/// The text of a language model with another address or name, or both.
 ///
 /// # Errors
-/// Where the text is something else.
+/// If the text is not a language model alone.
 pub fn with(text: &str, base_url: Option<&str>, model: Option<&str>) -> Result<String, String> {
-    let rest = Some(text.trim()).filter(|text| is_alone(text)).and_then(behind_name);
-    let known = pairs(rest.ok_or_else(|| {
-        format!("it is `{text}`; --base-url and --model go with `llm` or `llm(…)` alone, others name them as in `{FORM}`")
-    })?)?;
+    let known = pairs(behind_name(text.trim()).ok_or_else(|| format!("expected `{FORM}`"))?)?;
     let given: Vec<(&str, &str)> = [("base_url", base_url), ("model", model)]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
@@ -299,7 +285,7 @@ pub fn with(text: &str, base_url: Option<&str>, model: Option<&str>) -> Result<S
         match shlex::try_quote(value) {
             _ if bare && !value.is_empty() => Ok(format!("{key}={value}")),
             Ok(quoted) => Ok(format!("{key}={quoted}")),
-            Err(_) => Err(format!("`{key}` has a zero byte in it")),
+            Err(_) => Err(format!("`{key}` contains a zero byte")),
         }
     });
     Ok(format!("llm({})", quoted.collect::<Result<Vec<_>, _>>()?.join(",")))
@@ -354,7 +340,7 @@ mod tests {
             ("(base_url=http://h/v1,model=m,api=rest)", "`chat` or `completions`"),
             ("(base_url=http://h/v1,model=m,price_in=-1)", "at least 0"),
         ] {
-            let message = Options::parse(bad).unwrap_err();
+            let message = Options::parse(bad).and_then(Options::complete).unwrap_err();
             assert!(message.contains(expected), "{bad}: {message}");
         }
         // What may be a secret is not repeated.
@@ -377,28 +363,5 @@ mod tests {
         for url in ["http://10.0.0.1/v1", "https://localhost.example/v1", "http://[fe80::1]/v1"] {
             assert!(!local(url), "{url}");
         }
-    }
-
-    #[test]
-    fn a_model_is_found_in_a_description() {
-        for text in ["llm", "llm(model=a|b)", " llm(model=m) | labels", "0.5*llm(model=m) + 0.5*return"] {
-            assert!(is_asked_by(text), "{text}");
-        }
-        for text in ["return", "llms", "llm=3", "exec:llm", "return | llm", "llm(model='m", ""] {
-            assert!(!is_asked_by(text), "{text}");
-        }
-        assert!(is_alone("llm") && is_alone(" llm(model='a | b + c') "));
-        assert!(!is_alone("llm(model=m) | labels") && !is_alone("llm + return") && !is_alone("0.5*llm"));
-    }
-
-    #[test]
-    fn flags_join_the_text() {
-        assert_eq!(with("llm", None, Some("a b")).unwrap(), "llm(model='a b')");
-        let text = with("llm(model=old,rpm=6)", Some("http://h/v1"), Some("new")).unwrap();
-        assert_eq!(text, "llm(base_url=http://h/v1,model=new,rpm=6)");
-        let odd = with("llm", Some("http://h/v1"), Some("it's, (a) | b")).unwrap();
-        assert_eq!(Options::parse(behind_name(&odd).unwrap()).unwrap().model, "it's, (a) | b");
-        assert!(with("return", None, Some("m")).unwrap_err().contains("go with `llm`"));
-        assert!(with("llm | labels", None, Some("m")).unwrap_err().contains("go with `llm`"));
     }
 }

@@ -1,4 +1,4 @@
-//! When the next request may start: a rate limit of one's own, pauses that the server asks for, and waits between tries.
+//! When the next request may start: the user's rate limit, pauses that the server asks for, and waits between retries.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,16 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The first wait before another try, of which each further one is twice as long.
+/// The wait before the first retry; each further wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Between two looks at whether to give up waiting.
+/// Time between two looks at whether to stop waiting.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The clock that all requests of a client go by.
+/// Decides when each request of a client may start.
 pub struct Pace {
     interval: Duration,
-    /// When the next request may start, by one's own limit and by the server's wish.
+    /// When the next request may start, by the user's limit and by the server's pause.
     next: Mutex<[Instant; 2]>,
 }
 
@@ -25,7 +25,7 @@ impl Pace {
         Self { interval, next: Mutex::new([Instant::now(); 2]) }
     }
 
-    /// Waits for its turn; false where `stop` was set meanwhile.
+    /// Waits until a request may start; false if `stop` was set first.
     pub fn turn(&self, stop: &AtomicBool) -> bool {
         let mine = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,19 +33,19 @@ impl Pace {
             next[0] = mine + self.interval;
             mine
         };
-        // A pause that was asked for meanwhile holds for those who queue already.
+        // A pause that the server asked for since then holds for waiting requests too.
         let held = || self.next.lock().unwrap_or_else(PoisonError::into_inner)[1];
         sleep_until(mine, stop) && sleep_until(held(), stop)
     }
 
-    /// Nothing starts for so long.
+    /// Lets no request start for so long.
     pub fn hold(&self, pause: Duration) {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         next[1] = next[1].max(Instant::now() + pause);
     }
 }
 
-/// False where `stop` was set first.
+/// Waits until `then`; false if `stop` was set first.
 pub fn sleep_until(then: Instant, stop: &AtomicBool) -> bool {
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -58,16 +58,16 @@ pub fn sleep_until(then: Instant, stop: &AtomicBool) -> bool {
     }
 }
 
-/// The wait after failure number `failures` (from 1): twice as long each time, and drawn from its upper half, so that
-/// those who failed together do not come again together.
+/// The wait after failure number `failures` (from 1). It doubles each time, and is drawn from the upper half, so that
+/// requests that failed together are not repeated together.
 pub fn backoff(failures: u32) -> Duration {
     let whole = LONGEST_WAIT.min(FIRST_WAIT * 2_u32.pow(failures.saturating_sub(1).min(16)));
-    // The standard library's only source of chance; nothing that is learned depends on it.
+    // The standard library's only source of random numbers. Training does not depend on it.
     let draw = RandomState::new().hash_one(failures) as f64 / u64::MAX as f64;
     whole.mul_f64(0.5 + 0.5 * draw)
 }
 
-/// What `Retry-After` says: seconds, or a date (RFC 9110, section 10.2.3); `None` where it says neither.
+/// The wait in a `Retry-After` header: seconds, or a date (RFC 9110, section 10.2.3); `None` if it is neither.
 pub fn retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {

@@ -1,23 +1,23 @@
-//! The prompts: preamble, task, exemplars, what is asked, and the cue that the answer follows (Lee et al. 2023,
+//! The prompts: preamble, task, examples, question, and the words right before the answer (Lee et al. 2023,
 //! "RLAIF vs. RLHF", section 2 and its appendix on prompts).
 
 use super::template::Template;
 
-/// What is asked of a model, and what it may answer.
+/// A question to a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question<'a> {
-    /// Which of two, in this order; answered by 1 or 2.
+    /// Which of two trajectories is better, in this order; answered by 1 or 2.
     Compare(&'a str, &'a str),
-    /// How good one is by itself; answered by 1 to 10.
+    /// How good one trajectory is; answered by 1 to 10.
     Rate(&'a str),
 }
 
-/// What has been said so far: the model's turns are the odd ones.
+/// A conversation so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Talk {
-    /// Before all else.
+    /// The text before all turns.
     pub system: String,
-    /// First ours, then the model's, then ours, …
+    /// The turns in order: ours, the model's, ours, …
     pub turns: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ const SCORE: &str = "Score=";
 const RATIONALE: &str = "Rationale:";
 
 impl Question<'_> {
-    /// The texts that are answers.
+    /// The possible answers.
     pub fn answers(self) -> &'static [&'static str] {
         match self {
             Self::Compare(..) => &CHOICES,
@@ -39,7 +39,7 @@ impl Question<'_> {
         }
     }
 
-    /// Asks for the answer at once.
+    /// Asks for the answer directly.
     pub fn direct(self, template: &Template) -> Talk {
         let ask = format!("{}\n{}", self.shown(template, false), self.cue());
         Talk { system: template.preamble.clone(), turns: vec![ask] }
@@ -62,7 +62,7 @@ impl Question<'_> {
         talk
     }
 
-    /// Task, exemplars, trajectories and question.
+    /// Task, examples, trajectories and question.
     fn shown(self, template: &Template, rationales: bool) -> String {
         let mut text = format!("Task: {}\n\n", template.task.trim());
         match self {
@@ -82,7 +82,7 @@ impl Question<'_> {
         text
     }
 
-    /// What the answer's first token follows.
+    /// The words right before the answer.
     fn cue(self) -> String {
         match self {
             Self::Compare(..) => {

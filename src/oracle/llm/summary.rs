@@ -1,4 +1,4 @@
-//! A trajectory in a few numbers with names: what a language model reads of it.
+//! A trajectory as a few named numbers, which a language model reads.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use spo_envs::Spec;
 
 use crate::rollout::Trajectory;
 
-/// A number with a name: some entries of observations or actions at every step, taken together over time.
+/// A number with a name: entries of the observation or action at every step, reduced over time.
 ///
 /// ```toml
 /// [[summary]]
@@ -19,28 +19,28 @@ use crate::rollout::Trajectory;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
-    /// What the model is told it is.
+    /// Its name, which the model reads.
     pub name: String,
-    /// Behind the number; none behind a share, which is in per cent.
+    /// Its unit; empty for a share, which is in per cent.
     #[serde(default)]
     pub unit: String,
-    /// Places in the observation: of one the value, of several the Euclidean norm.
+    /// Indices into the observation: the value of one entry, or the Euclidean norm of several.
     #[serde(default)]
     pub obs: Vec<usize>,
-    /// Places in the action, likewise.
+    /// Indices into the action, likewise.
     #[serde(default)]
     pub action: Vec<usize>,
-    /// The task's own reward or cost, which no shipped template shows.
+    /// The task's own reward or cost, which no built-in template shows.
     #[serde(default)]
     pub signal: Option<Signal>,
-    /// How the steps are taken together.
-    pub take: RankedTrajectory,
-    /// Of `share_above` and `share_below`.
+    /// How the values of the steps become one.
+    pub take: Reduction,
+    /// The threshold of `share_above` and `share_below`.
     #[serde(default)]
     pub threshold: Option<f64>,
 }
 
-/// What the task itself says of a step.
+/// The task's own signal of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
@@ -53,7 +53,7 @@ pub enum Signal {
 /// How the values x₁ … x_T of the steps become one; of observations, x_t is the one after step t.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RankedTrajectory {
+pub enum Reduction {
     /// (Σ x_t) / T
     #[default]
     Mean,
@@ -61,11 +61,11 @@ pub enum RankedTrajectory {
     Min,
     /// max x_t
     Max,
-    /// Of observations, the one before the first step; else x₁.
+    /// For observations, the one before the first step; otherwise x₁.
     First,
     /// x_T
     Final,
-    /// Final less first.
+    /// Final minus first.
     Change,
     /// Σ x_t
     Sum,
@@ -81,7 +81,7 @@ impl Summary {
     /// Checks it against a task's observations and actions.
     ///
     /// # Errors
-    /// What is wrong, and the mend.
+    /// What is wrong, and how to correct it.
     pub fn check(&self, task: &Spec) -> Result<(), String> {
         let fail = |why: String| Err(format!("summary `{}`: {why}", self.name));
         if self.name.trim().is_empty() || self.name.contains(['\n', '\r']) {
@@ -95,14 +95,18 @@ impl Summary {
             [("obs", &self.obs, task.obs_dim), ("action", &self.action, task.action.dim())]
         {
             if let Some(place) = places.iter().find(|place| **place >= width) {
-                return fail(format!("`{part}` names place {place}; `{}` has 0 to {}", task.id, width - 1));
+                return fail(format!(
+                    "`{part}` has index {place}, but `{}` has indices 0 to {}",
+                    task.id,
+                    width - 1
+                ));
             }
         }
-        let shares = matches!(self.take, RankedTrajectory::ShareAbove | RankedTrajectory::ShareBelow);
+        let shares = matches!(self.take, Reduction::ShareAbove | Reduction::ShareBelow);
         match self.threshold {
-            Some(threshold) if !(shares && threshold.is_finite()) => {
-                fail("`threshold` is a finite number, and goes with share_above and share_below alone".into())
-            }
+            Some(threshold) if !(shares && threshold.is_finite()) => fail(
+                "`threshold` must be a finite number, and only share_above and share_below have one".into(),
+            ),
             None if shares => fail("a share needs a `threshold`".into()),
             _ if shares && !self.unit.is_empty() => fail("a share is in per cent; leave `unit` out".into()),
             _ => Ok(()),
@@ -110,20 +114,20 @@ impl Summary {
     }
 
     /// Its value on a trajectory of at least one step.
-    pub fn of(&self, t: Trajectory<'_>) -> f64 {
+    pub fn value(&self, t: Trajectory<'_>) -> f64 {
         let (steps, obs_dim) = (t.len(), t.final_obs.len());
-        let value = |row: &[f32], places: &[usize]| match places {
+        let entry = |row: &[f32], places: &[usize]| match places {
             [one] => f64::from(row[*one]),
             many => many.iter().map(|&i| f64::from(row[i]).powi(2)).sum::<f64>().sqrt(),
         };
-        // Before the first step, where there is such a thing, and after or in each.
+        // The value before the first step, if there is one, and those after or in each step.
         let (first, values): (Option<f64>, Vec<f64>) = if !self.obs.is_empty() {
             let rows = t.obs.chunks_exact(obs_dim).chain([t.final_obs]);
-            let mut values = rows.map(|row| value(row, &self.obs));
+            let mut values = rows.map(|row| entry(row, &self.obs));
             (values.next(), values.collect())
         } else if !self.action.is_empty() {
             let rows = t.actions.chunks_exact(t.actions.len() / steps);
-            (None, rows.map(|row| value(row, &self.action)).collect())
+            (None, rows.map(|row| entry(row, &self.action)).collect())
         } else {
             let numbers = if self.signal == Some(Signal::Cost) { t.costs } else { t.rewards };
             (None, numbers.iter().map(|&x| f64::from(x)).collect())
@@ -135,24 +139,24 @@ impl Summary {
         let share =
             |holds: &dyn Fn(f64) -> bool| mean(&mut values.iter().map(|&x| f64::from(u8::from(holds(x)))));
         match self.take {
-            RankedTrajectory::Mean => mean(&mut values.iter().copied()),
-            RankedTrajectory::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
-            RankedTrajectory::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            RankedTrajectory::First => first,
-            RankedTrajectory::Final => last,
-            RankedTrajectory::Change => last - first,
-            RankedTrajectory::Sum => values.iter().sum(),
-            RankedTrajectory::MeanAbs => mean(&mut values.iter().map(|x| x.abs())),
-            RankedTrajectory::ShareAbove => share(&|x| x > limit),
-            RankedTrajectory::ShareBelow => share(&|x| x < limit),
+            Reduction::Mean => mean(&mut values.iter().copied()),
+            Reduction::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+            Reduction::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            Reduction::First => first,
+            Reduction::Final => last,
+            Reduction::Change => last - first,
+            Reduction::Sum => values.iter().sum(),
+            Reduction::MeanAbs => mean(&mut values.iter().map(|x| x.abs())),
+            Reduction::ShareAbove => share(&|x| x > limit),
+            Reduction::ShareBelow => share(&|x| x < limit),
         }
     }
 
-    /// Its line, on a trajectory of at least one step.
+    /// Its line in the description of a trajectory of at least one step.
     fn line(&self, t: Trajectory<'_>) -> String {
-        let value = self.of(t);
+        let value = self.value(t);
         match self.take {
-            RankedTrajectory::ShareAbove | RankedTrajectory::ShareBelow => {
+            Reduction::ShareAbove | Reduction::ShareBelow => {
                 format!("- {}: {} %", self.name, shown(100.0 * value))
             }
             _ if self.unit.is_empty() => format!("- {}: {}", self.name, shown(value)),
@@ -161,7 +165,7 @@ impl Summary {
     }
 }
 
-/// A trajectory as a model reads it: its length, and a line a summary.
+/// The description of a trajectory: its length, and a line for each summary.
 pub fn describe(t: Trajectory<'_>, summaries: &[Summary], dt: f32) -> String {
     if t.is_empty() {
         return "- nothing: the episode had ended before".into();
@@ -176,13 +180,13 @@ pub fn describe(t: Trajectory<'_>, summaries: &[Summary], dt: f32) -> String {
     text
 }
 
-/// A number to three digits: more would be read as noise, and make equal what is nearly so.
+/// A number to three digits: more digits would only distract a model.
 fn shown(x: f64) -> String {
     // 0.0123, 1.23, 123, 12346
     let size = if x == 0.0 { 0.0 } else { x.abs().log10().floor() };
     let decimals = (2.0 - size).clamp(0.0, 6.0) as usize;
     let text = format!("{x:.decimals$}");
-    // What rounds to nothing has no sign.
+    // A number that rounds to 0 has no sign.
     if text.trim_matches(['-', '0', '.']).is_empty() { "0".into() } else { text }
 }
 
@@ -236,7 +240,7 @@ mod tests {
         ] {
             let summary = summary(keys);
             assert_eq!(summary.check(&task()), Ok(()), "{keys}");
-            assert_eq!(summary.of(STEPS), value, "{keys}");
+            assert_eq!(summary.value(STEPS), value, "{keys}");
         }
     }
 
@@ -276,10 +280,10 @@ mod tests {
         for (keys, expected) in [
             ("take = 'mean'", "expected one of `obs`, `action` and `signal`"),
             ("obs = [0]\naction = [0]\ntake = 'mean'", "expected one of"),
-            ("obs = [2]\ntake = 'mean'", "names place 2; `test` has 0 to 1"),
-            ("action = [1]\ntake = 'mean'", "`test` has 0 to 0"),
+            ("obs = [2]\ntake = 'mean'", "has index 2, but `test` has indices 0 to 1"),
+            ("action = [1]\ntake = 'mean'", "`test` has indices 0 to 0"),
             ("obs = [0]\ntake = 'share_above'", "needs a `threshold`"),
-            ("obs = [0]\ntake = 'mean'\nthreshold = 1", "share_below alone"),
+            ("obs = [0]\ntake = 'mean'\nthreshold = 1", "only share_above and share_below"),
             ("obs = [0]\ntake = 'share_above'\nthreshold = nan", "a finite number"),
             ("obs = [0]\ntake = 'share_above'\nthreshold = 1\nunit = 'm'", "leave `unit` out"),
         ] {

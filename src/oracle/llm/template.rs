@@ -1,45 +1,46 @@
-//! What a language model is told of a task and of its trajectories: a TOML file, shipped for the tasks here.
+//! What a language model is told about a task and its trajectories: a TOML file, built in for the tasks of the registry.
 
 use std::path::Path;
 
 use serde::Deserialize;
 use spo_envs::Spec;
 
-use super::summary::{RankedTrajectory, Summary};
+use super::summary::{Reduction, Summary};
+use crate::base::toml_error::explain;
 
 /// What a model is told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Template {
-    /// Who the model is and what it is asked for: before anything else.
+    /// What the model's role is; the first text that it reads.
     pub preamble: String,
-    /// What the task is; `{about}` stands for the environment's own line.
+    /// What the task is; `{about}` is replaced by the environment's line in the registry.
     pub task: String,
-    /// What is asked about two trajectories.
+    /// The question about two trajectories.
     pub question: String,
-    /// What is asked about one, for scores from 1 to 10.
+    /// The question about one trajectory, for scores from 1 to 10.
     pub rating: String,
     /// The numbers that describe a trajectory.
     pub summary: Vec<Summary>,
-    /// Comparisons with their answers, shown before the one that is asked.
+    /// Examples with their answers, shown before the question.
     pub exemplar: Vec<Exemplar>,
-    /// Added to the body of every request; wins over what stands there.
+    /// Added to the body of every request; replaces keys that are there.
     pub request: toml::Table,
-    /// Left out of the body of every request, for servers that refuse it.
+    /// Keys left out of the body of every request, for servers that refuse them.
     pub omit: Vec<String>,
 }
 
-/// A comparison with its answer.
+/// An example of a comparison with its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exemplar {
-    /// The first trajectory, as text.
+    /// Description of the first trajectory.
     pub a: String,
-    /// The second.
+    /// Description of the second one.
     pub b: String,
     /// 1 or 2.
     pub preferred: u8,
-    /// Why, where a rationale is asked for.
+    /// The rationale, shown if the model is asked for one.
     #[serde(default)]
     pub rationale: String,
 }
@@ -61,7 +62,7 @@ impl Default for Template {
     }
 }
 
-/// Templates by the tasks they are for.
+/// The built-in templates, with the tasks that they are for.
 const SHIPPED: &[(&[&str], &str)] = &[
     (&["pendulum"], include_str!("templates/pendulum.toml")),
     (&["mountain_car"], include_str!("templates/mountain_car.toml")),
@@ -89,14 +90,14 @@ const SHIPPED: &[(&[&str], &str)] = &[
     (&["dmc:reacher-easy", "dmc:reacher-hard"], include_str!("templates/dmc_reacher.toml")),
 ];
 
-/// Observations of a task without a template that are described; a hundred numbers more tell a model nothing.
+/// Most observations that are described for a task without a template; more would not help a model.
 const MOST_OBSERVATIONS: usize = 16;
 
 impl Template {
-    /// The template of a task: from a file, or shipped, or else one that names every observation by its number.
+    /// The template of a task: from a file, or built in, or else a generic one.
     ///
     /// # Errors
-    /// Which file, what is wrong with it, and the mend.
+    /// Which file, what is wrong with it, and how to correct it.
     pub fn load(file: Option<&Path>, task: &Spec) -> Result<Self, String> {
         let mut template = match file {
             Some(path) => {
@@ -114,9 +115,7 @@ impl Template {
     }
 
     fn read(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|e| {
-            format!("TOML: {}", crate::base::toml_error::explain(&e, "docs/llm.md lists the keys"))
-        })
+        toml::from_str(text).map_err(|e| format!("TOML: {}", explain(&e, "docs/llm.md lists the keys")))
     }
 
     fn shipped(task: &Spec) -> Result<Self, String> {
@@ -127,7 +126,7 @@ impl Template {
         }
     }
 
-    /// Every observation by its number.
+    /// A template that names every observation by its index.
     fn generic(task: &Spec) -> Self {
         let one = |name: String, obs: Vec<usize>, action: Vec<usize>, take| Summary {
             name,
@@ -137,17 +136,17 @@ impl Template {
             ..Summary::default()
         };
         let observed = (0..task.obs_dim.min(MOST_OBSERVATIONS)).flat_map(|i| {
-            [("mean", RankedTrajectory::Mean), ("final", RankedTrajectory::Final)]
+            [("mean", Reduction::Mean), ("final", Reduction::Final)]
                 .map(|(word, take)| one(format!("observation {i}, {word}"), vec![i], vec![], take))
         });
         let acted = (0..task.action.dim().min(MOST_OBSERVATIONS))
-            .map(|i| one(format!("action {i}, mean"), vec![], vec![i], RankedTrajectory::Mean));
+            .map(|i| one(format!("action {i}, mean"), vec![], vec![i], Reduction::Mean));
         Self { summary: observed.chain(acted).collect(), ..Self::default() }
     }
 
     fn check(&self, task: &Spec) -> Result<(), String> {
         if self.summary.is_empty() {
-            return Err("there is no [[summary]]: trajectories would all look alike".into());
+            return Err("there is no [[summary]], so all trajectories would look the same".into());
         }
         self.summary.iter().try_for_each(|s| s.check(task))?;
         for (at, s) in self.summary.iter().enumerate() {
@@ -165,12 +164,12 @@ impl Template {
     }
 }
 
-/// The registry's name of a task, without a horizon of one's own.
+/// The registry's name of a task, without a horizon such as `@200`.
 fn base(id: &str) -> &str {
     id.split('@').next().unwrap_or(id)
 }
 
-/// The registry's line on a task; its name where it has none.
+/// The registry's line about a task, or its name if it has none.
 fn about(id: &str) -> &str {
     spo_envs::registry().iter().find(|e| e.id == base(id)).map_or(id, |e| e.about)
 }
@@ -226,7 +225,7 @@ mod tests {
         for (text, expected) in [
             ("", "no [[summary]]"),
             ("tsak = 'x'", "did you mean `task`?"),
-            ("[[summary]]\nname = 'x'\nobs = [9]\ntake = 'final'", "`point` has 0 to 3"),
+            ("[[summary]]\nname = 'x'\nobs = [9]\ntake = 'final'", "`point` has indices 0 to 3"),
             ("[[summary]]\nname = 'x'\nobs = [0]\ntake = 'last'", "unknown variant `last`"),
             (&format!("{good}{good}"), "two summaries are named `x`"),
             (&format!("{good}[[exemplar]]\na = 'a'\nb = 'b'\npreferred = 0"), "expected 1 or 2"),

@@ -298,6 +298,12 @@ impl Oracle for Frugal {
         Ok(pairs.iter().map(|pair| Answer::Prefer(by_return(pair.a, pair.b))).collect())
     }
 
+    fn safety_judge(&mut self) -> Option<&mut dyn crate::oracle::SafetyJudge> {
+        Some(self)
+    }
+}
+
+impl crate::oracle::SafetyJudge for Frugal {
     fn verdicts(
         &mut self,
         shown: &[crate::oracle::SafetyQuery<'_>],

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Questions, Segment, Wins};
 use crate::base::random::Stream;
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
+use crate::oracle::pairs::{all_pairs, sampled_pairs};
 use crate::oracle::{Answer, OracleError, Pair};
 use crate::rollout::Trajectory;
 use crate::scorer::equivalence::EquivalenceClasses;
-use crate::scorer::opponents::{Opponents, all_pairs, sampled_pairs};
+use crate::scorer::opponents::Opponents;
 use crate::scorer::ranking::Ranking;
 
 impl Questions<'_> {
@@ -30,7 +31,7 @@ impl Questions<'_> {
             return self.ranked_in_groups(groups.into_values(), &views, &utilities);
         }
         if opponents == Opponents::Group
-            && let Some(kinds) = self.oracle.kinds(views.iter().copied())
+            && let Some(kinds) = self.oracle.classes(views.iter().copied())
         {
             return self.counted_in_groups(groups.into_values(), &views, &kinds);
         }
@@ -61,7 +62,7 @@ impl Questions<'_> {
         utilities: &[f64],
     ) -> Result<Vec<f64>, OracleError> {
         let mut proportions = vec![0.5; utilities.len()];
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         for members in groups {
             let ranking = Ranking::new(members.iter().map(|&at| (utilities[at], views[at].is_empty())));
             for &at in &members {
@@ -70,7 +71,7 @@ impl Questions<'_> {
             }
         }
         // Each pair was counted from both of its sides.
-        self.oracle.count_decided(Decided { asked: decided.asked / 2, tied: decided.tied / 2 })?;
+        self.oracle.count_derived(DerivedCounts { asked: decided.asked / 2, tied: decided.tied / 2 })?;
         Ok(proportions)
     }
 
@@ -83,15 +84,15 @@ impl Questions<'_> {
     ) -> Result<Vec<f64>, OracleError> {
         let mut rng = self.batch.stream(Stream("oracle"), 0);
         let mut proportions = vec![0.5; kinds.len()];
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         for members in groups {
             let classes = EquivalenceClasses::new(members.iter().copied(), |member| kinds[member]);
             let pairs: Vec<_> = classes.pairs().map(|(i, j)| Pair { a: views[i], b: views[j] }).collect();
-            let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+            let answers = self.oracle.between_classes(&pairs, &mut rng)?;
             let won = classes.proportions(&answers, &mut decided);
             members.iter().zip(won).for_each(|(&member, w)| proportions[member] = w);
         }
-        self.oracle.count_decided(decided)?;
+        self.oracle.count_derived(decided)?;
         Ok(proportions)
     }
 }

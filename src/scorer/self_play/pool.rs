@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{Questions, Segment, Wins};
 use crate::base::random::Stream;
-use crate::oracle::metered::Decided;
+use crate::oracle::metered::DerivedCounts;
 use crate::oracle::{Answer, OracleError, Pair};
 use crate::rollout::{Episode, Rollout, Trajectory};
 use crate::scorer::equivalence::EquivalenceClasses;
@@ -90,7 +90,7 @@ impl Questions<'_> {
                 place.insert(Ranking::new(utilities.into_iter().zip(there().map(|t| t.is_empty()))));
             }
         }
-        let mut decided = Decided::default();
+        let mut decided = DerivedCounts::default();
         let proportions = (segments.iter().zip(views).zip(utilities))
             .map(|((s, view), utility)| {
                 let one_of_them = pool.own && s.episode < pool.episodes.len();
@@ -98,7 +98,7 @@ impl Questions<'_> {
                 ranking.proportion((utility, view.is_empty()), one_of_them, &mut decided)
             })
             .collect();
-        Some(self.oracle.count_decided(decided).map(|()| proportions))
+        Some(self.oracle.count_derived(decided).map(|()| proportions))
     }
 
     /// The classes of the segments and of the pool, if the oracle has such classes.
@@ -108,12 +108,12 @@ impl Questions<'_> {
         views: &[Trajectory<'_>],
         pool: &Pool<'_>,
     ) -> Option<Classes> {
-        let own = self.oracle.kinds(views.iter().copied())?;
+        let own = self.oracle.classes(views.iter().copied())?;
         let mut theirs = BTreeMap::new();
         for s in segments {
             if let Entry::Vacant(window) = theirs.entry(s.window) {
                 let there = pool.episodes.iter().map(|e| self.windows.view(e, s.window));
-                window.insert(self.oracle.kinds(there)?);
+                window.insert(self.oracle.classes(there)?);
             }
         }
         Some(Classes { own, theirs })
@@ -130,7 +130,7 @@ impl Questions<'_> {
         // By window, own class and the place of the opponents: the win proportion, and how many comparisons tie.
         let mut known: BTreeMap<(usize, usize, usize), (f64, u64)> = BTreeMap::new();
         let mut rng = self.batch.stream(Stream("oracle"), pool.round);
-        let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), Decided::default());
+        let (mut proportions, mut decided) = (Vec::with_capacity(own.len()), DerivedCounts::default());
         for ((s, view), class) in segments.iter().zip(views).zip(own) {
             let opponents = self.opponents(s, pool);
             let count = opponents.len() as u64;
@@ -142,7 +142,7 @@ impl Questions<'_> {
                     let members =
                         classes.representatives().map(|at| self.windows.view(pool.episodes[at], s.window));
                     let pairs: Vec<_> = members.map(|b| Pair { a: *view, b }).collect();
-                    let answers = self.oracle.between_kinds(&pairs, &mut rng)?;
+                    let answers = self.oracle.between_classes(&pairs, &mut rng)?;
                     place.insert(classes.against(&answers))
                 }
             };
@@ -150,7 +150,7 @@ impl Questions<'_> {
             decided.asked += count;
             decided.tied += tied;
         }
-        self.oracle.count_decided(decided)?;
+        self.oracle.count_derived(decided)?;
         Ok(proportions)
     }
 

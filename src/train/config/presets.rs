@@ -2,8 +2,7 @@
 
 use super::Config;
 use crate::learner::LearnerKind;
-use crate::oracle::human::Human;
-use crate::oracle::llm;
+use crate::oracle::OracleSpec;
 use crate::scorer::opponents::Opponents;
 
 impl Config {
@@ -36,11 +35,11 @@ impl Config {
     /// Answers of people and of language models cost time and money: five or six pairs of whole trajectories an iteration, a
     /// longer step from each, and a checkpoint every time. The budget of people is half an hour of work; that of a language
     /// model is 1000 comparisons, of two requests each.
-    pub fn preset(learner: LearnerKind, oracle: &str) -> Self {
+    pub fn preset(learner: LearnerKind, oracle: &OracleSpec) -> Self {
         let mut config = Self::for_learner(learner);
-        let budget = if Human::of(oracle).is_some() {
+        let budget = if oracle.asks_people() {
             300
-        } else if llm::is_asked_by(oracle) {
+        } else if oracle.asks_language_model() {
             1000
         } else {
             return config;

@@ -9,6 +9,7 @@ use super::keys::{self, Key, Named};
 use super::{Config, ConfigError, value};
 use crate::base::toml_error;
 use crate::learner::LearnerKind;
+use crate::oracle::OracleSpec;
 use crate::scorer::ScorerKind;
 
 /// Keys of one origin. Later layers win over earlier ones.
@@ -266,7 +267,7 @@ fn flatten(table: &Table) -> Vec<(String, Value)> {
 /// A configuration of the entries over the preset that they choose, and warnings.
 fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
     let chosen = choices(&entries)?;
-    let in_use = keys::sections_in_use(chosen.learner, chosen.scorer, !chosen.safety.oracle.is_empty());
+    let in_use = keys::sections_in_use(chosen.learner, chosen.scorer, chosen.safety.oracle.is_some());
     let resolve = |entry: &Entry| {
         keys::resolve(&entry.name, &in_use, chosen.learner, chosen.scorer)
             .map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })
@@ -327,8 +328,16 @@ fn choices(entries: &[Entry]) -> Result<Config, ConfigError> {
         put(&mut table, key, value);
         chosen = parsed(table, &entry.origin)?;
     }
-    let oracle = last(&["oracle"]).map_or(chosen.oracle.clone(), text);
-    let safety = last(&["safety.oracle", "safety_oracle"]).map_or(String::new(), text);
+    let spec = |entry: &Entry| {
+        let at = |why| ConfigError::Parse {
+            origin: entry.origin.clone(),
+            why: format!("`{}`: {why}", entry.name),
+        };
+        OracleSpec::try_from(text(entry)).map_err(at)
+    };
+    let oracle = last(&["oracle"]).map_or(Ok(OracleSpec::default()), spec)?;
+    let safety = last(&["safety.oracle", "safety_oracle"]).filter(|entry| !text(entry).is_empty());
+    let safety = safety.map(spec).transpose()?;
     let mut preset = Config::preset(chosen.learner, &oracle);
     preset.scorer = chosen.scorer;
     preset.safety.oracle = safety;

@@ -7,8 +7,6 @@ use super::{Config, ConfigError, EnvDevice, TrainedResult, read, value};
 use crate::learner::LearnerKind;
 use crate::learner::ppo::{Baseline, PolicyLoss};
 use crate::learner::sac::Temperature;
-use crate::oracle::human::Human;
-use crate::oracle::llm;
 use crate::scorer::ScorerKind;
 use crate::scorer::opponents::Opponents;
 use crate::scorer::reward_model::RewardModelConfig;
@@ -156,7 +154,7 @@ impl Config {
         vec![
             (
                 "oracle",
-                !rates || llm::is_alone(&self.oracle),
+                !rates || self.oracle.language_model().is_some(),
                 "a language model alone with the scorer `llm_direct`, because only a language model rates: \
                  llm(base_url=URL,model=NAME)",
             ),
@@ -384,7 +382,7 @@ impl Config {
             let user = format!("scorer `{}`", self.scorer);
             return Err(ConfigError::Unused { key: "safety.unsafe_limit".into(), user });
         }
-        if self.scorer == ScorerKind::TaskReward && judge.cost_limit().is_none() {
+        if self.scorer == ScorerKind::TaskReward && judge.structure().cost_limit.is_none() {
             return Err(self.unfit_judge(
                 "the scorer `task_reward` compares the task's own cost with a limit; expected `cost=25` alone",
             ));
@@ -418,14 +416,16 @@ impl Config {
         ])
     }
 
+    /// The error for a safety oracle that cannot judge safety.
     pub(super) fn unfit_judge(&self, why: &str) -> ConfigError {
-        ConfigError::Parse { origin: format!("safety.oracle `{}`", self.safety.oracle), why: why.into() }
+        let text = self.safety.oracle.as_ref().map(ToString::to_string).unwrap_or_default();
+        ConfigError::Parse { origin: format!("safety.oracle `{text}`"), why: why.into() }
     }
 
     fn result_rules(&self) -> [Rule; 3] {
         let best = self.result == TrainedResult::Best;
-        let people = Human::of(&self.oracle).is_some() && self.scorer != ScorerKind::TaskReward;
-        let paid = llm::is_asked_by(&self.oracle)
+        let people = self.oracle.asks_people() && self.scorer != ScorerKind::TaskReward;
+        let paid = self.oracle.asks_language_model()
             && matches!(self.scorer, ScorerKind::SelfPlay | ScorerKind::LlmDirect);
         [
             (

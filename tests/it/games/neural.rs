@@ -22,7 +22,7 @@ fn config(name: &str, seed: u64, keys: &[&str]) -> Config {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/game.toml"));
     let mut config = Config::from_file(path).unwrap();
     keys.iter().for_each(|key| config.set(key).unwrap());
-    config.oracle = format!("game:{name}");
+    config.oracle = format!("game:{name}").parse().unwrap();
     config.seed = seed;
     config
 }

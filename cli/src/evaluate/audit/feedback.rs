@@ -10,10 +10,9 @@ use super::recorded::Recorded;
 use super::{Found, Judge, found};
 use spo::base::stats::{self, Interval};
 use spo::game::PreferenceMatrix;
-use spo::oracle::human::Human;
 use spo::oracle::human::progress::{Agreement, Share};
 use spo::oracle::human::store::{self, Store};
-use spo::oracle::{OracleEvents, Queries, check, exec, llm};
+use spo::oracle::{OracleEvents, Queries, check};
 use spo::policy::Acting;
 use spo::rollout::{self, Episode, Phase, Request, Trajectory};
 use spo::scorer::opponents::Opponents;
@@ -117,7 +116,7 @@ impl Feedback {
     /// The figures of a run. Its oracle is queried again about trajectories of its own policies.
     pub fn collect(recorded: &mut Recorded, players: &Players, judge: &Judge, seed: u64) -> Self {
         let config = &recorded.config;
-        let people = Human::of(&config.oracle).is_some();
+        let people = config.oracle.asks_people();
         let labels = (people || recorded.dir.join(store::FILE).is_file()).then(|| labels(recorded));
         let log = recorded.dir.join(files::COMPARISONS);
         let log = log.exists().then(|| logged(&log));
@@ -126,7 +125,7 @@ impl Feedback {
             _ => again(&recorded.config, players, judge, seed),
         };
         Self {
-            oracle: recorded.config.oracle.clone(),
+            oracle: recorded.config.oracle.to_string(),
             kind: kind(&recorded.config).into(),
             selection: selection(&recorded.config),
             budget: recorded.config.budget,
@@ -141,14 +140,14 @@ impl Feedback {
 }
 
 fn kind(config: &Config) -> &'static str {
-    let text = &config.oracle;
+    let oracle = &config.oracle;
     if config.scorer == ScorerKind::TaskReward {
         "no one: the scorer is the task's own reward"
-    } else if Human::of(text).is_some() {
+    } else if oracle.asks_people() {
         "people"
-    } else if llm::is_asked_by(text) {
+    } else if oracle.asks_language_model() {
         "a language model"
-    } else if exec::is_asked_by(text) {
+    } else if oracle.asks_program() {
         "a program"
     } else {
         "a built-in simulated teacher (or a closure in a Rust program, which a run does not record)"
@@ -274,7 +273,10 @@ fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<
     let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, compared_steps(config))).collect();
     let check = check::check(&mut *oracle, &shown, &notes, seed).map_err(|e| e.to_string())?;
     let window = shown.iter().map(Trajectory::len).max().unwrap_or(0);
-    Ok(Requery { game_circle: oracle.game().map(|game| circle(&game)), ..Requery::new(check, window) })
+    Ok(Requery {
+        game_circle: oracle.structure().preference_matrix().map(|game| circle(&game)),
+        ..Requery::new(check, window)
+    })
 }
 
 /// A shortest cycle of a game's options: each is preferred to the next and the last to the first. Empty if there is none.

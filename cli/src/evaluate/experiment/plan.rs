@@ -7,7 +7,7 @@ use toml::Table;
 
 use super::{Cell, Experiment, ExperimentError, Planned, Product, Shard};
 use spo::train::config::{Config, Layer};
-use spo::{TrainError, oracle, train};
+use spo::{TrainError, train};
 
 impl Experiment {
     /// The cells, in the file's order; `path` names the experiment in errors.
@@ -64,7 +64,7 @@ impl Cell {
     pub fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let valid = || -> Result<(), TrainError> {
             self.config.validate()?;
-            oracle::parse(&self.config.oracle)?;
+            self.config.oracle.build()?;
             spo::device::open(&self.config.device)?;
             match train::registered(&self.config.env) {
                 Ok(factory) => Ok(self.config.validate_on(factory()?.spec())?),

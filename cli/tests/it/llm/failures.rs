@@ -93,10 +93,7 @@ fn a_pair_without_an_answer_is_an_abstention_and_a_round_without_any_an_error() 
     let babbles = Model::start(|_| Reply::words("Both are fine."));
     let pairs: Vec<(f32, f32)> = (1..=5_u8).map(|d| (f32::from(d), 0.5)).collect();
     let error = asked(&text(&babbles, ""), &pairs).0.unwrap_err().to_string();
-    assert!(
-        error.contains("said `Both are fine.` where a number from 1 to 2 alone was asked for"),
-        "{error}"
-    );
+    assert!(error.contains("said `Both are fine.`, but was asked for a number from 1 to 2 alone"), "{error}");
     assert_eq!(
         asked(&text(&babbles, ""), &pairs[..1]).0.unwrap(),
         [Answer::Abstain],
@@ -121,9 +118,9 @@ fn what_no_repetition_mends_ends_at_once() {
         assert_eq!(model.take(), 1, "{status}: one request, and no other");
         error
     };
-    assert!(error(401, None).contains("name its variable by key_env=NAME"));
-    assert!(error(404, None).contains("is `m` a model that it has"));
-    assert!(error(402, None).contains("nothing left to pay with"));
+    assert!(error(401, None).contains("name its variable with key_env=NAME"));
+    assert!(error(404, None).contains("does it have a model `m`"));
+    assert!(error(402, None).contains("no credit left"));
     let moved = error(307, Some("https://new.example/v1/chat/completions"));
     assert!(moved.contains("it has moved to https://new.example/v1"), "{moved}");
     assert!(error(418, None).contains("check base_url"));

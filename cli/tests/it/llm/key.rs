@@ -62,7 +62,7 @@ fn the_key_goes_into_a_header_and_nowhere_else() {
     let output = command.env("MY_KEY", wrong).output().unwrap();
     let message = stderr(&output);
     assert!(!output.status.success() && !message.contains(KEY) && !message.contains("panicked"), "{message}");
-    assert!(message.contains("does not take the key in the variable MY_KEY"), "{message}");
+    assert!(message.contains("does not accept the key in the variable MY_KEY"), "{message}");
     assert!(message.contains("wrong has no checkpoint yet") && model.take() == 1, "{message}");
     assert!(!leaks(dir));
 

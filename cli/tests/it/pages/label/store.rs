@@ -167,7 +167,7 @@ fn labels_go_out_and_come_in_and_a_wrong_line_takes_none() {
         fs::write(&file, format!("{text}{bad}\n")).unwrap();
         let message = table::read(&file).unwrap_err().to_string();
         assert!(
-            message.contains(expected) && message.contains("nothing of the file was taken"),
+            message.contains(expected) && message.contains("no label of the file was imported"),
             "{bad}: {message}"
         );
         assert!(message.contains("line 6"), "{message}");
@@ -190,7 +190,7 @@ fn a_damaged_or_foreign_database_is_refused_by_name() {
     assert!(message(dir).contains("not a database"), "{}", message(dir));
     fs::remove_file(&path).unwrap();
     rusqlite::Connection::open(&path).unwrap().execute("CREATE TABLE cake (x)", []).unwrap();
-    assert!(message(dir).contains("is no database of labels"));
+    assert!(message(dir).contains("is not a database of labels"));
     fs::remove_file(&path).unwrap();
     drop(store(dir, 1, 1));
     database(dir).pragma_update(None, "user_version", 7).unwrap();

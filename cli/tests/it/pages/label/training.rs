@@ -220,7 +220,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
         (&["label", "nowhere"], "nowhere/config.toml"),
         (&["label", "by-return"], "--oracle human"),
         (&["label", "run", "--export", "no/where.csv"], "no/where.csv"),
-        (&["label", "run", "--import", "run/config.toml"], "nothing of the file was taken"),
+        (&["label", "run", "--import", "run/config.toml"], "no label of the file was imported"),
         (&["label", "run", "--listen", "off"], "leave it out"),
     ] {
         let message = fails(dir, args);
