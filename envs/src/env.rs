@@ -1,9 +1,10 @@
 //! The [`Env`] trait and the types in its methods.
 
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
 /// The space of a task's actions.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ActionSpace {
     /// A real vector within bounds, one pair of bounds per dimension.
     Continuous {

@@ -1,9 +1,9 @@
-//! What is wrong with a TOML text, for people.
+//! Error messages for TOML files.
 
 use super::nearest::nearest;
 
-/// toml's message with the line in question. An unknown key gets the nearest right one instead of a list of all keys;
-/// `help` says where they are listed.
+/// The message of an error, with the line of the file. For an unknown key it suggests the closest key instead of listing
+/// all keys; `help` says where they are listed.
 pub fn explain(error: &toml::de::Error, help: &str) -> String {
     let message = error.message();
     let mut why = message.to_string();
@@ -16,7 +16,7 @@ pub fn explain(error: &toml::de::Error, help: &str) -> String {
             None => format!("unknown key `{key}`; {help}"),
         };
     }
-    // The text in question shows where, and which key.
+    // The quoted line of the file shows the place and the key.
     let shown = error.to_string();
     let place: Vec<&str> = shown.lines().filter(|l| l.contains('|') || l.contains("line ")).collect();
     if place.is_empty() { why } else { format!("{why}\n{}", place.join("\n")) }

@@ -61,8 +61,8 @@ impl Backend for Host {
         Parts { learner: &mut **learner, scorer: &mut **scorer, safety: safety.as_mut() }
     }
 
-    fn learner_state(&self) -> LearnerState {
-        self.learner.save()
+    fn saved(&self) -> (Policy, LearnerState) {
+        (self.learner.policy(), self.learner.save())
     }
 
     fn rollout(
@@ -105,7 +105,7 @@ impl Backend for Host {
         let kl_to_init = kl::on_visited(policy, reference, rollout);
         Ok(Overview {
             stats: RolloutStats::new(rollout, scores, kl_to_init),
-            latest_replay: LatestReplay::new(iteration, rollout, scores),
+            latest_replay: LatestReplay::from_rollout(iteration, rollout, scores),
         })
     }
 

@@ -96,7 +96,7 @@ pub(crate) trait Backend: Send {
     fn parts(&mut self) -> Parts<'_>;
 
     /// The learner's part of a checkpoint; where the device was lost, of the last whole iteration.
-    fn learner_state(&self) -> LearnerState;
+    fn saved(&self) -> (Policy, LearnerState);
 
     /// The trajectories of an iteration, by the learner's policy.
     fn rollout(

@@ -12,6 +12,7 @@ mod mixture;
 pub mod mlp;
 pub mod normalizer;
 pub mod policy_file;
+pub mod shape;
 pub mod snapshots;
 pub mod state;
 pub(crate) mod weights;

@@ -52,7 +52,7 @@ struct Header {
 impl LatestReplay {
     /// The trajectories from an iteration's first state. `scores` holds one score per step, `[Σ T]`. `None` if the
     /// rollout's episodes have no start.
-    pub fn new(iteration: u64, rollout: &Rollout, scores: &[f32]) -> Option<Self> {
+    pub fn from_rollout(iteration: u64, rollout: &Rollout, scores: &[f32]) -> Option<Self> {
         let group = rollout.episodes.iter().take(rollout.per_state);
         let mut ranked: Vec<_> = group
             .zip(rollout.per_episode(scores))
@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn latest(scores: &[f32]) -> LatestReplay {
-        LatestReplay::new(5, &rollout(scores), &[scores, &vec![9.0; scores.len()]].concat()).unwrap()
+        LatestReplay::from_rollout(5, &rollout(scores), &[scores, &vec![9.0; scores.len()]].concat()).unwrap()
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
     fn trajectories_without_a_start_are_not_saved() {
         let mut rollout = rollout(&[0.0, 1.0]);
         rollout.episodes[0].start = None;
-        assert_eq!(LatestReplay::new(1, &rollout, &[0.0; 4]), None);
+        assert_eq!(LatestReplay::from_rollout(1, &rollout, &[0.0; 4]), None);
     }
 
     #[test]

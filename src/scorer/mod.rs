@@ -67,6 +67,26 @@ impl ScorerKind {
         }
     }
 
+    /// What a policy is trained on, in words.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::SelfPlay => "self-play: win proportions by the oracle's answers",
+            Self::RewardModel => "a reward model fitted to the oracle's answers",
+            Self::LlmDirect => "a language model's ratings",
+            Self::TaskReward => "the task's own reward: a skyline",
+        }
+    }
+
+    /// What `oracle` gives it, in words.
+    pub fn signal(self, oracle: &str) -> String {
+        match self {
+            Self::SelfPlay => format!("comparisons by `{oracle}`"),
+            Self::RewardModel => format!("a reward model of comparisons by `{oracle}`"),
+            Self::LlmDirect => format!("ratings by `{oracle}`"),
+            Self::TaskReward => "the task reward (skyline)".into(),
+        }
+    }
+
     /// Whether its scores have a known scale, as win proportions and ratings have.
     pub fn known_scale(self) -> bool {
         match self {

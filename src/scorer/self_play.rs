@@ -87,6 +87,28 @@ impl SelfPlayConfig {
         Some(self.window).filter(|&steps| steps > 0)
     }
 
+    /// Which pairs are compared, in words, of `group`: the trajectories that an iteration rolls out from one state.
+    pub fn pairs(&self, group: &str) -> String {
+        let unit = match self.window {
+            0 => "whole trajectories".to_string(),
+            steps => format!("aligned windows of {steps} steps"),
+        };
+        match self.opponents {
+            _ if self.mixture_coef > 0.0 => format!(
+                "{unit} of {group}, each with those of a mixture of the policy and the reference policy"
+            ),
+            _ if self.extragradient => {
+                format!("{unit} of {group}, each with those of the policy after a look-ahead update")
+            }
+            Opponents::Group if self.optimism => {
+                format!("all pairs of {unit} among {group}, and with all of the previous iteration")
+            }
+            Opponents::Group => format!("all pairs of {unit} among {group}"),
+            Opponents::Sampled(m) => format!("{unit}, each with {m} others drawn at random among {group}"),
+            Opponents::Queue(b) => format!("{unit}, each with those of the last {b} trajectories"),
+        }
+    }
+
     /// Whether an iteration rolls opponents out apart.
     pub fn rolls_out_opponents(&self) -> bool {
         self.mixture_coef > 0.0 || self.extragradient
@@ -176,6 +198,12 @@ impl<'a> Questions<'a> {
 }
 
 impl SelfPlay {
+    /// Scores by `oracle`'s answers, as a configuration says.
+    pub fn from_config(config: &SelfPlayConfig, oracle: MeteredOracle) -> Self {
+        Self::new(oracle, config.opponents, config.placement, config.window_steps())
+            .optimistic(config.optimism)
+    }
+
     /// Scores by `oracle`'s answers; `window` is the length of a compared window, `None` compares whole trajectories.
     pub fn new(
         oracle: MeteredOracle,

@@ -4,6 +4,7 @@ use super::state::RunState;
 use super::{Record, Timing, TrainError};
 use crate::device::{Backend, Parts};
 use crate::learner::{Learner, LearnerState};
+use crate::policy::Policy;
 use crate::scorer::Scorer;
 use crate::scorer::safety::Safety;
 
@@ -24,8 +25,8 @@ pub(super) trait AnyBackend: Send {
     /// As [`Backend::parts`].
     fn parts(&mut self) -> Parts<'_>;
 
-    /// As [`Backend::learner_state`].
-    fn learner_state(&self) -> LearnerState;
+    /// As [`Backend::saved`].
+    fn saved(&self) -> (Policy, LearnerState);
 }
 
 impl<B: Backend> AnyBackend for B {
@@ -49,7 +50,7 @@ impl<B: Backend> AnyBackend for B {
         Backend::parts(self)
     }
 
-    fn learner_state(&self) -> LearnerState {
-        Backend::learner_state(self)
+    fn saved(&self) -> (Policy, LearnerState) {
+        Backend::saved(self)
     }
 }

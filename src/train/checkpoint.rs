@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::tensors::{self, FileError, FileKind, TensorFile};
 use crate::learner::LearnerState;
 use crate::oracle::Queries;
+use crate::policy::shape::PolicyShape;
 use crate::policy::snapshots::Snapshots;
 use crate::policy::{Normalizer, Policy};
 use crate::rollout::steps::per_episode;
@@ -16,7 +17,7 @@ use crate::rollout::{Episode, Start};
 use crate::scorer::safety::SafetyState;
 use crate::scorer::{ModelCounts, ScorerState};
 
-const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "5" };
+const KIND: FileKind = FileKind { format: "spo-checkpoint", version: "6" };
 
 /// The state of a run between two iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,8 @@ pub struct Checkpoint {
     pub reward_model_bytes: u64,
     /// Counts of the reward model, where there is one.
     pub model_counts: Option<ModelCounts>,
+    /// The policy of the last iteration done.
+    pub policy: Policy,
     /// Weights, optimiser, observation statistics.
     pub learner: LearnerState,
     /// Counts, kept trajectories, reward model.
@@ -60,6 +63,8 @@ struct Header {
     reward_model_bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model_counts: Option<ModelCounts>,
+    policy: PolicyShape,
+    policy_stats: Normalizer,
     learner: NetworkHeader,
     #[serde(flatten)]
     scorer: ScorerHeader,
@@ -187,6 +192,8 @@ impl Checkpoint {
             timings_bytes: self.timings_bytes,
             reward_model_bytes: self.reward_model_bytes,
             model_counts: self.model_counts,
+            policy: PolicyShape::new(&self.policy),
+            policy_stats: self.policy.normalizer.clone(),
             learner: NetworkHeader::new(&self.learner),
             scorer: ScorerHeader::new(&self.scorer),
             safety: self.safety.as_ref().map(|safety| SafetyHeader {
@@ -204,6 +211,7 @@ impl Checkpoint {
             .tensors
             .iter()
             .for_each(|(name, values)| add(&format!("learner.{name}"), values.clone()));
+        add("policy", self.policy.params.clone());
         add("snapshots", self.snapshots.policies.iter().flat_map(|p| p.params.clone()).collect());
         tensors_of(&self.scorer).into_iter().for_each(|(name, values)| add(&name, values));
         for (name, values) in self.safety.iter().flat_map(|safety| tensors_of(&safety.scorer)) {
@@ -212,41 +220,33 @@ impl Checkpoint {
         file.write(path)
     }
 
-    /// Reads a checkpoint; `template` is a policy of the run, `capacity` its number of snapshots.
+    /// Reads a checkpoint; `capacity` is the most snapshots that the run keeps.
     ///
     /// # Errors
     /// [`FileError`]: unreadable, damaged, not a checkpoint.
-    pub fn load(path: &Path, template: &Policy, capacity: usize) -> Result<Self, FileError> {
+    pub fn load(path: &Path, capacity: usize) -> Result<Self, FileError> {
         let bytes = tensors::read(path)?;
         let (tensors, meta) = tensors::open(path, &bytes, &KIND)?;
         let header = meta.get("header").map_or("", String::as_str);
         serde_json::from_str(header)
             .map_err(|e| e.to_string())
-            .and_then(|header| Self::decode(header, &tensors, template, capacity))
+            .and_then(|header| Self::decode(header, &tensors, capacity))
             .map_err(|why| FileError::Damaged { path: path.into(), why })
     }
 
-    fn decode(
-        h: Header,
-        tensors: &SafeTensors<'_>,
-        template: &Policy,
-        capacity: usize,
-    ) -> Result<Self, String> {
+    fn decode(h: Header, tensors: &SafeTensors<'_>, capacity: usize) -> Result<Self, String> {
         let get = |name: &str| tensors::floats(tensors, name).map(|(_, values)| values);
+        let policy = h.policy.policy(get("policy")?, h.policy_stats)?;
         let weights = get("snapshots")?;
         let each = weights.len().checked_div(h.snapshot_stats.len()).unwrap_or(0);
         let mut snapshots = Snapshots::new(capacity);
         snapshots.stride = h.snapshot_stride.max(1);
-        snapshots.policies = (h.snapshot_stats.into_iter().enumerate())
-            .map(|(m, normalizer)| Policy {
-                params: weights[m * each..(m + 1) * each].to_vec(),
-                normalizer,
-                ..template.clone()
-            })
-            .collect();
-        if snapshots.policies.iter().any(|p| p.params.len() != template.params.len()) {
-            return Err("its snapshots are of another network; the run's config.toml has been changed".into());
+        if each * h.snapshot_stats.len() != weights.len() {
+            return Err("`snapshots` does not fit the number of its snapshots".into());
         }
+        snapshots.policies = (h.snapshot_stats.into_iter().enumerate())
+            .map(|(m, stats)| h.policy.policy(weights[m * each..(m + 1) * each].to_vec(), stats))
+            .collect::<Result<_, _>>()?;
         let learner = h.learner.state(|name| get(&format!("learner.{name}")))?;
         let scorer = h.scorer.state(get)?;
         let safety = h.safety.map(|SafetyHeader { multiplier, recent, scorer }| {
@@ -262,6 +262,7 @@ impl Checkpoint {
             timings_bytes: h.timings_bytes,
             reward_model_bytes: h.reward_model_bytes,
             model_counts: h.model_counts,
+            policy,
             learner,
             scorer,
             safety: safety.transpose()?,

@@ -4,6 +4,9 @@
 //! doc comment, type, range, default and source become its entry in [`keys`](mod@keys), which `spo config` prints. A run reads
 //! the sections of its own learner and scorer; another section is an error.
 //!
+//! Below the sections stands what is made from them: the learner, the scorer and the source of costs. Every choice is a
+//! `match` over all kinds, so a new kind does not compile before it has its place here.
+//!
 //! - [`keys`](mod@keys): what is known about every key, and how names are resolved.
 //! - `read`: from files and `--set KEY=VALUE` to a configuration; `value`: texts to values; `old_names`: keys of version 0.1.
 //! - `presets`: defaults that depend on the learner and on who answers.
@@ -11,18 +14,29 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spo_envs::Spec;
 
+use crate::base::device::Device;
+#[cfg(feature = "burn")]
+use crate::device::burn::DeviceScorer;
+use crate::learner::Learner;
 pub use crate::learner::LearnerKind;
-use crate::learner::ars::ArsConfig;
-use crate::learner::ppo::PpoConfig;
-use crate::learner::sac::SacConfig;
-use crate::oracle::{Oracle, OracleError, OracleSpec};
+use crate::learner::ars::{Ars, ArsConfig};
+use crate::learner::ppo::{Ppo, PpoConfig, ScoreTraits};
+use crate::learner::sac::{Sac, SacConfig};
+use crate::oracle::{MeteredOracle, Oracle, OracleError, OracleSpec};
 use crate::rollout::RolloutConfig;
+use crate::scorer::Scorer;
 pub use crate::scorer::ScorerKind;
+use crate::scorer::llm_direct::LlmDirect;
+use crate::scorer::opponents::Opponents;
+use crate::scorer::relabelled::Relabelled;
 use crate::scorer::reward_model::schedule::Schedule;
-use crate::scorer::reward_model::{RewardModelConfig, RunSize};
-use crate::scorer::safety::SafetyConfig;
-use crate::scorer::self_play::SelfPlayConfig;
+use crate::scorer::reward_model::{IteratedRewardModel, RewardModelConfig, RunSize};
+use crate::scorer::safety::{CostSource, SafetyConfig};
+use crate::scorer::self_play::{SelfPlay, SelfPlayConfig};
+use crate::scorer::task_reward::TaskReward;
+use crate::train::TrainError;
 
 mod error;
 pub mod keys;
@@ -204,6 +218,27 @@ impl Config {
         })
     }
 
+    /// Which pairs the oracle compares, in words.
+    pub fn pairs(&self) -> String {
+        let RolloutConfig { num_states, trajectories_per_state } = self.rollout;
+        match self.scorer {
+            ScorerKind::SelfPlay => self.self_play.pairs(&format!(
+                "the {trajectories_per_state} trajectories from one of {num_states} initial states"
+            )),
+            ScorerKind::RewardModel => self.reward_model.pairs(),
+            ScorerKind::LlmDirect => "no pairs: each trajectory is rated by itself".into(),
+            ScorerKind::TaskReward => "no pairs".into(),
+        }
+    }
+
+    /// Steps that are compared at once; 0 where whole trajectories are.
+    pub fn compared_steps(&self) -> usize {
+        match self.scorer {
+            ScorerKind::RewardModel => self.reward_model.segment_length,
+            ScorerKind::SelfPlay | ScorerKind::LlmDirect | ScorerKind::TaskReward => self.self_play.window,
+        }
+    }
+
     /// The oracle that judges safety, if there is one.
     ///
     /// # Errors
@@ -224,6 +259,95 @@ impl Config {
             () if self.rlhf_rounds() > 0 => Some("reward_model.rlhf_rounds deploys policies on the host"),
             () if self.oracle.asks_people() => Some("people look at replays, which start on the host"),
             () => None,
+        }
+    }
+
+    /// The learner, on a device.
+    pub(super) fn make_learner(&self, spec: &Spec, device: Device) -> Box<dyn Learner> {
+        match self.learner {
+            LearnerKind::Ppo => {
+                Box::new(Ppo::new(spec, self.ppo.clone(), self.score_traits(), device, self.seed))
+            }
+            LearnerKind::Sac => Box::new(Sac::new(spec, self.sac.clone(), self.seed)),
+            LearnerKind::Ars => Box::new(Ars::new(spec, self.ars.clone(), self.seed)),
+        }
+    }
+
+    /// What PPO must know of the scores.
+    pub(super) fn score_traits(&self) -> ScoreTraits {
+        ScoreTraits { known_scale: self.scorer.known_scale(), costs: self.safety.trains() }
+    }
+
+    /// The scorer, by the answers of `oracle`.
+    pub(super) fn make_scorer(&self, spec: &Spec, oracle: MeteredOracle) -> Box<dyn Scorer> {
+        let replay = (self.learner == LearnerKind::Sac).then_some(self.sac.buffer_size);
+        match self.scorer {
+            ScorerKind::SelfPlay => match (self.self_play.opponents, replay.filter(|_| self.sac.relabel)) {
+                (Opponents::Queue(size), Some(replay)) => {
+                    let SelfPlayConfig { placement, .. } = self.self_play;
+                    Box::new(Relabelled::new(oracle, size, placement, self.self_play.window_steps(), replay))
+                }
+                (Opponents::Group | Opponents::Sampled(_) | Opponents::Queue(_), _) => {
+                    Box::new(SelfPlay::from_config(&self.self_play, oracle))
+                }
+            },
+            ScorerKind::RewardModel => {
+                let schedule = self.query_schedule(spec.horizon);
+                let model = self.reward_model.clone();
+                Box::new(IteratedRewardModel::new(oracle, spec, model, schedule, replay, self.seed))
+            }
+            ScorerKind::LlmDirect => Box::new(LlmDirect::new(oracle, self.self_play.placement)),
+            ScorerKind::TaskReward => Box::new(TaskReward),
+        }
+    }
+
+    /// The scorer for trajectories that stay on a device.
+    #[cfg(feature = "burn")]
+    pub(super) fn make_device_scorer(&self, spec: &Spec, oracle: MeteredOracle) -> DeviceScorer {
+        match self.scorer {
+            ScorerKind::SelfPlay => SelfPlay::from_config(&self.self_play, oracle).into(),
+            ScorerKind::TaskReward => DeviceScorer::TaskReward(TaskReward),
+            ScorerKind::RewardModel | ScorerKind::LlmDirect => {
+                DeviceScorer::OnHost(self.make_scorer(spec, oracle))
+            }
+        }
+    }
+
+    /// Where the costs of a safe training come from: the counterpart of the scorer. `oracle` gives the safety oracle, where it
+    /// is needed.
+    pub(super) fn make_cost_source(
+        &self,
+        spec: &Spec,
+        oracle: impl FnOnce() -> Result<MeteredOracle, OracleError>,
+    ) -> Result<CostSource, TrainError> {
+        match self.scorer {
+            ScorerKind::SelfPlay => {
+                Ok(CostSource::WinProportion(SelfPlay::from_config(&self.self_play, oracle()?)))
+            }
+            ScorerKind::RewardModel => {
+                // A cost has a zero of its own, and is known before anything else.
+                let own = RewardModelConfig { standardize_rewards: false, ..self.reward_model.clone() };
+                let mut schedule = self.query_schedule(spec.horizon);
+                schedule.pretrain_steps = 0;
+                let model = IteratedRewardModel::new(oracle()?, spec, own, schedule, None, self.seed);
+                Ok(CostSource::CostModel(Box::new(model.of_costs())))
+            }
+            ScorerKind::TaskReward => Ok(CostSource::Task),
+            ScorerKind::LlmDirect => Err(ConfigError::Range {
+                key: "scorer".into(),
+                value: self.scorer.to_string(),
+                expected: "self_play, reward_model or task_reward with a safety oracle".into(),
+            }
+            .into()),
+        }
+    }
+
+    /// d of the constraint J_C ≤ d; `of_task` is the limit of the safety oracle on a trajectory's cost.
+    pub(super) fn cost_limit(&self, of_task: Option<f64>) -> f64 {
+        match self.scorer {
+            ScorerKind::SelfPlay => self.safety.unsafe_limit,
+            ScorerKind::TaskReward => of_task.unwrap_or(0.0),
+            ScorerKind::RewardModel | ScorerKind::LlmDirect => 0.0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor;
 use spo_envs::Env;
 
-use super::{TrainError, components};
+use super::TrainError;
 use crate::base::device::burn::adapter;
 use crate::device::Device;
 use crate::device::burn::{Task, check_memory, task};
@@ -28,7 +28,7 @@ pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<
         return Ok(Err(None));
     }
     let learns = config.learner == LearnerKind::Ppo
-        && DevicePpo::supports(env.spec(), &config.ppo, components::score_traits(config));
+        && DevicePpo::supports(env.spec(), &config.ppo, config.score_traits());
     let why = match (config.host_alone(), device) {
         (Some(why), _) => why,
         (None, Device::Burn(device)) if learns => {
@@ -101,13 +101,8 @@ mod tests {
             trainer.step().unwrap().unwrap();
             let before = trainer.checkpoint().unwrap();
             let spec = spo_envs::make("point").unwrap().spec().clone();
-            let learner = DevicePpo::on(
-                &spec,
-                config.ppo.clone(),
-                components::score_traits(&config),
-                device,
-                config.seed,
-            );
+            let learner =
+                DevicePpo::on(&spec, config.ppo.clone(), config.score_traits(), device, config.seed);
             let oracle = MeteredOracle::new(Box::new(TaskReturn), None);
             let scorer = SelfPlay::new(oracle, Opponents::Group, Placement::Spread, None);
             trainer.backend = Box::new(Burn::new(Box::new(Lost(spec)), learner, scorer.into()));

@@ -199,7 +199,7 @@ impl Trainer {
     /// # Errors
     /// Where the log of comparisons cannot be made durable.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
-        let learner = self.backend.learner_state();
+        let (policy, learner) = self.backend.saved();
         let parts = self.backend.parts();
         Ok(Checkpoint {
             iteration: self.run.iteration,
@@ -210,6 +210,7 @@ impl Trainer {
             timings_bytes: 0,
             reward_model_bytes: 0,
             model_counts: self.run.model_counts,
+            policy,
             learner,
             scorer: parts.scorer.save()?,
             safety: parts.safety.map(Safety::save).transpose()?,
@@ -222,6 +223,9 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Checkpoint`] where it is of another network.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        reference::fits(&checkpoint.policy, &self.policy()).map_err(|why| {
+            TrainError::Checkpoint(format!("{why}; the run's config.toml has been changed"))
+        })?;
         let parts = self.backend.parts();
         parts.learner.load(&checkpoint.learner).map_err(TrainError::Checkpoint)?;
         parts.scorer.load(checkpoint.scorer).map_err(TrainError::Checkpoint)?;

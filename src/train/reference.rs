@@ -1,11 +1,12 @@
-//! The policy that a run begins from, π₀: another run's, or its own first weights.
+//! The reference policy π₀, which a run starts from: another run's policy, or its own first weights.
 
 use std::path::{Path, PathBuf};
 
 use crate::policy::Policy;
 use crate::policy::policy_file;
 use crate::train::TrainError;
-use crate::train::run::Run;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::run::{Run, files};
 
 /// A policy that cannot be the initial one.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +56,10 @@ pub fn load(source: &Path, env: &str, normalizes: bool) -> Result<Policy, Initia
 
 /// The policy of a run's newest checkpoint, and its task.
 fn newest(dir: &Path) -> Result<(String, Policy), TrainError> {
-    let trainer = Run::look_into(dir)?;
-    let policy = trainer.policy();
-    let rounded = policy_file::stored(&policy.normalizer);
-    Ok((trainer.config().env.clone(), Policy { normalizer: rounded, ..policy }))
+    let config = Run::config_of(dir)?;
+    let policy = Checkpoint::load(&dir.join(files::CHECKPOINT), config.snapshots)?.policy;
+    let normalizer = policy_file::stored(&policy.normalizer);
+    Ok((config.env, Policy { normalizer, ..policy }))
 }
 
 /// Its network, head and actions, for a message.

@@ -225,8 +225,7 @@ impl Run {
             log_comparisons: false,
             ..Self::config_of(dir)?
         };
-        let template = Trainer::new(config.clone(), factory.clone(), nobody(), None)?.policy();
-        let checkpoint = Checkpoint::load(&dir.join(files::CHECKPOINT), &template, config.snapshots)?;
+        let checkpoint = Checkpoint::load(&dir.join(files::CHECKPOINT), config.snapshots)?;
         let budget = checkpoint.scorer.queries.asked.saturating_add(most);
         let mut trainer = Trainer::with_budget(config, factory, oracle, None, Some(budget))?;
         trainer.restore(checkpoint)?;
@@ -243,9 +242,7 @@ impl Run {
         if !path.exists() {
             return Self::open(dir, config, factory, oracle, None);
         }
-        // A throw-away trainer knows the network's shape, which the checkpoint must have.
-        let template = Trainer::new(config.clone(), factory.clone(), nobody(), None)?.policy();
-        let checkpoint = Checkpoint::load(&path, &template, config.snapshots)?;
+        let checkpoint = Checkpoint::load(&path, config.snapshots)?;
         Self::open(dir, config, factory, oracle, Some(checkpoint))
     }
 

@@ -6,7 +6,7 @@ use anyhow::bail;
 use spo::base::nearest::nearest;
 use spo::train::config::keys::{self, Key, Kind};
 
-/// Columns of a terminal that a listing is made for.
+/// Width of a listing in characters.
 const WIDTH: usize = 100;
 
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ A run reads the sections of its own learner and scorer. In a file:
   learner = \"ppo\"
   [ppo]
   clip = 0.1
-On the command line: --set ppo.clip=0.1, or --set clip=0.1 where the short name is unique.
+On the command line: --set ppo.clip=0.1, or --set clip=0.1 if the short name is unique.
 `spo train --show-config` prints the configuration of a run.")]
 pub struct Args {
     /// A key, by its full or short name, or a section
@@ -36,24 +36,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.schema {
         return super::print(&(serde_json::to_string_pretty(&keys::json_schema())? + "\n"));
     }
-    let Some(name) = &args.name else { return super::print(&listed(keys::keys().iter())) };
+    let Some(name) = &args.name else { return super::print(&describe_all(keys::keys().iter())) };
     let in_section = || keys::keys().iter().filter(|key| key.section() == name);
     let named = || keys::keys().iter().filter(|key| key.name == *name || key.short_name() == name);
     if in_section().next().is_some() {
-        return super::print(&listed(in_section()));
+        return super::print(&describe_all(in_section()));
     }
     if named().next().is_some() {
-        return super::print(&listed(named()));
+        return super::print(&describe_all(named()));
     }
     let names = keys::keys().iter().flat_map(|key| [key.name.as_str(), key.short_name(), key.section()]);
     match nearest(name, names) {
-        Some(near) => bail!("no key or section `{name}`; did you mean `{near}`?"),
-        None => bail!("no key or section `{name}`; `spo config` lists them"),
+        Some(near) => bail!("there is no key or section `{name}`; did you mean `{near}`?"),
+        None => bail!("there is no key or section `{name}`; `spo config` lists them"),
     }
 }
 
-/// Keys with what is known about them, in sections.
-fn listed<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
+/// Descriptions of keys, ordered by section.
+fn describe_all<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
     let mut text = String::new();
     let mut section = "";
     for key in keys {
@@ -61,34 +61,34 @@ fn listed<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
             section = key.section();
             text += &format!("{}[{section}]\n", if text.is_empty() { "" } else { "\n" });
         }
-        text += &described(key);
+        text += &describe(key);
     }
     text
 }
 
-fn described(key: &Key) -> String {
+fn describe(key: &Key) -> String {
     let default = if key.default.is_empty() { "empty" } else { &key.default };
     let mut text = format!("{}\n", key.name);
-    text += &wrapped(&key.meaning, "    ");
+    text += &wrap(&key.meaning, "    ");
     match &key.kind {
         Kind::Choice(words) => {
             for (word, meaning) in words {
-                text += &wrapped(&format!("{word}: {meaning}"), "      ");
+                text += &wrap(&format!("{word}: {meaning}"), "      ");
             }
         }
         Kind::Text if key.expected == "text" => {}
         Kind::Bool => {}
-        _ => text += &wrapped(&format!("expected: {}", key.expected), "    "),
+        _ => text += &wrap(&format!("expected: {}", key.expected), "    "),
     }
     text += &format!("    type: {}; default: {default}\n", key.kind.name());
     if let Some(source) = &key.source {
-        text += &wrapped(&format!("source: {source}"), "    ");
+        text += &wrap(&format!("source: {source}"), "    ");
     }
     text
 }
 
-/// Words on lines of at most [`WIDTH`] characters, each behind `indent`.
-fn wrapped(text: &str, indent: &str) -> String {
+/// Breaks text into lines of at most [`WIDTH`] characters, each after `indent`.
+fn wrap(text: &str, indent: &str) -> String {
     let mut lines = String::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -110,14 +110,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_described_with_all_that_is_known() {
-        let text = described(keys::find("ppo.clip").unwrap());
+    fn a_key_is_described_with_all_its_facts() {
+        let text = describe(keys::find("ppo.clip").unwrap());
         assert_eq!(
             text,
             "ppo.clip\n    The clip range ε of the probability ratio.\n    expected: a finite number above 0\n    \
              type: number; default: 0.2\n    source: Schulman et al. 2017, table 3\n"
         );
-        let all = listed(keys::keys().iter());
+        let all = describe_all(keys::keys().iter());
         assert!(all.contains("\n[self_play]\nself_play.opponents\n"), "{all}");
         assert!(all.lines().all(|line| line.chars().count() <= WIDTH + 1), "{all}");
     }

@@ -260,21 +260,11 @@ fn describe_teacher(config: &Config) -> String {
         Some(oracle) if config.safety.trains() => format!(", safe by `{oracle}`"),
         _ => String::new(),
     };
-    signal(config) + &safely
-}
-
-/// A description of the training signal.
-fn signal(config: &Config) -> String {
-    match config.scorer {
-        ScorerKind::TaskReward => "the task reward (skyline)".into(),
-        ScorerKind::LlmDirect => format!("ratings by `{}`", config.oracle),
-        ScorerKind::RewardModel => {
-            format!("a reward model of comparisons by `{}`", config.oracle)
-        }
-        ScorerKind::SelfPlay => {
-            format!("comparisons by `{}`, opponents {}", config.oracle, config.self_play.opponents)
-        }
-    }
+    let opponents = match config.scorer == ScorerKind::SelfPlay {
+        true => format!(", opponents {}", config.self_play.opponents),
+        false => String::new(),
+    };
+    config.scorer.signal(&config.oracle.to_string()) + &opponents + &safely
 }
 
 /// `runs/ENV-sSEED`, or the first one with a suffix `-2`, `-3`, … that holds no run.

@@ -138,10 +138,9 @@ pub fn runs(dirs: &[PathBuf], out: &Path) -> Result<(), PlotError> {
 /// The method that has the scorer's colour.
 fn method_of(scorer: ScorerKind) -> &'static str {
     match scorer {
-        ScorerKind::SelfPlay => "self_play",
-        ScorerKind::RewardModel => "reward_model",
         ScorerKind::TaskReward => "skyline",
         ScorerKind::LlmDirect => "d_rlaif",
+        other => other.name(),
     }
 }
 

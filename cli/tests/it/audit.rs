@@ -32,7 +32,7 @@ fn json(dir: &Path, page: &str) -> Value {
     serde_json::from_slice(&fs::read(dir.join(page)).unwrap()).unwrap()
 }
 
-/// What the rule `id` says of the run at `at` of a page.
+/// The verdict of the rule `id` for run `at` of a page.
 fn verdict(page: &Value, at: usize, id: &str) -> (String, String) {
     let flags = page["runs"][at]["flags"].as_array().unwrap();
     let flag = flags.iter().find(|flag| flag["id"] == id).unwrap();
@@ -40,7 +40,7 @@ fn verdict(page: &Value, at: usize, id: &str) -> (String, String) {
     (word("verdict"), word("figures"))
 }
 
-/// Likes what hurts: large actions.
+/// Prefers what costs return: large actions.
 fn waste(a: Trajectory<'_>, b: Trajectory<'_>) -> f32 {
     let effort = |t: Trajectory<'_>| t.actions.iter().map(|u| u * u).sum::<f32>();
     0.5 + 0.5 * (f32::from(u8::from(effort(a) > effort(b))) - f32::from(u8::from(effort(a) < effort(b))))
@@ -78,7 +78,7 @@ fn a_hackable_oracle_is_suspected_and_a_clean_one_is_not() {
         assert_eq!(says(audit, "intransitive_last").0, Verdict::NotRaised);
         assert_eq!(says(audit, "too_few_seeds").0, Verdict::Raised);
     }
-    // What the signal likes, it is paid for in the one run and pays for in the other.
+    // In one run signal and return agree; in the other the signal costs return.
     let course = |audit: &Audit| audit.signal.course.clone().unwrap();
     assert!(course(&clean).over_policies.unwrap() > 0.5, "{:?}", course(&clean));
     assert!(course(&hacked).over_policies.unwrap() < -0.5, "{:?}", course(&hacked));
@@ -100,7 +100,8 @@ fn what_noise_hides_is_seen_in_the_likeliest_actions() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     train(dir, &["--out", "clean"]);
-    // Gentle at any price: it gives up what the first run learned, and its noise too, so that sampled returns are no worse.
+    // The second run only learns small actions. It loses what the first one learned, and also its noise, so sampled returns
+    // are not worse.
     train(dir, &["--init", "clean", "--oracle", "effort", "--out", "gentle", "--set", "total_steps=40000"]);
     ok(dir, &["audit", "clean", "gentle", "--out", "both"]);
     let page = json(dir, "both/audit.json");
@@ -139,7 +140,7 @@ fn a_page_from_the_command_line() {
         .collect();
     assert!(names[0] == "initial" && names.ends_with(&["result", "runs/lqr-s1"]), "{names:?}");
     assert_eq!(verdict(&page, 0, "too_few_seeds").1, "2 finished: seeds 0, 1");
-    // The worst episode can be seen: the command that the page names draws it.
+    // The command on the page draws the worst episode.
     let worst = &run["policy"]["nominal"]["worst"][0];
     let (seed, episode) = (worst["seed"].to_string(), worst["episode"].to_string());
     let seen =
@@ -147,7 +148,7 @@ fn a_page_from_the_command_line() {
     let shown = format!("return {:.1}", worst["task_return"].as_f64().unwrap());
     assert!(seen.contains(&shown), "{seen} {shown}");
 
-    // What a person knows: read where it was left, never written over, and the same figures once more.
+    // A person's facts are read from their file and never overwritten; the figures stay the same.
     let about = dir.join("runs/lqr-s0/audit-about.toml");
     fs::write(&about, "[system]\nknown_failure_modes = [\"drifts <b>off</b>\"]\n").unwrap();
     ok(dir, &args);
@@ -158,7 +159,7 @@ fn a_page_from_the_command_line() {
     let html = fs::read_to_string(dir.join("runs/lqr-s0/audit.html")).unwrap();
     assert!(html.contains("drifts &lt;b&gt;off&lt;/b&gt;"));
 
-    // Two runs into a folder of their own.
+    // Two runs on one page in a separate folder.
     ok(dir, &["audit", "runs/lqr-s0", "runs/lqr-s1", "--out", "both", "--episodes", "10"]);
     assert_eq!(json(dir, "both/audit.json")["runs"].as_array().unwrap().len(), 2);
     assert!(!dir.join("runs/lqr-s1/audit.md").exists());
@@ -191,17 +192,17 @@ fn what_is_left_of_half_a_run_is_said_and_the_rest_goes_on() {
     let whole = |name: &str| run.join(name);
     let unread = |page: &str| json(dir, page)["runs"][0]["unread"].to_string();
 
-    // Not ended: no summary, no policy, but a checkpoint.
+    // Not finished: no summary and no policy, but a checkpoint.
     fs::remove_file(whole("summary.json")).unwrap();
     fs::remove_file(whole("policy.safetensors")).unwrap();
     ok(dir, &["audit", "runs/lqr-s0", "--episodes", "10"]);
     let page = json(dir, "runs/lqr-s0/audit.json");
     assert_eq!(unread("runs/lqr-s0/audit.json"), "[]");
-    assert!(page["runs"][0]["policy"]["kind"].as_str().unwrap().contains("not ended"));
+    assert!(page["runs"][0]["policy"]["kind"].as_str().unwrap().contains("not finished"));
     assert!(page["runs"][0]["policy"]["nominal"]["mean_return"]["mean"].is_number());
     assert_eq!(verdict(&page, 0, "budget_spent_early").0, "not_checked");
 
-    // A damaged checkpoint, a damaged row: each named, and the first policy is still known.
+    // A damaged checkpoint and a damaged row are named, and the first policy is still known.
     fs::write(whole("checkpoint.safetensors"), b"nonsense").unwrap();
     let metrics = fs::read_to_string(whole("metrics.csv")).unwrap();
     let half: Vec<&str> = metrics.lines().take(3).collect();
@@ -210,7 +211,9 @@ fn what_is_left_of_half_a_run_is_said_and_the_rest_goes_on() {
     let output = crate::common::spo(dir, &["audit", "runs/lqr-s0", "--episodes", "10"]).output().unwrap();
     assert!(output.status.success(), "{}", crate::common::stderr(&output));
     let said = crate::common::stderr(&output);
-    for word in ["checkpoint.safetensors", "metrics.csv ends at its row 3", "summary.json is damaged"] {
+    for word in
+        ["checkpoint.safetensors", "metrics.csv cannot be read from row 3 on", "summary.json is damaged"]
+    {
         assert!(said.contains(word), "{word}: {said}");
         assert!(fs::read_to_string(whole("audit.md")).unwrap().contains(&word.replace('_', "\\_")), "{word}");
     }
@@ -221,7 +224,7 @@ fn what_is_left_of_half_a_run_is_said_and_the_rest_goes_on() {
         assert_eq!(verdict(&page, 0, id).0, "not_checked", "{id}");
     }
 
-    // No more than a configuration.
+    // Only a configuration.
     for name in ["metrics.csv", "timings.csv", "checkpoint.safetensors", "summary.json"] {
         fs::remove_file(whole(name)).unwrap();
     }
@@ -274,7 +277,7 @@ fn a_reward_model_and_a_skyline_have_pages_too() {
             (moment["score"]["mean"].as_f64().unwrap(), moment["task_return"]["mean"].as_f64().unwrap());
         assert!((score - task).abs() < 1e-3, "{moment}");
     }
-    assert!(skyline["met"]["unknown"].as_str().unwrap().contains("nobody is asked"));
+    assert!(skyline["met"]["unknown"].as_str().unwrap().contains("there is no oracle"));
 }
 
 #[test]
@@ -291,7 +294,7 @@ fn what_is_wrong_gets_the_mend() {
     assert!(fails(dir, &["audit", "runs/lqr-s0", "--oracle", "retrun"]).contains("did you mean `return`"));
     fs::write(dir.join("file"), "").unwrap();
     assert!(fails(dir, &["audit", "runs/lqr-s0", "--out", "file", "--episodes", "5"]).contains("--out"));
-    // A run that it cannot meet is named, and nothing else is lost.
+    // An unusable opponent is named, and everything else works.
     ok(dir, &["audit", "runs/lqr-s0", "--against", "elsewhere", "--episodes", "5"]);
     assert!(
         json(dir, "runs/lqr-s0/audit.json")["runs"][0]["unread"].to_string().contains("--against elsewhere")
@@ -303,7 +306,7 @@ fn people_are_not_asked_again_and_their_labels_are_read() {
     let home = tempfile::tempdir().unwrap();
     let run = home.path().join("labelled");
     train(home.path(), &["--out", "labelled"]);
-    // The same run, had people answered: ann and bob saw the same 40 pairs, and bob said otherwise in 12 of them.
+    // The same run with people's labels: ann and bob saw the same 40 pairs, and bob disagreed on 12 of them.
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
     fs::write(run.join("config.toml"), config.replace("oracle = \"return\"", "oracle = \"human\"")).unwrap();
     let about =
@@ -329,7 +332,7 @@ fn people_are_not_asked_again_and_their_labels_are_read() {
     assert_eq!(people.sides, (68, 12));
     assert_eq!(audit.feedback.again, Err("people are not asked again".into()));
     let flag = |id: &str| audit.flags.iter().find(|flag| flag.id == id).unwrap().clone();
-    // 28 of 40 may be 0.82; but 68 of 80 are for the left.
+    // 28 of 40 is compatible with 0.82, but 68 of 80 labels prefer the left.
     let inconsistent = flag("oracle_inconsistent");
     assert_eq!(inconsistent.verdict, Verdict::Raised, "{}", inconsistent.figures);
     assert!(inconsistent.figures.contains("people prefer the left in 85.0 %"), "{}", inconsistent.figures);

@@ -15,7 +15,7 @@ use spo_envs::{Frame, Shape, registry};
 fn svg(path: &Path, values: usize) -> String {
     let text = fs::read_to_string(path).unwrap();
     let document = roxmltree::Document::parse(&text).unwrap();
-    assert!(!text.contains("<script") && !text.contains("href"), "stands alone");
+    assert!(!text.contains("<script") && !text.contains("href"), "it loads nothing else");
     let moving =
         document.descendants().filter(|n| n.tag_name().name() == "animate" && !n.has_attribute("keyTimes"));
     let counts: Vec<usize> = moving.map(|n| n.attribute("values").unwrap().split(';').count()).collect();
@@ -24,7 +24,7 @@ fn svg(path: &Path, values: usize) -> String {
     text
 }
 
-/// Width, height and the delays of a GIF, each frame decoded.
+/// Width, height and delays of a GIF; decodes every frame.
 #[track_caller]
 fn gif(path: &Path) -> (u16, u16, Vec<u16>) {
     let mut decoder = gif::DecodeOptions::new().read_info(fs::File::open(path).unwrap()).unwrap();
@@ -50,12 +50,12 @@ fn every_task_is_drawn_in_every_format() {
     let dir = home.path();
     for entry in registry() {
         let id = entry.id;
-        // MuJoCo's tasks are left out where its library is not installed.
+        // Without the MuJoCo library, its tasks are skipped.
         let Ok(mut env) = entry.make() else { continue };
         let (dt, horizon) = (env.spec().dt, env.spec().horizon);
         env.reset(&mut stream(0, Stream("test"), 0, 0), &mut vec![0.0; env.spec().obs_dim]);
         if env.frame().shapes.is_empty() {
-            assert!(fails(dir, &["play", id]).contains("draws nothing"), "{id}");
+            assert!(fails(dir, &["play", id]).contains("cannot be drawn"), "{id}");
             continue;
         }
         // 7 steps, a picture every 3: after 0, 3, 6 and 7, or up to an early end.
@@ -67,7 +67,7 @@ fn every_task_is_drawn_in_every_format() {
         let frames = delays.len();
         assert!(width == 240 && (2..=most).contains(&frames), "{id}: {frames} frames of {width} pixels");
 
-        // In real time, within a hundredth, and the last one held for a second.
+        // In real time, with an error of at most 0.01 s, and the last frame stays for a second.
         let period = if dt > 0.0 { 3.0 * dt } else { 0.5 };
         let seconds = delays.iter().map(|&d| f32::from(d)).sum::<f32>() / 100.0;
         assert!((seconds - 1.0 - period * frames as f32).abs() < 0.011, "{id}: {seconds} s");
@@ -102,7 +102,7 @@ fn a_run_plays_the_episodes_that_eval_counts() {
         "--set",
         "window=0",
     ];
-    // A mixture of policies, one of them drawn an episode.
+    // A mixture of policies; each episode uses one of them.
     ok(dir, &[&["train", "lqr", "--set", "result=average", "--out", "run"], &quick[..]].concat());
     for how in [&[][..], &["--sample"]] {
         let eval = ok(dir, &[&["eval", "run", "--episodes", "2", "--json"], how].concat());
@@ -114,7 +114,7 @@ fn a_run_plays_the_episodes_that_eval_counts() {
             title.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
         });
         let mean = eval["eval_return_mean"].as_f64().unwrap();
-        // Each is printed to a tenth.
+        // Both are printed with one decimal.
         assert!((0.5 * (returns[0] + returns[1]) - mean).abs() <= 0.05, "{returns:?} against {mean}");
         assert_ne!(returns[0], returns[1]);
     }
@@ -196,7 +196,7 @@ fn run(seconds: usize, floor: f32, scenery: &[Shape]) -> Recording {
     Recording { env: "runner".into(), dt: 0.05, every: 1, frames: (0..seconds * 20).map(still).collect() }
 }
 
-/// Where a shape's ends lie on the picture.
+/// Positions of a shape's ends in the picture.
 fn ends(scene: &Scene, actor: usize, still: usize) -> [[f32; 2]; 2] {
     let [dx, dy] = scene.offset(still);
     match scene.actors[actor].at(still) {
@@ -220,13 +220,13 @@ fn the_camera_follows_a_figure_that_runs_far() {
             assert!(right - left > 80.0, "not a speck");
             assert!(y > scene.header && y < scene.size[1] as f32);
         }
-        // The floor is under the figure all along, and no longer than what is ever seen or than itself.
+        // The floor is always under the figure, and no longer than the visible region or its own length.
         let [[_, y], [_, figure]] = [ends(&scene, 0, 0)[0], ends(&scene, 1, 0)[0]];
         assert!(y > figure && y < scene.size[1] as f32, "the floor is at {y}, the figure at {figure}");
         let pixels_per_metre = (ends(&scene, 1, 0)[1][0] - ends(&scene, 1, 0)[0][0]) / 0.8;
         let length = ends(&scene, 0, 0).map(|[x, _]| x);
         assert!(length[1] - length[0] < 54.0 * pixels_per_metre, "{length:?}");
-        // Upright lines of the grid pass by, so that one sees the motion.
+        // Vertical grid lines pass by, so that the motion is visible.
         let upright = scene.grid.iter().filter(|[a, b]| a[0] == b[0]).count();
         assert!(upright > 40, "{upright}");
     }

@@ -137,7 +137,7 @@ fn kills_of_a_search_leave_no_trace() {
     let train = |out: &str| {
         let mut command = spo(home.path(), &["train", "pendulum", "--learner", "ars", "--out", out]);
         command.args(["--oracle", "bradley_terry=100 | mistake=0.1 | labels"]);
-        for key in ["log_comparisons=true", "total_steps=64000", "sac.hidden_sizes=[8]", "checkpoint_every=3"]
+        for key in ["log_comparisons=true", "total_steps=64000", "ars.hidden_sizes=[8]", "checkpoint_every=3"]
         {
             command.args(["--set", key]);
         }
@@ -174,7 +174,6 @@ fn train_model(dir: &Path, learner: &str, out: &str) -> Command {
         "reward_model.dataset_size=150",
         "reward_model.hidden_sizes=[16]",
         "log_comparisons=true",
-        "sac.hidden_sizes=[16]",
         "checkpoint_every=3",
         "eval_episodes=4",
     ];

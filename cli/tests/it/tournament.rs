@@ -69,7 +69,7 @@ fn a_report_measures_runs_against_each_other_as_the_command_does() {
 
     let picture = fs::read_to_string(results.join("measures.svg")).unwrap();
     let (_, names) = picture.split_once("average").unwrap();
-    // Two methods by exploitability and by what is measured besides: a dot each in a panel each.
+    // Two methods by exploitability and other figures: one dot per method in each panel.
     let titles = ["exploitability by the other runs", "win rate against", "concentration of"];
     let panels: usize = titles.iter().map(|title| picture.matches(title).count()).sum();
     assert!(names.contains("skyline") && picture.contains("concentration of final headings"), "{picture}");
@@ -86,7 +86,7 @@ fn a_report_measures_runs_against_each_other_as_the_command_does() {
     let json: Value = serde_json::from_str(&ok(dir, &[&args[..], &["--json"]].concat())).unwrap();
     assert_eq!(json["queries"]["asked"], 5376);
 
-    // The report says of each run what the command says.
+    // The report has the same figures as the command.
     let mut runs = csv::Reader::from_path(results.join("runs.csv")).unwrap();
     let rows: Vec<BTreeMap<String, String>> = runs.deserialize().collect::<Result<_, _>>().unwrap();
     assert_eq!(rows.len(), names.len());
@@ -99,7 +99,7 @@ fn a_report_measures_runs_against_each_other_as_the_command_does() {
             assert!((player[key].as_f64().unwrap() - value).abs() < 1e-9, "{name} {measure}");
         }
     }
-    // Their win rates are a game like any other.
+    // Their win rates are a valid game file.
     let [game, reported] = [dir.join("game.csv"), results.join("tournament.csv")]
         .map(|path| spo::game::PreferenceMatrix::from_csv_path(&path).unwrap());
     for (i, j) in (0..4).flat_map(|i| (0..4).map(move |j| (i, j))) {
@@ -129,7 +129,7 @@ fn a_report_measures_runs_against_each_other_as_the_command_does() {
 fn a_constraint_is_measured_where_the_oracle_has_one() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    // All of an episode in the disc is impossible, any share is not.
+    // A whole episode in the disc is impossible, but a part of it is not.
     for (oracle, kept) in [("time_share=0-1", 1.0), ("time_share=1-1", 0.0)] {
         let out = format!("kept-{kept}");
         let args = ["train", "point", "--oracle", oracle, "--out", &out, "--set", "total_steps=6400"];
@@ -162,16 +162,16 @@ fn runs_that_cannot_meet_say_why() {
         assert!(why.contains(part), "{args:?}: {why}");
     };
     fails(&["a"], "2 values required");
-    fails(&["a", "c"], "a is of `lqr`, c of `point`; only runs of one task can meet");
-    fails(&["a", "b"], "a was trained by `return`, b by `effort`; choose one with --oracle");
+    fails(&["a", "c"], "a was trained on `lqr`, c on `point`; a tournament needs runs of one task");
+    fails(&["a", "b"], "a was trained with `return`, b with `effort`; choose one with --oracle");
     fails(&["a", "a"], "the option `a` is named twice");
     fails(&["a", "nowhere"], "nowhere");
-    fails(&["a", "b/policy.safetensors"], "names no oracle");
+    fails(&["a", "b/policy.safetensors"], "so it names no oracle");
     fails(&["a", "b", "--oracle", "retrun"], "return");
     fails(&["a", "b", "--oracle", "game:cycle"], "game");
     fails(&["a", "b", "--oracle", "human"], "human");
     fails(&["a", "b", "--oracle", "return", "--per-state", "1"], "2..=10000");
     fails(&["a", "b", "--oracle", "return", "--out", "no/such/folder.csv"], "no/such/folder.csv");
-    // Whatever they were trained by, another can be asked.
+    // Another oracle may compare them.
     assert!(ok(dir, &["tournament", "a", "b/policy.safetensors", "--oracle", "effort"]).contains("b/policy"));
 }

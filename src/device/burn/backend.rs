@@ -21,8 +21,8 @@ pub(crate) struct Burn {
     task: Box<dyn Task>,
     learner: DevicePpo,
     scorer: DeviceScorer,
-    /// The learner before the iteration under way: what is left of it if the device is lost.
-    before: Option<LearnerState>,
+    /// Policy and learner before the iteration under way: what is left of them if the device is lost.
+    before: Option<(Policy, LearnerState)>,
 }
 
 /// How trajectories on the device are scored.
@@ -117,14 +117,14 @@ impl Backend for Burn {
         Parts { learner: &mut self.learner, scorer: self.scorer.on_host_mut(), safety: None }
     }
 
-    fn learner_state(&self) -> LearnerState {
-        self.before.clone().unwrap_or_else(|| self.learner.save())
+    fn saved(&self) -> (Policy, LearnerState) {
+        self.before.clone().unwrap_or_else(|| self.learner.snapshot())
     }
 
     fn rollout(&mut self, request: &Request, _: UpdateContext) -> Result<Collected<Rollout>, BackendError> {
         guarded(|| {
             let (policy, state) = self.learner.snapshot();
-            self.before = Some(state);
+            self.before = Some((policy.clone(), state));
             let (shape, streams) = ((request.states, request.per_state), Streams::new(request));
             let device = self.learner.device();
             let rollout = Rollout::collect(&*self.task, &self.learner.actor(), shape, &streams, device);

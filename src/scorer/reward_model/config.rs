@@ -149,6 +149,20 @@ impl RewardModelConfig {
         "pretrain_steps",
     ];
 
+    /// Which pairs are compared, in words.
+    pub fn pairs(&self) -> String {
+        let unit = match self.segment_length {
+            0 => "whole trajectories".to_string(),
+            steps => format!("segments of {steps} steps"),
+        };
+        let how = match self.query_sampling {
+            Sampling::Uniform => "at random",
+            Sampling::Disagreement => "by the largest disagreement of the ensemble",
+            Sampling::Entropy => "by the largest uncertainty of the model",
+        };
+        format!("{unit} from any two recent trajectories, beginning at any step, chosen {how}")
+    }
+
     /// Whether a fit starts from fresh weights.
     pub(super) fn restarts(&self) -> bool {
         self.restart || self.rlhf_rounds > 0

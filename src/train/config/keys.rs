@@ -152,9 +152,26 @@ pub fn keys() -> &'static [Key] {
                 }
             }
         }
+        let order = declared();
+        keys.sort_by_key(|key| order.iter().position(|name| *name == key.name));
         keys
     });
     &KEYS
+}
+
+/// The names of all keys in the order of their fields, which a schema does not keep.
+fn declared() -> Vec<String> {
+    let text = toml::to_string(&Config::default()).expect("keys and sections of plain values");
+    let mut section = String::new();
+    let mut names = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((name, _)) = line.split_once(" = ") {
+            names.push(format!("{section}{name}"));
+        }
+    }
+    names
 }
 
 /// The JSON schema of a configuration file, for editors that check and complete TOML.
@@ -314,6 +331,7 @@ mod tests {
     fn every_key_says_what_it_means_and_takes_its_default() {
         let defaults = flat(&Config::default());
         assert_eq!(keys().len(), defaults.len());
+        assert!(keys().iter().map(|key| key.name.clone()).eq(declared()), "the order of the fields");
         for key in keys() {
             assert!(key.meaning.ends_with(['.', ')']), "{}: {}", key.name, key.meaning);
             assert!(!key.meaning.contains("[`"), "{}: links are for rustdoc alone", key.name);

@@ -36,7 +36,8 @@ impl Config {
             self.check(&self.reward_model_rules())?;
         }
         self.check_safety()?;
-        self.check(&self.result_rules())
+        self.check(&self.result_rules())?;
+        self.check(&self.group_rules())
     }
 
     /// As [`validate`](Self::validate), and whether learner and scorer fit the task.
@@ -149,7 +150,6 @@ impl Config {
         let rates = self.scorer == ScorerKind::LlmDirect;
         let in_queue = matches!(self.self_play.opponents, Opponents::Queue(_));
         let in_group = self.self_play.opponents == Opponents::Group;
-        let alone = self.rollout.trajectories_per_state < 2;
         let own = &self.self_play;
         vec![
             (
@@ -189,6 +189,16 @@ impl Config {
                 own.window == 0 || !ppo || self.ppo.baseline == Baseline::Critic || !plays,
                 "0 with ppo.baseline=group, which compares whole trajectories only; or set ppo.baseline=critic",
             ),
+        ]
+    }
+
+    /// Whether there is anybody to compare with.
+    fn group_rules(&self) -> [Rule; 2] {
+        let ppo = self.learner == LearnerKind::Ppo;
+        let plays = self.scorer == ScorerKind::SelfPlay;
+        let in_queue = matches!(self.self_play.opponents, Opponents::Queue(_));
+        let alone = self.rollout.trajectories_per_state < 2;
+        [
             (
                 "rollout.trajectories_per_state",
                 !(alone && ppo && self.ppo.regresses()),
@@ -203,16 +213,7 @@ impl Config {
     }
 
     fn learner_rules(&self) -> Vec<Rule> {
-        let rules = match self.learner {
-            LearnerKind::Ppo => self.ppo_rules(),
-            LearnerKind::Sac => self.sac_rules(),
-            LearnerKind::Ars => vec![(
-                "rollout.trajectories_per_state",
-                self.rollout.trajectories_per_state.is_multiple_of(2),
-                "an even number with the learner `ars`, whose trajectories come in pairs",
-            )],
-        };
-        let devices = [
+        let mut rules = vec![
             (
                 "device",
                 self.learner == LearnerKind::Ppo || self.device == "cpu",
@@ -223,8 +224,19 @@ impl Config {
                 self.env_device != EnvDevice::Device || self.device != "cpu",
                 "auto or host with device=cpu, whose environments step on the host",
             ),
+            (
+                "rollout.trajectories_per_state",
+                self.learner != LearnerKind::Ars || self.rollout.trajectories_per_state.is_multiple_of(2),
+                "an even number with the learner `ars`, whose trajectories come in pairs",
+            ),
         ];
-        rules.into_iter().chain(devices).collect()
+        if self.learner == LearnerKind::Ppo {
+            rules.extend(self.ppo_rules());
+        }
+        if self.learner == LearnerKind::Sac {
+            rules.extend(self.sac_rules());
+        }
+        rules
     }
 
     fn ppo_rules(&self) -> Vec<Rule> {

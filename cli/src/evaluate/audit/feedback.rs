@@ -15,8 +15,6 @@ use spo::oracle::human::store::{self, Store};
 use spo::oracle::{OracleEvents, Queries, check};
 use spo::policy::Acting;
 use spo::rollout::{self, Episode, Phase, Request, Trajectory};
-use spo::scorer::opponents::Opponents;
-use spo::scorer::reward_model::queries::Sampling;
 use spo::train::Record;
 use spo::train::config::{Config, ScorerKind};
 use spo::train::run::files;
@@ -127,7 +125,7 @@ impl Feedback {
         Self {
             oracle: recorded.config.oracle.to_string(),
             kind: kind(&recorded.config).into(),
-            selection: selection(&recorded.config),
+            selection: recorded.config.pairs(),
             budget: recorded.config.budget,
             counts: recorded.records.last().map(queries),
             course: course(&recorded.records),
@@ -151,54 +149,6 @@ fn kind(config: &Config) -> &'static str {
         "a program"
     } else {
         "a built-in simulated teacher (or a closure in a Rust program, which a run does not record)"
-    }
-}
-
-/// Number of steps of a compared window or segment; 0 for whole trajectories.
-fn compared_steps(c: &Config) -> usize {
-    match c.scorer {
-        ScorerKind::RewardModel => c.reward_model.segment_length,
-        _ => c.self_play.window,
-    }
-}
-
-fn selection(c: &Config) -> String {
-    let unit = match (c.scorer, compared_steps(c)) {
-        (_, 0) => "whole trajectories".to_string(),
-        (ScorerKind::RewardModel, steps) => format!("segments of {steps} steps"),
-        (_, steps) => format!("aligned windows of {steps} steps"),
-    };
-    let group = format!(
-        "the {} trajectories from one of {} initial states",
-        c.rollout.trajectories_per_state, c.rollout.num_states
-    );
-    match c.scorer {
-        ScorerKind::TaskReward => "no pairs".into(),
-        ScorerKind::LlmDirect => "no pairs: each trajectory is rated by itself".into(),
-        ScorerKind::RewardModel => {
-            let how = match c.reward_model.query_sampling {
-                Sampling::Uniform => "at random",
-                Sampling::Disagreement => "by the largest disagreement of the ensemble",
-                Sampling::Entropy => "by the largest uncertainty of the model",
-            };
-            format!("{unit} from any two recent trajectories, beginning at any step, chosen {how}")
-        }
-        ScorerKind::SelfPlay if c.self_play.mixture_coef > 0.0 => {
-            format!("{unit} of {group}, each with those of a mixture of the policy and the reference policy")
-        }
-        ScorerKind::SelfPlay if c.self_play.extragradient => {
-            format!("{unit} of {group}, each with those of the policy after a look-ahead update")
-        }
-        ScorerKind::SelfPlay => match c.self_play.opponents {
-            Opponents::Group if c.self_play.optimism => {
-                format!("all pairs of {unit} among {group}, and with all of the previous iteration")
-            }
-            Opponents::Group => format!("all pairs of {unit} among {group}"),
-            Opponents::Sampled(m) => {
-                format!("{unit}, each with {m} others drawn at random among {group}")
-            }
-            Opponents::Queue(b) => format!("{unit}, each with those of the last {b} trajectories"),
-        },
     }
 }
 
@@ -270,7 +220,7 @@ fn again(config: &Config, players: &Players, judge: &Judge, seed: u64) -> Found<
         .map(|at| rollout::episode(by(at), &mut env, &request, at))
         .collect::<Result<_, _>>()
         .map_err(|e| e.to_string())?;
-    let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, compared_steps(config))).collect();
+    let shown: Vec<Trajectory<'_>> = episodes.iter().map(|e| middle(e, config.compared_steps())).collect();
     let check = check::check(&mut *oracle, &shown, &notes, seed).map_err(|e| e.to_string())?;
     let window = shown.iter().map(Trajectory::len).max().unwrap_or(0);
     Ok(Requery {

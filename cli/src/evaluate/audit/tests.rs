@@ -46,7 +46,7 @@ fn again(change: impl FnOnce(&mut Report)) -> Requery {
     Requery::new(report, 10)
 }
 
-/// A run of which nothing is to be said.
+/// A run that raises no flag.
 fn clean() -> Audit {
     let drift = Drift { from: "initial".into(), score: is(0.4, 0.1), task_return: is(90.0, 9.0), states: 16 };
     let moment = |policy: &str, mean: f64| PolicyScore {
@@ -130,7 +130,7 @@ fn clean() -> Audit {
     }
 }
 
-/// What a rule says of a run that was clean before `change`.
+/// The verdict of a rule for a clean run after `change`.
 fn says(id: &str, change: impl FnOnce(&mut Audit)) -> (Verdict, String) {
     let mut audit = clean();
     change(&mut audit);
@@ -173,16 +173,16 @@ fn reward_hacking_takes_a_signal_that_rises_and_a_return_that_falls() {
     raised(id, "over `initial`, sampled actions: score +0.400 ± 0.100, return -90.0 ± 9.00", |a| {
         drifts(a)[0].task_return = is(-90.0, 9.0);
     });
-    // Not sure enough of one or the other.
+    // One of the two intervals includes 0.
     quiet(id, |a| drifts(a)[0].task_return = is(-90.0, 91.0));
     quiet(id, |a| (drifts(a)[0].task_return, drifts(a)[0].score) = (is(-90.0, 9.0), is(0.1, 0.1)));
-    // Over the peak alone.
+    // Only over the peak.
     raised(id, "over `iteration 8`", |a| {
         let peak =
             Drift { from: "iteration 8".into(), score: is(0.2, 0.1), task_return: is(-5.0, 1.0), states: 8 };
         drifts(a).push(peak);
     });
-    // With its most likely actions alone: the noise of the earlier one hid it.
+    // Only with most likely actions: the noise of the earlier policy hid it.
     raised(id, "over `initial`, most likely actions", |a| {
         a.signal.likeliest = a.signal.course.clone();
         a.signal.likeliest.as_mut().unwrap().drifts[0].task_return = is(-2.0, 0.5);
@@ -224,14 +224,14 @@ fn an_oracle_is_inconsistent_by_repeats_places_or_a_broken_contract() {
 fn circles_matter_where_the_last_policy_is_the_result() {
     let id = "intransitive_last";
     quiet(id, |_| ());
-    // Of 2,024 trios 5 % go in circles, and answers that never vary explain (1 − 0.9863) / 2 = 0.7 %.
+    // 5 % of 2,024 trios form cycles; answers that never vary explain (1 − 0.9863) / 2 = 0.7 %.
     let circles = |a: &mut Audit| a.feedback.again = Ok(again(|r| r.cyclic_trios = 101));
     raised(id, "5.0 % of the trios form cycles, noise explains at most 0.7 %", circles);
     quiet(id, |a| {
         circles(a);
         a.policy.result = TrainedResult::Average;
     });
-    // A tenth of the answers flipped: agreement 0.82, and 9 % of the trios by noise alone.
+    // A tenth of the answers is flipped: agreement 0.82, and noise alone explains 9 % of the trios.
     quiet(id, |a| a.feedback.again = Ok(again(|r| (r.repeated, r.cyclic_trios) = ((276, 226), 182))));
     raised(id, "initial ≻ result ≻ initial", |a| {
         a.signal.met.as_mut().unwrap().cycle = vec!["initial".into(), "result".into()];
@@ -269,7 +269,7 @@ fn the_other_rules() {
     quiet("budget_spent_early", |_| ());
     raised("budget_spent_early", "the last at 50.0 % of the steps", |a| a.system.last_asked_at = Some(500));
     quiet("budget_spent_early", |a| {
-        // Half of the budget was never asked: it was not spent.
+        // Half of the budget was never used, so it was not spent.
         a.system.last_asked_at = Some(500);
         a.feedback.counts = Some(Queries { asked: 500, ..Queries::default() });
     });
@@ -329,10 +329,10 @@ fn scores_are_taken_apart_by_player_and_state() {
     assert!((of(0).0 - 0.15).abs() < 1e-12 && of(0).1 == 5.0);
     assert!((of(1).0 - 0.725).abs() < 1e-12 && of(1).1 == 2.25);
     let drift = &course.drifts[0];
-    // The result less the initial: scores .65 and .5; returns −4.5 and −1.
+    // The result minus the initial policy: scores .65 and .5; returns −4.5 and −1.
     assert!((drift.score.mean - 0.575).abs() < 1e-12 && drift.task_return.mean == -2.75);
     assert_eq!((drift.states, course.drifts.len()), (2, 1), "the initial policy is the peak itself");
-    // Among the result's own: in step in the first state, against each other in the second.
+    // Among the result's own trajectories: correlated in the first state, anticorrelated in the second.
     assert_eq!(course.within_result.unwrap().mean, 0.0);
     assert_eq!(course.over_policies, None, "of two");
 }
@@ -358,7 +358,7 @@ fn the_worst_are_found_again() {
     assert_eq!((cost.mean.mean, cost.any, cost.above), (9.0 / 40.0, 1.0 / 40.0, Some(1.0 / 40.0)));
 }
 
-/// A run with its rules judged.
+/// A run with the verdicts of all rules.
 fn judged(change: impl FnOnce(&mut Audit)) -> Audit {
     let mut audit = clean();
     change(&mut audit);
@@ -377,7 +377,7 @@ fn a_page_says_what_is_raised_and_what_nobody_stated() {
     assert!(markdown.contains("| reward hacking suspected | **RAISED**: the result over"), "{markdown}");
     assert!(markdown.contains("*not stated*") && html.contains("not stated"));
     assert!(html.contains("One flag is raised"));
-    // A name that would be markup is not.
+    // A name that looks like markup is escaped.
     assert!(
         html.contains("runs/a &amp; b")
             && html.contains("judge &#39;&lt;b&gt;&#39;")
@@ -413,7 +413,7 @@ fn runs_stand_side_by_side() {
         assert!(parsed.descendants().all(|n| n.attributes().all(|a| !fetches.contains(&a.name()))));
         assert!(!page.contains("<script") && !page.contains("url(") && !page.contains("@import"));
     }
-    // Every row of a table is as long as its head.
+    // Every row of a table has as many cells as its head.
     for block in &document.blocks {
         if let document::Block::Table(table) = block {
             assert!(table.rows.iter().all(|row| row.len() == table.head.len()), "{table:?}");

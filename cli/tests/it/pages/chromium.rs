@@ -17,7 +17,7 @@ pub struct Browser {
     _profile: tempfile::TempDir,
 }
 
-/// The program, where there is one: `SPO_CHROMIUM`, or what Debian and others call it.
+/// The program, if there is one: `SPO_CHROMIUM`, or its name on Debian and other systems.
 fn program() -> Option<String> {
     let runs = |name: &String| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map(String::from);
@@ -25,7 +25,7 @@ fn program() -> Option<String> {
 }
 
 impl Browser {
-    /// Starts one; `None`, said aloud, where there is none and `SPO_REQUIRE_CHROMIUM` does not ask for it.
+    /// Starts a browser. If there is none, prints that and returns `None`, unless `SPO_REQUIRE_CHROMIUM` is set.
     pub fn start() -> Option<Self> {
         let Some(program) = program() else {
             assert!(
@@ -55,7 +55,7 @@ impl Browser {
             .unwrap();
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut browser = Self { child, to, from, session: None, last: 0, _profile: profile };
-        // Its own first page, which is in front: what is behind is not drawn.
+        // Use the browser's first page: pages in the background are not drawn.
         let page = loop {
             let all = browser.call("Target.getTargets", json!({}));
             let page = all["targetInfos"].as_array().unwrap().iter().find(|t| t["type"] == "page").cloned();
@@ -71,7 +71,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// One command and its result; events in between are dropped.
+    /// Sends a command and returns its result; events in between are dropped.
     #[track_caller]
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.last += 1;
@@ -92,7 +92,7 @@ impl Browser {
         }
     }
 
-    /// The value of a JavaScript expression; a promise is waited for.
+    /// The value of a JavaScript expression; waits for a promise.
     #[track_caller]
     pub fn eval(&mut self, script: &str) -> Value {
         let params = json!({ "expression": script, "returnByValue": true, "awaitPromise": true });
@@ -101,7 +101,7 @@ impl Browser {
         reply["result"]["value"].take()
     }
 
-    /// Waits until an expression is true, a minute at most.
+    /// Waits until an expression is true, at most a minute.
     #[track_caller]
     pub fn wait_for(&mut self, script: &str) {
         let begun = Instant::now();
@@ -134,12 +134,12 @@ impl Browser {
         }
     }
 
-    /// Types into what has the focus.
+    /// Types into the focused element.
     pub fn type_text(&mut self, text: &str) {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
-    /// Clicks in the middle of an element.
+    /// Clicks the centre of an element.
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
         let script = format!(
@@ -153,7 +153,7 @@ impl Browser {
         }
     }
 
-    /// The size of the window, and light or dark.
+    /// Sets the size of the window, and light or dark colours.
     pub fn look(&mut self, width: u32, height: u32, scale: f32, scheme: &str) {
         let mobile = width < 600;
         let metrics =
@@ -162,13 +162,13 @@ impl Browser {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
         self.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": mobile }));
-        // Two frames, so that what depends on the size is drawn.
+        // Wait for two frames, so that everything is drawn at the new size.
         self.eval(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))",
         );
     }
 
-    /// Writes what is seen as a PNG.
+    /// Writes a screenshot as PNG.
     pub fn screenshot(&mut self, path: &Path) {
         let reply =
             self.call("Page.captureScreenshot", json!({ "format": "png", "optimizeForSpeed": false }));
@@ -183,7 +183,7 @@ impl Drop for Browser {
     }
 }
 
-/// Base64, RFC 4648.
+/// Base64 (RFC 4648).
 fn decode(text: &str) -> Vec<u8> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => c - b'A',

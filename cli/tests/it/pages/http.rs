@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::pages::process::{Process, address_of};
 
-/// An HTTP client of one request a connection.
+/// An HTTP client with one request per connection.
 #[derive(Clone, Copy)]
 pub struct Http(pub SocketAddr);
 
 impl Http {
-    /// Sends bytes as they are, `all` of a request or of what is none, and returns status and body.
+    /// Sends raw bytes, `all` of a request or of something else, and returns status and body.
     pub fn raw(self, bytes: &[u8], all: bool) -> io::Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        // A server that has heard enough may close before all is sent.
+        // The server may close the connection before everything is sent.
         let _ = stream.write_all(bytes);
         if !all {
             stream.shutdown(std::net::Shutdown::Write)?;
@@ -49,7 +49,7 @@ impl Http {
     }
 }
 
-/// Holds a server to give its page and these files, and files that load nothing from elsewhere.
+/// Checks that a server gives its page and these files, and that they load nothing from other sites.
 #[track_caller]
 pub fn serves_itself(http: Http, files: &[&str]) {
     let page = http.get("/").unwrap();
@@ -65,8 +65,8 @@ pub fn serves_itself(http: Http, files: &[&str]) {
     }
 }
 
-/// Holds a server that listens beyond loopback to its token: the page itself needs none, the rest of it at `path` does, in
-/// a header and nowhere else.
+/// Checks that a server on an address other than localhost needs its token: not for the page itself, but for `path`, in
+/// a header only.
 #[track_caller]
 pub fn demands_token(server: &mut Process, path: &str) {
     let (mut address, url) = address_of(server);

@@ -18,7 +18,7 @@ mod server;
 mod store;
 mod training;
 
-/// A database of `pairs` pairs of pendulum swings, each of five steps.
+/// A database with `pairs` pairs of pendulum swings of five steps.
 fn store(dir: &Path, pairs: usize, votes: u32) -> (Store, Vec<i64>) {
     let about =
         About { run: "r".into(), env: "pendulum".into(), question: String::new(), votes, budget: 100 };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// A child that does not outlive its test.
+/// A child process that ends with its test.
 pub struct Process(pub Child);
 
 impl Process {
@@ -21,7 +21,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits until something holds, a minute at most.
+/// Waits until a condition holds, at most a minute.
 #[track_caller]
 pub fn wait_for(mut what: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -31,7 +31,7 @@ pub fn wait_for(mut what: impl FnMut() -> bool) {
     }
 }
 
-/// Where a child whose stderr is piped serves its page; the rest of its words go to a thread that drops them.
+/// The address of a child process with piped stderr. A thread drops the rest of its output.
 pub fn address_of(child: &mut Process) -> (SocketAddr, String) {
     let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
     let mut heard = String::new();

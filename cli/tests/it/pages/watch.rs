@@ -19,7 +19,7 @@ mod rows;
 mod server;
 mod status;
 
-/// A run of a second at most.
+/// A run that takes at most a second.
 fn train(dir: &Path, env: &str, out: &str, more: &[&str]) {
     let keys = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"];
     let set: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
@@ -34,7 +34,7 @@ fn watch(dirs: &[&Path]) -> (Server, Http) {
     (server, http)
 }
 
-/// What is new of the first run.
+/// The update of the first run.
 fn news(http: Http, after: &str) -> Value {
     let (status, text) = http.get(&format!("/api/updates?after={after}")).unwrap();
     assert_eq!(status, 200, "{text}");

@@ -241,5 +241,5 @@ fn a_saved_model_goes_on() {
     assert_eq!(model.fit(&comparisons(&data)), other.fit(&comparisons(&data)));
     assert_eq!(model.save(), other.save());
     let mut wider = RewardModel::new(&spec(ActionSpace::uniform(2, -1.0, 1.0)), config(), 0);
-    assert!(wider.load(&model.save()).unwrap_err().contains("observations"));
+    assert!(wider.load(&model.save()).unwrap_err().contains("observation statistics"));
 }

@@ -6,17 +6,10 @@ use crate::evaluate::audit::flags::{shown, signed};
 use crate::evaluate::audit::signal::{Course, PolicyScore, Signal};
 use crate::evaluate::audit::{Audit, Estimate};
 use crate::evaluate::report::write::{number, whole};
-use spo::train::config::ScorerKind;
 
 pub(super) fn section(audit: &Audit) -> Section {
     let s = &audit.signal;
-    let name = match s.scorer {
-        ScorerKind::SelfPlay => "self-play: win proportions by the oracle's answers",
-        ScorerKind::RewardModel => "a reward model fitted to the oracle's answers",
-        ScorerKind::LlmDirect => "a language model's ratings",
-        ScorerKind::TaskReward => "the task's own reward: a skyline",
-    };
-    let mut facts = vec![("trained on", text(name))];
+    let mut facts = vec![("trained on", text(s.scorer.description()))];
     if let Some(m) = s.model {
         let newest = |x: Option<f32>| x.map_or_else(|| missing("no fit"), |x| text(number(f64::from(x))));
         facts.push(("fits of the reward model", text(m.fits.to_string())));

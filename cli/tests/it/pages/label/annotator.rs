@@ -12,7 +12,7 @@ use spo_cli::web::picture::record;
 use crate::pages::http::Http;
 use crate::pages::process::wait_for;
 
-/// The pair before an annotator, from the database: a, b and who stands on the left.
+/// The pair that an annotator sees, from the database: a, b and which one is on the left.
 pub fn shown(run: &Path, pair: i64, name: &str) -> Shown {
     let connection = rusqlite::Connection::open(run.join("labels.sqlite")).unwrap();
     connection.busy_timeout(Duration::from_secs(20)).unwrap();
@@ -22,11 +22,11 @@ pub fn shown(run: &Path, pair: i64, name: &str) -> Shown {
     Shown { pair, a, b, left: if left == "a" { Left::A } else { Left::B } }
 }
 
-/// What the return oracle would say, seen from the annotator's seat.
+/// The answer of the return oracle, from the annotator's view.
 pub fn right_answer(run: &Path, env: &str, shown: &Shown) -> &'static str {
     let make = registered(env).unwrap();
     let sides = Store::open(run).unwrap().replay_keys(shown).unwrap();
-    // Step for step in double precision, as a trajectory sums its rewards.
+    // In double precision, as a trajectory sums its rewards.
     let [left, right] = sides.map(|s| record(&s, &make, 1).unwrap().frames.last().unwrap().task_return);
     if left > right {
         "left"
@@ -37,13 +37,14 @@ pub fn right_answer(run: &Path, env: &str, shown: &Shown) -> &'static str {
     }
 }
 
-/// Answers one pair if there is one, though the server be away for up to a minute; returns the pair and the answer that was acknowledged.
+/// Answers one pair if there is one, even if the server is down for up to a minute. Returns the pair and the
+/// acknowledged answer.
 pub fn answer_one(http: Http, run: &Path, env: &str, name: &str) -> Option<(i64, &'static str)> {
     let (status, task) = http.post("/api/next", &json!({ "annotator": name })).ok()?;
     let pair = task["pair"].as_i64().filter(|_| status == 200)?;
     let answer = right_answer(run, env, &shown(run, pair, name));
     let body = json!({ "annotator": name, "pair": pair, "answer": answer, "watched": true });
-    // No answer may mean that the server died before or after it kept the label.
+    // Without a reply, the server may have crashed before or after it saved the label.
     wait_for(|| match http.post("/api/answer", &body) {
         Ok((200, _)) => true,
         Ok((status, why)) => panic!("{status}: {why}"),

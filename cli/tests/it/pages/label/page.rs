@@ -11,13 +11,13 @@ use crate::common::{ok, spo};
 use crate::pages::chromium::Browser;
 use crate::pages::process::{Process, address_of, wait_for};
 
-/// The point robot, people's own defaults but for a small budget.
+/// The point robot with the defaults for people, except a small budget.
 fn train(dir: &Path, args: &[&str]) -> Process {
     let all = [&["train", "point", "--seed", "1", "--set", "eval_episodes=10"], args].concat();
     Process(spo(dir, &all).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
-/// Opens the page for somebody, with replays at `speed`.
+/// Opens the page for a person, with replays at `speed`.
 fn arrive(browser: &mut Browser, url: &str, name: &str, speed: u32) {
     browser.open(&format!("http://{url}"));
     browser.eval(&format!("localStorage.clear(); localStorage.setItem('speed', '{speed}')"));
@@ -35,7 +35,7 @@ fn pair(browser: &mut Browser) -> i64 {
     browser.eval("document.body.dataset.pair").as_str().and_then(|p| p.parse().ok()).unwrap_or(-1)
 }
 
-/// Says something of the pair on the page, by mouse or by key, and waits until it is gone.
+/// Answers the pair on the page, by mouse or by key, and waits until the pair is gone.
 fn say(browser: &mut Browser, answer: &str, by_mouse: bool) {
     let before = pair(browser);
     browser.wait_for(WATCHED);
@@ -62,7 +62,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
     browser.look(720, 600, 1.0, "light");
     arrive(&mut browser, &url, "Ana", 1);
 
-    // At real speed at first: no answer before both were watched.
+    // At real speed first: no answer before both replays were watched.
     browser.wait_for(THERE);
     let first = pair(&mut browser);
     assert_eq!(
@@ -73,7 +73,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
     browser.click("[data-answer=left]");
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(pair(&mut browser), first);
-    // Wound to the end is not watched; every part has to be seen.
+    // Moving to the end is not enough; every part must be seen.
     browser.eval("time.value = 1000; time.dispatchEvent(new Event('input'))");
     assert_eq!(browser.eval("document.body.dataset.watched"), "false");
     browser.eval(
@@ -82,7 +82,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
     browser.wait_for(WATCHED);
     assert_eq!(browser.eval("document.getElementById('clock').textContent"), "5.0 s");
 
-    // Wrong, and taken back: the same pair again, on the same sides, to be watched again.
+    // A wrong answer is undone: the same pair again, on the same sides, to be watched again.
     let before = shown(&run, first, "Ana");
     let right = right_answer(&run, "point", &before);
     say(&mut browser, if right == "left" { "right" } else { "left" }, false);
@@ -90,7 +90,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
     browser.wait_for(&format!("document.body.dataset.pair === '{first}'"));
     assert_eq!(shown(&run, first, "Ana"), before);
 
-    // Faster from here on.
+    // Faster from now on.
     browser.eval("localStorage.setItem('speed', '40')");
     browser.reload();
     let mut labels = 0;
@@ -110,7 +110,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
     assert_eq!(browser.eval(sources), true, "nothing comes from elsewhere");
     assert!((44..=50).contains(&labels), "{labels}");
 
-    // The true return decides as well as the clicks do.
+    // The clicks agree with the true return.
     let keys = [
         "opponents=sampled=1",
         "window=0",
@@ -129,7 +129,7 @@ fn somebody_labels_a_training_and_the_policy_learns_from_it() {
     let learned = summary["eval_return_mean"].as_f64().unwrap();
     let column = metrics("run").lines().next().unwrap().split(',').position(|c| c == "return_mean").unwrap();
     let began: f64 = metrics("run").lines().nth(1).unwrap().split(',').nth(column).unwrap().parse().unwrap();
-    // Metres from the origin; the farthest that 5 s allow is 11.5.
+    // Metres from the origin; 11.5 is the maximum in 5 s.
     assert!(began < 3.0 && learned > 5.0, "from {began} m to {learned} m");
 }
 
@@ -152,7 +152,7 @@ fn two_people_at_a_time_and_a_server_that_goes_away_for_a_while() {
     arrive(&mut ben, &url, "Ben", 40);
     ana.wait_for(THERE);
     ben.wait_for(THERE);
-    // One says left of all, the other cannot tell of the first and then says left too.
+    // One person always answers left; the other one first answers "can't tell", then left too.
     ana.wait_for(WATCHED);
     server.end();
     ana.key("ArrowLeft", 37);
@@ -208,7 +208,7 @@ fn it_fits_a_desk_and_a_phone_by_day_and_by_night() {
                      .getImageData(0, 0, c.width, c.height).data; \
                      return new Set(new Uint32Array(d.buffer)).size; })()";
         assert!(browser.eval(drawn).as_u64().unwrap() > 4, "{name} is blank");
-        // SPO_SCREENSHOTS=FOLDER keeps what was seen.
+        // SPO_SCREENSHOTS=FOLDER saves screenshots.
         if let Some(folder) = std::env::var_os("SPO_SCREENSHOTS") {
             browser.screenshot(&Path::new(&folder).join(format!("label-{name}.png")));
         }

@@ -17,7 +17,7 @@ fn every_task_that_draws_can_be_shown_whole_and_in_windows() {
         let side = |first: usize, steps: usize| ReplayKey { start, first, actions: vec![0.5; steps * dim] };
         for sides in [[side(0, 1), side(0, 1)], [side(3, 6), side(usize::MAX, 4)], [side(0, 9), side(0, 4)]] {
             let picture = Picture::new(&sides, &make);
-            // Options are whole numbers, and one step is their episode.
+            // Options are whole numbers, and their episode has one step.
             if !draws {
                 assert!(picture.is_err(), "{}", entry.id);
                 continue;

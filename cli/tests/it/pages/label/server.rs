@@ -12,7 +12,7 @@ use spo_cli::web::label::{Server, server};
 use super::{count, store};
 use crate::pages::http::{Http, serves_itself};
 
-/// A server over a database of pendulum swings.
+/// A server for a database of pendulum swings.
 fn serve(dir: &Path, pairs: usize) -> (Server, Http) {
     drop(store(dir, pairs, 1));
     let (listener, _) = server::listen(Some("127.0.0.1:0")).unwrap();
@@ -52,7 +52,7 @@ fn the_server_gives_what_it_should_and_nothing_else() {
 
     let (_, task) = http.post("/api/next", &json!({ "annotator": "Ana" })).unwrap();
     assert_eq!(task["picture"]["sides"].as_array().unwrap().len(), 2);
-    // Nothing says how good they are or who is who.
+    // The answer does not reveal returns or identities.
     let words = task.to_string();
     for word in ["return", "reward", "trajectory", "\"a\"", "\"b\""] {
         assert!(!words.contains(word), "{word}");
@@ -137,7 +137,7 @@ fn wrong_bodies_are_refused_and_never_kept() {
                     let (status, _) = http.request(&line, "", &far).unwrap();
                     prop_assert!((400..500).contains(&status), "{}: {:?}", status, far);
                 }
-                // No HTTP at all: refused or hung up on.
+                // Not HTTP: the server refuses it or closes the connection.
                 _ => {
                     let status = http.raw(&[&far[..], b"\r\n\r\n"].concat(), false).map_or(400, |(status, _)| status);
                     prop_assert!((400..500).contains(&status), "{}: {:?}", status, far);

@@ -36,7 +36,7 @@ fn a_pair_is_one_annotators_until_it_is_answered_or_its_lease_runs_out() {
     let third = store.next(&who("Cy")).unwrap().unwrap();
     assert_eq!(third.pair, first.pair);
     store.answer(&who("Cy"), third.pair, Choice::Tie).unwrap();
-    // Ana was only slow: hers is kept as well.
+    // Ana was only slow: her answer is saved too.
     store.answer(&ana, first.pair, Choice::Left).unwrap();
     store.answer(&ana, first.pair, Choice::Left).unwrap();
     assert_eq!(refusal(store.answer(&ana, first.pair, Choice::Right)), Refusal::Answered);
@@ -75,7 +75,7 @@ fn an_answer_is_taken_back_until_training_has_used_it() {
 fn several_annotators_share_the_pairs_and_their_agreement_is_counted() {
     let home = tempfile::tempdir().unwrap();
     let (mut store, _) = store(home.path(), 40, 3);
-    // Ana and Ben say a of everything, Cy says b, and cannot tell every fourth.
+    // Ana and Ben always answer a; Cy answers b, and "can't tell" for every fourth pair.
     for name in ["Ana", "Ben", "Cy"] {
         let who = who(name);
         let mut told = 0;
@@ -97,7 +97,7 @@ fn several_annotators_share_the_pairs_and_their_agreement_is_counted() {
     // 30 pairs of three answers, 3 comparisons each, 1 alike; 10 of two, alike.
     let agreement = progress.agreement.unwrap();
     assert_eq!((agreement.compared, agreement.same), (30 * 3 + 10, 30 + 10));
-    // Sides are drawn: of 120 no more than 84 are alike, but once in 100,000.
+    // Sides are random: more than 84 equal ones of 120 have a probability of 1 in 100,000.
     let left = count(home.path(), "SELECT sum(left = 'a') FROM labels");
     assert!((36..=84).contains(&left), "{left} of 120");
     assert_eq!(progress.annotators.len(), 3);

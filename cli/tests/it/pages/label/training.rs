@@ -16,7 +16,7 @@ use crate::common::{fails, ok, spo};
 use crate::pages::http::{Http, demands_token};
 use crate::pages::process::{Process, address_of, wait_for};
 
-/// Keys of the runs here: those of people, and small.
+/// Keys of these runs: defaults for people, and small sizes.
 const KEYS: [&str; 6] = [
     "budget=60",
     "eval_episodes=4",
@@ -34,12 +34,12 @@ fn train<'a>(oracle: &'a str, out: &'a str) -> Vec<&'a str> {
     args
 }
 
-/// A child whose address is asked for, by `address_of`.
+/// A child process whose address `address_of` reads.
 fn spawn(dir: &Path, args: &[&str]) -> Process {
     Process(spo(dir, args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
-/// A child whose words nobody reads: they must not fill a pipe.
+/// A child process whose output is dropped, so that it cannot fill a pipe.
 fn spawn_quietly(dir: &Path, args: &[&str]) -> Process {
     Process(spo(dir, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
@@ -87,12 +87,12 @@ fn kills_of_trainer_and_server_lose_no_label_and_count_none_twice() {
     };
     let acknowledged = std::thread::scope(|scope| {
         let annotator = scope.spawn(answer_all);
-        // One or the other every four answers, at a moment after them that no two runs share.
+        // Kill one or the other after every four answers, at a random time.
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(std::process::id().into());
         let mut kills = 0;
         let begun = Instant::now();
         let mut done = None;
-        // No claim is made in here: one that failed would leave the annotator at work for ever.
+        // No assertion here: a failed one would leave the annotator running for ever.
         while done.is_none() && !annotator.is_finished() && begun.elapsed() < Duration::from_secs(240) {
             std::thread::sleep(Duration::from_millis(rng.random_range(0..20)));
             done = trainer.0.try_wait().unwrap();
@@ -134,7 +134,7 @@ fn kills_of_trainer_and_server_lose_no_label_and_count_none_twice() {
     }
     assert_eq!(count(&run, "SELECT count(*) FROM labels"), acknowledged.len() as i64);
 
-    // A run of the same seed meets the same pairs: with the labels of this one it needs nobody.
+    // A run with the same seed has the same pairs: with these labels it needs no people.
     ok(dir, &["label", "run", "--export", "labels.csv"]);
     let again =
         [&train("human(wait=forever)", "again")[..], &["--listen", "off", "--labels", "labels.csv"]].concat();
@@ -172,7 +172,7 @@ fn training_goes_on_without_those_who_do_not_answer_and_waits_where_nobody_does(
     assert!(settled >= 3 * 4 && abstained >= settled - 3 * 4, "{abstained} of {settled}");
     let before = metrics(dir, "run");
 
-    // An answer that comes too late is kept and changes nothing; the days between do not either.
+    // A late answer is saved and changes nothing; nor does the time in between.
     let mut trainer = spawn(dir, &["train", "--resume", "run", "--listen", "127.0.0.1:0"]);
     let (address, _) = address_of(&mut trainer);
     wait_for(|| rounds() == 4 && answer_one(Http(address), &run, "point", "Ana").is_some());
@@ -204,7 +204,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
     let dir = home.path();
     let mut trainer = spawn(dir, &[&train("human", "run")[..], &["--listen", "0.0.0.0:0"]].concat());
     demands_token(&mut trainer, "/api/state");
-    // The page is up before the run's directory is whole.
+    // The page is served before the run's directory is complete.
     wait_for(|| dir.join("run/config.toml").exists());
     trainer.end();
 
@@ -221,7 +221,7 @@ fn beyond_loopback_a_token_is_demanded_and_wrong_words_get_the_mend() {
         (&["label", "by-return"], "--oracle human"),
         (&["label", "run", "--export", "no/where.csv"], "no/where.csv"),
         (&["label", "run", "--import", "run/config.toml"], "no label of the file was imported"),
-        (&["label", "run", "--listen", "off"], "leave it out"),
+        (&["label", "run", "--listen", "off"], "there is nothing to do"),
     ] {
         let message = fails(dir, args);
         assert!(message.contains(expected), "spo {args:?}: {message}");

@@ -14,7 +14,7 @@ fn watch(dir: &Path, runs: &[&str]) -> (Process, String) {
     (server, format!("http://{url}"))
 }
 
-/// A pendulum that trains until it is ended; a run of `steps` where that is given.
+/// Trains a pendulum until it is killed, or for `steps` if given.
 fn train(dir: &Path, out: &str, seed: &str, steps: Option<&str>) -> Process {
     let total = format!("total_steps={}", steps.unwrap_or("1000000000"));
     let args =
@@ -35,7 +35,7 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     let Some(mut browser) = Browser::start() else { return };
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
-    // Watched before it is there.
+    // Watch the run before its directory exists.
     let (_server, url) = watch(dir, &["run"]);
     browser.look(1180, 1000, 1.0, "light");
     browser.open(&url);
@@ -49,7 +49,7 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     browser.wait_for(&format!("{POINTS} >= 5"));
     let before = number(&mut browser, POINTS);
     browser.wait_for(&format!("{POINTS} >= {}", before + 5.0));
-    // What is under the pointer is said.
+    // The values under the pointer are shown.
     let at = "(() => { const r = document.querySelector('#charts .main canvas').getBoundingClientRect(); \
               return [r.x + r.width * 0.6, r.y + r.height / 2]; })()";
     let at = browser.eval(at);
@@ -59,7 +59,7 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     );
     browser.wait_for("document.querySelector('#charts .main .tip')?.textContent.includes('run')");
 
-    // Four trajectories of one state, best to worst, which play and are followed by newer ones.
+    // Four trajectories from one state, best to worst. They play, and newer ones replace them.
     browser.wait_for("document.querySelectorAll('#trajectories figure').length === 4");
     let ordered = "(() => { const wins = [...document.querySelectorAll('#trajectories figure')].map((f) => +f.dataset.wins); \
                    return wins.every((w, i) => w >= 0 && w <= 1 && (i === 0 || w <= wins[i - 1])); })()";
@@ -69,7 +69,7 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     let iteration = number(&mut browser, ITERATION);
     browser.wait_for(&format!("{ITERATION} > {iteration}"));
 
-    // Paused and wound it stands, whatever comes meanwhile; then the newest on request.
+    // A paused replay stays even if newer ones arrive; the button shows the latest.
     browser.key(" ", 32);
     browser.wait_for("!document.getElementById('play').classList.contains('playing')");
     let iteration = number(&mut browser, ITERATION);
@@ -80,7 +80,7 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     browser.click("#newer");
     browser.wait_for(&format!("{ITERATION} > {iteration}"));
 
-    // Against queries, and back.
+    // Switch to queries and back.
     browser.key("q", 81);
     assert_eq!(browser.eval("document.getElementById('by-queries').ariaPressed"), "true");
     browser.wait_for(
@@ -88,7 +88,7 @@ fn a_curve_grows_while_a_run_trains_and_its_newest_trajectories_play() {
     );
     browser.click("#by-steps");
 
-    // Killed, it is said to have stopped; what is there stays.
+    // After a kill the run is shown as stopped, and its curves stay.
     trainer.end();
     browser.wait_for("document.querySelector('#runs .chip')?.dataset.state === 'stopped'");
     browser.wait_for("document.querySelector('#runs .note')?.textContent.includes('spo train --resume run')");
@@ -122,7 +122,7 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
         "document.querySelector('#runs .note')?.textContent.includes('did you mean `learning_rate`?')",
     );
     browser.wait_for(&format!("{POINTS} >= 40"));
-    // The replays of another; the one whose worth is the task's reward has no win proportions.
+    // The replays of another run; if the scores are task rewards, there are no win proportions.
     browser.eval("whose.value = 2; whose.dispatchEvent(new Event('change'))");
     browser.wait_for(
         "document.querySelectorAll('#trajectories figure').length === 4 && !document.querySelector('#trajectories [data-wins]')",
@@ -153,7 +153,7 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
             );
             assert!(browser.eval(&drawn).as_u64().unwrap() > 4, "{name}: {canvas} is blank");
         }
-        // SPO_SCREENSHOTS=FOLDER keeps what was seen.
+        // SPO_SCREENSHOTS=FOLDER saves screenshots.
         if let Some(folder) = std::env::var_os("SPO_SCREENSHOTS") {
             for (part, top) in [("", "scrollTo(0, 0)"), ("-below", "scrollTo(0, document.body.scrollHeight)")]
             {
@@ -162,7 +162,7 @@ fn several_runs_fit_a_desk_and_a_phone_by_day_and_by_night() {
             }
         }
     }
-    // A server that goes away is said to, and nothing is lost by it.
+    // The page says that the server is gone, and keeps its curves.
     server.end();
     browser.wait_for("document.getElementById('link').dataset.state === 'lost'");
     assert!(number(&mut browser, POINTS) >= 40.0);

@@ -1,4 +1,4 @@
-//! The newest trajectories: left by a run, and played again.
+//! The latest trajectories: saved by a run, and replayed.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
             && sides.iter().all(|s| s["frames"] == 201 && !s["actors"].as_array().unwrap().is_empty())
     );
 
-    // Played again, they return what they did.
+    // The replays have the same returns.
     let make = registered("pendulum").unwrap();
     let newest = LatestReplay::load(&run.join(files::NEWEST)).unwrap();
     for take in &newest.trajectories {
@@ -60,7 +60,7 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
         );
     }
 
-    // Not there, cut short, of a task without a picture, of one that is not known here: said in words.
+    // The file is missing or truncated, the task has no picture or is not known: each gives a message.
     let path = run.join(files::NEWEST);
     let bytes = fs::read(&path).unwrap();
     let config = fs::read_to_string(run.join(files::CONFIG)).unwrap();
@@ -74,14 +74,14 @@ fn replays_stand_best_to_worst_and_are_what_was_trained_on() {
     fs::remove_file(&path).unwrap();
     refused("the run has not saved any trajectories yet");
     assert_eq!(news(http, "")["replay"], Value::Null);
-    for (env, what) in [("options-3", "draws nothing"), ("my-own", "my-own")] {
+    for (env, what) in [("options-3", "cannot be drawn"), ("my-own", "my-own")] {
         fs::write(run.join(files::CONFIG), config.replace("\"pendulum\"", &format!("\"{env}\""))).unwrap();
         newest.save(&path).unwrap();
         refused(what);
     }
 }
 
-/// The newest trajectories of a task, drawn out of the air: `count` of `steps` steps.
+/// Random trajectories of a task: `count` trajectories of `steps` steps.
 fn leave(run: &Path, env: &str, count: usize, steps: usize) {
     let dim = registered(env).map_or(6, |make| make().unwrap().spec().action.dim());
     let replay_key = |k: usize| ReplayKey {
@@ -107,7 +107,7 @@ fn a_very_long_episode_is_sent_thinned() {
         let frames = side["frames"].as_u64().unwrap();
         assert!((400..=502).contains(&frames), "{frames}");
     }
-    // 60 steps of 0.05 s to a still
+    // 60 steps of 0.05 s per frame
     assert!(
         (shown["picture"]["seconds"].as_f64().unwrap() - 3.0).abs() < 1e-5,
         "{}",
@@ -141,7 +141,7 @@ fn what_cannot_be_left_for_watchers_is_said_once_and_ends_no_training() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     train(dir, "lqr", "whole", &[]);
-    // A folder where the file would be written, which no permission overcomes.
+    // A folder with the name of the file: writing fails even for root.
     fs::create_dir_all(dir.join("run").join(format!("{}.tmp", files::NEWEST))).unwrap();
     let set = ["total_steps=4000", "eval_episodes=3", "ppo.hidden_sizes=[8]", "num_states=2"]
         .map(|key| ["--set", key])

@@ -9,7 +9,7 @@ use spo_cli::web::watch::rows::{self, Cursor};
 
 use super::{news, steps, train, watch};
 
-/// `metrics.csv` of `rows` rows, 640 steps each; `seed` makes it another run's.
+/// A `metrics.csv` with `rows` rows of 640 steps each; another `seed` gives another run.
 fn metrics(rows: u64, seed: u64) -> String {
     let mut text = String::from(
         "iteration,env_steps,queries,answered,tied,abstained,return_mean,return_std,length_mean,score_mean,\
@@ -52,7 +52,7 @@ fn rows_come_once_as_they_are_written_and_again_after_the_file_was_replaced() {
     let cursor = first["cursor"].as_str().unwrap();
     assert_eq!(steps(&news(http, cursor)), [0; 0]);
 
-    // A row and a half.
+    // One and a half rows.
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     let (half, rest) = lines[4].split_at(9);
     file.write_all([lines[3], half].concat().as_bytes()).unwrap();
@@ -62,7 +62,8 @@ fn rows_come_once_as_they_are_written_and_again_after_the_file_was_replaced() {
     let third = news(http, second["cursor"].as_str().unwrap());
     assert_eq!((steps(&third), &third["reset"]), (vec![2560], &false.into()));
 
-    // Cut back to a checkpoint and grown again as it was: the page has it. Cut back only, or another run's: all again.
+    // Truncated to a checkpoint and then the same rows again: nothing is new. Only truncated, or of another run: the page
+    // reads everything again.
     let cursor = third["cursor"].as_str().unwrap();
     fs::write(&path, lines[..6].concat()).unwrap();
     let grown = news(http, cursor);

@@ -1,4 +1,4 @@
-//! What is to be had over HTTP, and what is not.
+//! What the server answers over HTTP, and what it refuses.
 
 use std::fs;
 use std::process::Stdio;
@@ -101,7 +101,7 @@ fn wrong_requests_are_refused_and_the_server_serves_on() {
                     let fine = run_said.parse().is_ok_and(|run: usize| run < 2);
                     prop_assert_eq!(status, if fine { 200 } else { 400 }, "{}", run_said);
                 }
-                // No HTTP at all: refused or hung up on.
+                // Not HTTP: the server refuses it or closes the connection.
                 _ => {
                     let status =
                         http.raw(&[&far[..], b"\r\n\r\n"].concat(), false).map_or(400, |(status, _)| status);

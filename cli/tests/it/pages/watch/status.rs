@@ -37,7 +37,7 @@ fn a_run_is_not_begun_training_stopped_finished_failed_or_damaged() {
     fs::write(path(files::ERROR), "the disk is full\n").unwrap();
     assert_eq!(is(true, None), (RunState::Failed, "the disk is full".into()));
     {
-        // As a trainer holds it.
+        // Lock the run as a trainer does.
         let held = fs::File::open(path(files::METRICS)).unwrap();
         held.lock().unwrap();
         assert_eq!(is(true, None), (RunState::Training, String::new()));
@@ -47,7 +47,7 @@ fn a_run_is_not_begun_training_stopped_finished_failed_or_damaged() {
     let (word, note) = is(true, Some("no number"));
     assert!(word == RunState::Damaged && note.contains("metrics.csv is damaged: no number"), "{note}");
 
-    // A row in the middle that is none: what stands before it is shown.
+    // A damaged row in the middle: the page shows the rows before it.
     let text = fs::read_to_string(path(files::METRICS)).unwrap();
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
     lines[2] = "2,many\n";
