@@ -14,29 +14,41 @@
 //!
 //! # The algorithm on one page
 //!
-//! One iteration, in [`train`]:
+//! One iteration of [`train`]:
 //!
-//! 1. [`rollout`]: K trajectories from each of S initial states, under the present [`policy`] or under policies about it.
-//! 2. [`opponents`]: whom each is compared with — its group, a sample of it, or a queue of earlier ones.
-//! 3. [`oracle`]: P(a ≻ b) for each pair; a closure will do, a language model, and people at a page of `spo train
-//!    --oracle human`.
-//! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines stand in its place: the reward of
-//!    a [`reward_model`] fitted to the same answers, a language model's ratings, or the task's own.
-//! 5. [`advantage`]: against the group's mean and spread, or by a critic. With [`safety`], a second oracle says who is
-//!    safer, and the advantages of what that costs are held against these at a price.
-//! 6. [`learner`]: an update of the policy: on-policy (PPO, or the regressions of SPPO and REBEL), on a [`device`] of
-//!    choice, from a replay (SAC), or along random directions in its weights (ARS, which needs no step 5); from its own first
-//!    weights or an [`initial`] policy, and held to it at a price.
-//! 7. [`run`]: a row of metrics, a checkpoint now and then, and the [`newest`] trajectories for those who watch.
+//! 1. [`rollout`]: K trajectories from each of S initial states, by the present [`policy`] or by perturbed ones.
+//! 2. [`scorer::opponents`]: each trajectory is compared with its group, a sample of it, or a queue of earlier ones.
+//! 3. [`oracle`]: P(a ≻ b) for each pair, by a closure, a program, a language model, or people.
+//! 4. [`scorer`]: each trajectory's win proportion, paid out over its steps. Baselines take its place: a
+//!    [`scorer::reward_model`] fitted to the same answers, a language model's ratings, or the task's own reward.
+//! 5. [`learner::advantage`]: against the group's mean and spread, or by a critic. With [`scorer::safety`], a second oracle
+//!    judges what is safe, and the advantages of costs are weighed against the others.
+//! 6. [`learner`]: an update of the policy: on-policy (PPO, or the regressions of SPPO and REBEL), from a replay (SAC), or
+//!    along random directions in its weights (ARS, which needs no step 5). A price on the KL keeps the policy near a
+//!    [reference policy](train::reference).
+//! 7. [`train::run`]: a row of metrics, a checkpoint now and then, and the latest trajectories for people who watch.
 //!
-//! Where the device is a GPU, steps 1 to 6 can stay on it, environments included: `resident` (with a feature of Burn's).
-//!
-//! Over tasks, methods and seeds, an [`experiment`] names its runs, and its report says with [`stats`] what they gave. A
-//! [`tournament`] lets trained policies play each other, an audit says on one page what a run should disclose, and an `analysis`
-//! asks whether a reward model's scores mean what they say, and where a policy makes too much of them.
+//! Steps 1 to 6 are those of a backend in [`device`]: the host's, or Burn's, on which they stay on a GPU, environments
+//! included.
 //!
 //! In theory this is Hedge against its own iterates, whose average approaches the minimax winner of the
 //! preferences; [`game`] solves small cases exactly.
+//!
+//! # Folders
+//!
+//! Each folder imports only those before it in this list:
+//!
+//! | | |
+//! |---|---|
+//! | [`base`] | random streams, statistics, SIMD loops, tensor files, devices |
+//! | [`game`] | preference matrices: minimax winner, dynamics |
+//! | [`policy`] | actor, critic, normaliser, policy file, mixtures of policies |
+//! | [`rollout`] | trajectories, their steps and windows; KL to a reference |
+//! | [`oracle`] | judges and decorators; programs, language models, people |
+//! | [`learner`] | PPO, SAC, ARS; advantages |
+//! | [`scorer`] | self-play, reward model, task reward, ratings; opponents, safety |
+//! | [`device`] | where an iteration happens: on the host, or on a Burn device |
+//! | [`train`] | the loop, run directory, checkpoint, configuration |
 #![warn(missing_docs)]
 
 pub mod base;
