@@ -34,7 +34,8 @@
 //! 4. [`scorer`] turns the answers into a score for each step, which replaces the reward. Self-play divides the win
 //!    proportion of a trajectory among its steps. For comparison there are also a reward model that is fitted to the same
 //!    kind of answers, ratings by a language model, and the task's own reward.
-//! 5. [`learner`] updates the policy with these scores. PPO and SAC are gradient methods. ARS searches along random
+//! 5. [`learner`] updates the policy with these scores. PPO first turns them into advantages ([`learner::advantage`]), with a
+//!    critic or with the mean of the group. SAC learns from a replay buffer of past steps. ARS searches along random
 //!    directions in the space of the weights. The policy losses of SPPO and REBEL can replace PPO's own.
 //! 6. [`train::run`] writes a row of metrics and, every few iterations, a checkpoint. A run that was stopped continues from its
 //!    newest checkpoint with the same results.
@@ -62,7 +63,7 @@
 //! # Theory
 //!
 //! The policy plays a zero-sum game against itself, and the win proportion is its gain in this game.
-//! The average of the policies of all iterations approaches the minimax winner of the game: the policy that no other
+//! The update is an approximation of the Hedge algorithm, so the average of the policies of all iterations approaches the minimax winner of the game: the policy that no other
 //! policy beats more than half the time. It exists even when preferences are cyclic, where no reward function can
 //! describe them. [`game`] computes it exactly for small games.
 #![warn(missing_docs)]

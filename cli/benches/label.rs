@@ -1,6 +1,6 @@
 //! How long a person waits for the next pair with 100,000 stored labels: over HTTP on loopback, with replays.
 //!
-//! `cargo bench --bench label` prints a table.
+//! `cargo bench -p spo-cli --bench label` prints a table.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -13,7 +13,7 @@
 //!
 //! - Judges: [`returns`] (task return, Bradley–Terry), [`judges`] (effort, cyclic), [`ring`] (final
 //!   positions, the paper's), [`time_share`] (a constraint on the whole trajectory), [`matrix`] (exact games).
-//! - [`cost`]: which of two trajectories is safer, and whether one is safe: for a `safety_oracle`.
+//! - [`cost`]: which of two trajectories is safer, and whether one is safe: for `safety.oracle`.
 //! - [`mixture`]: populations of raters with weights.
 //! - Decorators of simulated teachers ([`decorator`]), each in its own file: [`mistake`], [`skip`], [`equal`], [`myopic`],
 //!   [`labels`].
@@ -135,7 +135,7 @@ pub trait Rater {
     fn rate(&mut self, trajectories: &[Trajectory<'_>]) -> Result<Vec<Option<f32>>, OracleError>;
 }
 
-/// An oracle that also says whether a single trajectory is safe, for a `safety_oracle`. Its comparisons say which of two
+/// An oracle that also says whether a single trajectory is safe, for `safety.oracle`. Its comparisons say which of two
 /// trajectories is safer.
 pub trait SafetyJudge {
     /// Whether each trajectory is safe; `None` if there is no answer.

@@ -41,7 +41,7 @@ pub fn registry() -> &'static [Entry] {
         judge("time_share=L-H", "the longer return, once the share of costly steps lies between L and H"),
         judge(
             "cost=LIMIT",
-            "for safety_oracle: less total cost is safer, above LIMIT is unsafe, 25 if left out",
+            "for safety.oracle: less total cost is safer, above LIMIT is unsafe, 25 if left out",
         ),
         judge("game:NAME|FILE.csv", "a preference matrix over options: a built-in game or a file"),
         judge("game:a>b>c", "a rater who ranks the options"),

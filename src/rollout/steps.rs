@@ -31,10 +31,10 @@ impl<'s, T, L: Iterator<Item = usize>> Iterator for PerEpisode<'s, T, L> {
 }
 
 /// As [`per_episode`], of a signal that is changed in place.
-pub fn per_episode_mut<'s, T>(
-    signal: &'s mut [T],
+pub fn per_episode_mut<T>(
+    signal: &mut [T],
     lengths: impl IntoIterator<Item = usize>,
-) -> impl Iterator<Item = &'s mut [T]> {
+) -> impl Iterator<Item = &mut [T]> {
     lengths.into_iter().scan(signal, |rest, length| {
         let (own, tail) = std::mem::take(rest).split_at_mut(length);
         *rest = tail;

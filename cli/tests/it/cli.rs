@@ -291,7 +291,7 @@ fn a_wrong_argument_gives_a_clear_error_and_leaves_nothing_behind() {
         ),
         (&with_model(&["reward_model.held_out_share=1"]), "at least 0 and below 1"),
         (&with_model(&["reward_model.fit_every=0"]), "`reward_model.fit_every` is 0"),
-        (&with_model(&["queries_per_round=1000000"]), "at most 100000"),
+        (&with_model(&["queries_per_round=1000000"]), "a whole number from 0 to 100000"),
         (&with_model(&["query_first_share=1.5", "budget=10"]), "a finite number from 0 to 1"),
         (&with_model(&["query_first_share=0.5"]), "0 without a budget to spread"),
         (&with_model(&["query_schedule=hyperbolic", "budget=10", "queries_per_round=3"]), "constant without"),

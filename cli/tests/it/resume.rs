@@ -260,7 +260,7 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
         flipped[at] ^= 1;
         refused(&flipped, "checksum");
     }
-    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "no spo-checkpoint version 4 file");
+    refused(&fs::read(dir.join("run/policy.safetensors")).unwrap(), "not a spo-checkpoint version 6 file");
     refused(b"a letter to the editor", "is damaged");
 
     // Of another version: a column has another name.
@@ -268,7 +268,7 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
     let metrics = fs::read_to_string(dir.join("run/metrics.csv")).unwrap();
     fs::write(dir.join("run/metrics.csv"), metrics.replacen("cost_loss", "cost_lost", 1)).unwrap();
     let message = fails(dir, &["train", "--resume", "run"]);
-    assert!(message.contains("metrics.csv is no current metrics file: another version"), "{message}");
+    assert!(message.contains("metrics.csv is not a current metrics file: another version"), "{message}");
     fs::write(dir.join("run/metrics.csv"), metrics).unwrap();
 
     // Of another network: the configuration was changed under it.

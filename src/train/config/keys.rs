@@ -315,7 +315,10 @@ pub(super) fn resolve(
                 None => format!("unknown key `{name}`; `spo config` lists the keys"),
             })
         }
-        ([first, ..], 0) => Ok(Named::Unused(first)),
+        ([first, ..], 0) => {
+            let of_learner = |key: &&&Key| LearnerKind::ALL.iter().any(|kind| kind.name() == key.section());
+            Ok(Named::Unused(short.iter().find(of_learner).unwrap_or(first)))
+        }
         _ => {
             let names: Vec<String> = short_used.iter().map(|key| format!("`{}`", key.name)).collect();
             Err(format!("`{name}` could be {}; write the full name", names.join(" or ")))
@@ -370,6 +373,9 @@ mod tests {
         assert_eq!(of("learning_rate"), Ok(Named::Old(find("ppo.learning_rate").unwrap())));
         assert_eq!(of("sac.tau"), Ok(Named::Unused(find("sac.tau").unwrap())));
         assert_eq!(of("tau"), Ok(Named::Unused(find("sac.tau").unwrap())));
+        let in_search = sections_in_use(LearnerKind::Ars, ScorerKind::SelfPlay, false);
+        let unused = resolve("minibatch_size", &in_search, LearnerKind::Ars, ScorerKind::SelfPlay);
+        assert_eq!(unused, Ok(Named::Unused(find("ppo.minibatch_size").unwrap())));
         assert!(
             of("hidden_sizes").unwrap_err().contains("`reward_model.hidden_sizes` or `ppo.hidden_sizes`")
         );
