@@ -1,6 +1,6 @@
 //! **spo** trains policies from pairwise comparisons. It implements Self-Play Preference Optimization (SPO): Swamy, Dann,
-//! Kidambi, Wu & Agarwal, "A Minimaximalist Approach to RLHF" (ICML 2024). SPO needs no reward model and no second
-//! network. It compares trajectories of the current policy with each other, and the share of its comparisons that a
+//! Kidambi, Wu & Agarwal, "A Minimaximalist Approach to RLHF" (ICML 2024). SPO needs no reward model and no adversary
+//! that is trained. It compares trajectories of the current policy with each other, and the share of its comparisons that a
 //! trajectory wins is its reward.
 //!
 //! ```no_run
@@ -62,10 +62,10 @@
 //!
 //! # Theory
 //!
-//! The policy plays a zero-sum game against itself, and the win proportion is its gain in this game.
-//! The update is an approximation of the Hedge algorithm, so the average of the policies of all iterations approaches the minimax winner of the game: the policy that no other
-//! policy beats more than half the time. It exists even when preferences are cyclic, where no reward function can
-//! describe them. [`game`] computes it exactly for small games.
+//! The policy plays a zero-sum game against itself, and the win proportion is its gain in this game. The update approximates
+//! the Hedge algorithm, so the average of the policies of all iterations approaches the minimax winner of the game: the
+//! policy that no other policy beats more than half the time. It exists even when preferences are cyclic, where no reward
+//! function can describe them. [`game`] computes it exactly for small games.
 #![warn(missing_docs)]
 
 pub mod base;
