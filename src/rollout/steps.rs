@@ -1,18 +1,18 @@
-//! Numbers of every step `[Σ T]`, trajectories one after the other, cut into the part of each trajectory.
+//! Splits a signal with one number per step, `[Σ T]`, into one part per trajectory.
 
 use super::{Episode, Rollout};
 
-/// The parts of `signal` that belong to trajectories of these lengths, in order. A length may be that of a row instead of a
-/// step: the parts then hold whole rows.
+/// The parts of a signal for trajectories of given lengths, in order.
 pub struct PerEpisode<'s, T, L> {
     rest: &'s [T],
     lengths: L,
 }
 
-/// Cuts `signal` `[Σ T]` into one part for each of `lengths`.
+/// Splits `signal` `[Σ T]` into one part for each of `lengths`. A length may also count several numbers per step; the parts
+/// then contain whole rows.
 ///
 /// # Panics
-/// The iterator does, where `signal` is shorter than the lengths together.
+/// The iterator panics if `signal` is shorter than the sum of the lengths.
 pub fn per_episode<T, L: IntoIterator<Item = usize>>(
     signal: &[T],
     lengths: L,
@@ -30,7 +30,7 @@ impl<'s, T, L: Iterator<Item = usize>> Iterator for PerEpisode<'s, T, L> {
     }
 }
 
-/// As [`per_episode`], of a signal that is changed in place.
+/// Like [`per_episode`], for a signal that is changed in place.
 pub fn per_episode_mut<T>(
     signal: &mut [T],
     lengths: impl IntoIterator<Item = usize>,

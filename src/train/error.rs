@@ -35,7 +35,7 @@ pub enum TrainError {
     /// A score is not finite.
     #[error(
         "the scores diverged at iteration {iteration}: the first is {value}; with a reward model, lower \
-         reward_learning_rate or set reward_normalize=true"
+         reward_model.learning_rate or set reward_model.normalize_inputs=true"
     )]
     Score {
         /// The iteration.

@@ -20,12 +20,12 @@ means and 95 % intervals. DIR gets the files for which there is data:
                          comparisons, and the point from which only the first still rises
   analysis.svg, .png     a picture of all of these
 
-The first two need log_reward_model=true, the score needs rlhf_rounds above 0, and the last needs reward_split=true. The \
+The first two need reward_model.log_predictions=true, the score needs reward_model.rlhf_rounds above 0, and the last needs reward_model.split=true. The \
 command reports what a run lacks. docs/rlhf.md has the rules.
 
 Examples:
-  spo train pendulum --scorer reward_model --set rlhf_rounds=5 --set budget=5000 \\
-      --set log_reward_model=true --set reward_split=true
+  spo train pendulum --scorer reward_model --set reward_model.rlhf_rounds=5 --set budget=5000 \\
+      --set reward_model.log_predictions=true --set reward_model.split=true
   spo analyze runs/pendulum-s*
   spo analyze results/rlhf/pendulum-* --out results/rlhf/pendulum-analysis
   spo analyze --redraw results/rlhf-quick/analysis/point-split")]
