@@ -139,7 +139,7 @@ pub enum Shape {
 #[derive(Debug, thiserror::Error)]
 pub enum EnvError {
     /// No task has this name.
-    #[error("there is no environment `{id}`{}; `spo envs` lists them", did_you_mean(nearest))]
+    #[error("there is no environment `{id}`{} `spo envs` lists them", did_you_mean(nearest))]
     Unknown {
         /// The name asked for.
         id: String,
@@ -227,5 +227,5 @@ fn at_step(step: Option<usize>) -> String {
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default()
+    nearest.as_ref().map_or_else(|| ";".to_string(), |n| format!(", did you mean `{n}`?"))
 }

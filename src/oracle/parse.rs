@@ -30,7 +30,7 @@ pub fn registry() -> &'static [Entry] {
         Entry { form, about, decorator: true }
     }
     const ALL: &[Entry] = &[
-        judge("return", "the longer task return wins"),
+        judge("return", "the larger task return wins"),
         judge("bradley_terry=T", "P = sigmoid(return difference / T), T = 1 if left out"),
         judge("effort", "the smaller sum of squared actions wins"),
         judge("cyclic", "intransitive: P = (1 + sin(angle between the final positions)) / 2"),
@@ -38,7 +38,7 @@ pub fn registry() -> &'static [Entry] {
             "ring=R",
             "intransitive: the paper's preference over final positions, radii beyond R alike, 10 if left out",
         ),
-        judge("time_share=L-H", "the longer return, once the share of costly steps lies between L and H"),
+        judge("time_share=L-H", "the larger return, once the share of costly steps lies between L and H"),
         judge(
             "cost=LIMIT",
             "for safety.oracle: less total cost is safer, above LIMIT is unsafe, 25 if left out",
@@ -189,6 +189,6 @@ fn unknown(text: &str, decorator: bool) -> String {
     let kind = if decorator { "decorator" } else { "judge" };
     let names = registry().iter().filter(|e| e.decorator == decorator).map(|e| e.form);
     let nearest = crate::base::nearest::nearest(split_value(text).0, names.map(|form| split_value(form).0));
-    let hint = nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default();
+    let hint = nearest.map_or_else(|| ";".to_string(), |n| format!(", did you mean `{n}`?"));
     format!("no {kind} `{text}`{hint} `spo oracles` lists them")
 }

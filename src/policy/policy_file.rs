@@ -156,6 +156,11 @@ pub(crate) fn stored(statistics: &Normalizer) -> Normalizer {
     rounded(statistics.count as f32, mean, statistics.std().collect())
 }
 
+/// The name of a head in files and messages.
+pub(crate) fn head_name(head: Head) -> &'static str {
+    name_in(&HEADS, head)
+}
+
 const HEADS: [(&str, Head); 4] = [
     ("tanh_gaussian", Head::TanhGaussian),
     ("clipped_gaussian", Head::ClippedGaussian),

@@ -45,7 +45,7 @@ pub enum TrainError {
     },
     /// The weights or losses are no longer finite.
     #[error(
-        "training diverged at iteration {iteration}: {what} is {value}; lower learning_rate or clip, or raise minibatch"
+        "training diverged at iteration {iteration}: {what} is {value}; lower the learner's learning_rate, or ppo.clip, or raise minibatch_size"
     )]
     Diverged {
         /// The iteration.

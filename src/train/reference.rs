@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::policy::Policy;
+use spo_envs::ActionSpace;
+
 use crate::policy::policy_file;
+use crate::policy::{Activation, Policy};
 use crate::train::TrainError;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::run::{Run, files};
@@ -69,8 +71,18 @@ fn shape(policy: &Policy) -> String {
         .chain(policy.mlp.layers().map(|(_, outputs)| outputs))
         .map(|n| n.to_string())
         .collect();
-    let activation = format!("{:?}", policy.mlp.activation()).to_lowercase();
-    format!("{} {activation}, head {:?}, {:?}", sizes.join("-"), policy.head, policy.action)
+    let activation = match policy.mlp.activation() {
+        Activation::Tanh => "tanh",
+        Activation::Relu => "relu",
+    };
+    let actions = match &policy.action {
+        ActionSpace::Discrete(options) => format!("{options} options"),
+        ActionSpace::Continuous { low, high } => {
+            let bounds: Vec<String> = low.iter().zip(high).map(|(l, h)| format!("{l} to {h}")).collect();
+            format!("actions from {}", bounds.join(", "))
+        }
+    };
+    format!("{} {activation}, head {}, {actions}", sizes.join("-"), policy_file::head_name(policy.head))
 }
 
 /// Checks that `policy` has the same shape as `own`, the policy that the configuration makes.

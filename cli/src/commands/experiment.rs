@@ -96,6 +96,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for cell in &cells {
         cell.check(&args.file)?;
     }
+    let old_names: BTreeSet<String> = cells.iter().flat_map(|cell| cell.old_names.clone()).collect();
+    super::warn_of_old_names(&old_names.into_iter().collect::<Vec<_>>());
     let plan = selected(cells, args)?;
     let plan = args.shard.map_or(plan.clone(), |shard| shard.select(plan));
     let suffix = if args.quick { "-quick" } else { "" };

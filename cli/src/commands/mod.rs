@@ -172,6 +172,21 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     print(&String::from_utf8_lossy(&script))
 }
 
+/// Warns about keys that have a new name.
+pub(crate) fn warn_of_old_names(warnings: &[String]) {
+    const SHOWN: usize = 4;
+    if warnings.is_empty() {
+        return;
+    }
+    let more = warnings.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let listed = warnings[..warnings.len() - more].join(", ");
+    eprintln!(
+        "warning: old names of keys still work in this version, but not in the next: {listed}{rest}\n  \
+         docs/configuration.md lists them; `spo train --show-config` prints a run's configuration in the new form"
+    );
+}
+
 /// Writes to stdout. A closed pipe is an error and not a panic.
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     use std::io::Write;

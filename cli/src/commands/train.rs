@@ -113,11 +113,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => configure(&args)?,
     };
+    // Report errors of the configuration before making a directory.
+    config.validate()?;
     if args.show_config {
         return super::print(&config.to_toml());
     }
-    // Report errors of the configuration before making a directory.
-    config.validate()?;
     let factory = registered(&config.env)?;
     let human = people_of(&config, &args)?;
     let stop = stop_on_signal()?;
@@ -227,23 +227,10 @@ fn configure(args: &Args) -> anyhow::Result<Config> {
         assignments.extend(value.as_ref().map(|value| format!("{key}={value}")));
     }
     let (mut config, warnings) = Config::gather(args.config.as_deref(), &assignments)?;
-    warn_of_old_names(&warnings);
+    super::warn_of_old_names(&warnings);
     config.seed = args.seed.unwrap_or(config.seed);
     config.oracle = args.model.join(config.oracle)?;
     Ok(config)
-}
-
-/// Warns about keys that have a new name.
-fn warn_of_old_names(warnings: &[String]) {
-    const SHOWN: usize = 4;
-    if warnings.is_empty() {
-        return;
-    }
-    let more = warnings.len().saturating_sub(SHOWN);
-    let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
-    let listed = warnings[..warnings.len() - more].join(", ");
-    eprintln!("warning: old names of keys still work in this version, but not in the next: {listed}{rest}");
-    eprintln!("  `spo train --show-config` with the same arguments prints the new form");
 }
 
 /// The value of the key `device` for `--device` and `--device-index`.

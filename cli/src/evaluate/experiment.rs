@@ -161,6 +161,8 @@ pub struct Cell {
     pub seeds: Vec<u64>,
     /// Every key, with seed 0.
     pub config: Config,
+    /// Old names of keys in its parts, each with the new name.
+    pub old_names: Vec<String>,
 }
 
 /// A cell at a seed.

@@ -166,7 +166,7 @@ fn a_policy_that_does_not_fit_is_refused_before_there_is_a_directory() {
         ),
         (
             &["lqr", "--init", "first", "--set", "ppo.hidden_sizes=[8]", "--set", "head=tanh_gaussian"],
-            "head ClippedGaussian",
+            "head clipped_gaussian, actions from ",
         ),
         (&["lqr", "--set", "kl_coef=-1"], "`kl_coef` is -1"),
         (&["lqr", "--learner", "sac", "--set", "kl_coef=1"], "the learner `sac` does not use `kl_coef`"),

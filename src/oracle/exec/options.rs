@@ -84,7 +84,8 @@ impl Options {
                 }
             }
             _ => {
-                let hint = nearest(key, KEYS).map(|n| format!(", did you mean `{n}`?")).unwrap_or_default();
+                let hint =
+                    nearest(key, KEYS).map_or_else(|| ".".to_string(), |n| format!(", did you mean `{n}`?"));
                 return Err(format!("`exec` has no option `{key}`{hint} It has {}", KEYS.join(", ")));
             }
         }

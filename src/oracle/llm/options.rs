@@ -175,7 +175,8 @@ impl Options {
             "price_in" => self.prices[0] = number(key, value, 0.0, 1e6)?,
             "price_out" => self.prices[1] = number(key, value, 0.0, 1e6)?,
             _ => {
-                let hint = nearest(key, KEYS).map(|n| format!(", did you mean `{n}`?")).unwrap_or_default();
+                let hint =
+                    nearest(key, KEYS).map_or_else(|| ".".to_string(), |n| format!(", did you mean `{n}`?"));
                 return Err(format!("`llm` has no option `{key}`{hint} It has {}", KEYS.join(", ")));
             }
         }

@@ -307,6 +307,11 @@ pub(super) fn resolve(
     if let Some(key) = old_names::renamed(name, learner, scorer).as_deref().and_then(find) {
         return Ok(if used(key) { Named::Old(key) } else { Named::Unused(key) });
     }
+    // TOML takes a key behind `[section]` for one of the section.
+    let top = name.split_once('.').filter(|(section, key)| is_section(section) && find(key).is_some());
+    if let Some((section, key)) = top {
+        return Err(format!("`{key}` is no key of [{section}]; write it before the first section"));
+    }
     match (&short[..], short_used.len()) {
         ([], _) => {
             let names = keys().iter().flat_map(|key| [key.name.as_str(), key.short_name()]);
@@ -380,6 +385,11 @@ mod tests {
             of("hidden_sizes").unwrap_err().contains("`reward_model.hidden_sizes` or `ppo.hidden_sizes`")
         );
         assert!(of("clipp").unwrap_err().contains("did you mean `clip`?"));
+        assert!(
+            of("ppo.env")
+                .unwrap_err()
+                .contains("`env` is no key of [ppo]; write it before the first section")
+        );
         assert!(of("ppo.clp").unwrap_err().contains("did you mean `ppo.clip`?"));
     }
 }

@@ -76,11 +76,12 @@ impl Config {
         Ok(assemble(read_text(text, origin)?)?.0)
     }
 
-    /// A configuration from layers of keys; later layers override earlier ones.
+    /// A configuration from layers of keys; later layers override earlier ones. The texts are warnings, as in
+    /// [`gather`](Self::gather).
     ///
     /// # Errors
     /// [`ConfigError::Parse`].
-    pub fn from_layers(layers: &[Layer<'_>]) -> Result<Self, ConfigError> {
+    pub fn from_layers(layers: &[Layer<'_>]) -> Result<(Self, Vec<String>), ConfigError> {
         let entries = layers.iter().flat_map(|layer| {
             flatten(layer.keys).into_iter().map(|(name, value)| Entry {
                 name,
@@ -89,7 +90,7 @@ impl Config {
                 skips_unused: layer.skips_unused,
             })
         });
-        Ok(assemble(entries.collect())?.0)
+        assemble(entries.collect())
     }
 
     /// Checks that `name` is a key of some kind of run, and that `value` has its type.

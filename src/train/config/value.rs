@@ -51,7 +51,13 @@ pub(super) fn convert(key: &Key, value: Value) -> Result<Value, String> {
 }
 
 fn unexpected(key: &Key, given: &str) -> String {
-    format!("`{}` is {}; expected {}", key.name, given.trim_matches('"'), key.expected)
+    let numeric = matches!(key.kind, Kind::Bool | Kind::Whole | Kind::Number);
+    let given = match given.trim_matches('"') {
+        "" => "empty".to_string(),
+        _ if numeric && given.starts_with('"') => format!("the text {given}; write it without quotes"),
+        text => text.to_string(),
+    };
+    format!("`{}` is {given}; expected {}", key.name, key.expected)
 }
 
 fn whole_of(value: Value) -> Option<i64> {
@@ -131,9 +137,12 @@ mod tests {
                 "64,x",
                 "`ppo.hidden_sizes` is 64,x; expected whole numbers from 1 to 16384, such as 64,64",
             ),
+            ("ppo.clip", "", "`ppo.clip` is empty; expected a finite number above 0"),
         ] {
             assert_eq!(of(key, text), Err(expected.to_string()));
         }
+        let quoted = convert(find("ppo.clip").unwrap(), Value::String("0.1".into())).unwrap_err();
+        assert!(quoted.starts_with("`ppo.clip` is the text \"0.1\"; write it without quotes"), "{quoted}");
     }
 
     #[test]

@@ -50,9 +50,9 @@ impl Experiment {
             part(self.methods.get(method).unwrap_or(&none), false),
             part(&product.set, true),
         ];
-        let config = Config::from_layers(&layers)?;
+        let (config, old_names) = Config::from_layers(&layers)?;
         let seeds = product.seeds.as_ref().unwrap_or(&self.seeds).list();
-        Ok(Cell { name, task: task.into(), method: method.into(), seeds, config })
+        Ok(Cell { name, task: task.into(), method: method.into(), seeds, config, old_names })
     }
 }
 
