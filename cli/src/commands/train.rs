@@ -280,13 +280,14 @@ fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 fn finish(dir: &Path, s: &Summary) -> anyhow::Result<ExitCode> {
-    let curve = dir.join("curves.svg");
-    plot::runs(&[dir.to_path_buf()], &curve)?;
+    // Without an iteration there is nothing to plot.
     if s.queries == 0 && s.budget_spent {
         bail!(
             "the budget does not cover the first iteration's comparisons, so nothing was learned; increase `budget`"
         );
     }
+    let curve = dir.join("curves.svg");
+    plot::runs(&[dir.to_path_buf()], &curve)?;
     let mut text = String::new();
     if s.budget_spent {
         text += &format!(

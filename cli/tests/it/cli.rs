@@ -123,6 +123,8 @@ fn other_scorers_opponents_and_results_train_too() {
     assert!(
         ok(dir, &["eval", "model", "--best-of", "4"]).contains("best of 4 by the run's reward model: return")
     );
+    let none = ["train", "lqr", "--out", "none", "--set", "budget=10", "--set", "total_steps=2e3"];
+    assert!(fails(dir, &none).contains("so nothing was learned; increase `budget`"));
     // A budget of 8 · 6 comparisons an iteration, for three of them.
     let printed = ok(dir, &with(&["train", "lqr", "--out", "budget", "--set", "budget=150"]));
     assert!(printed.contains("training ended after 960"), "{printed}");
