@@ -395,7 +395,7 @@ fn a_bad_file_is_refused_with_a_clear_error() {
         (&["experiment", "tiny.toml", "--shard", "0/2"], "expected I/N such as 1/4"),
         (&["experiment", "tiny.toml", "--jobs", "0"], "--jobs"),
         (&["experiment", "tiny.toml", "--seeds", "4-2"], "`4-2` is not a seed or a range of seeds"),
-        (&["experiment", "tiny.toml", "--seeds", "x"], "`x` is no seed"),
+        (&["experiment", "tiny.toml", "--seeds", "x"], "`x` is not a seed"),
         (&["experiment", "tiny.toml", "--cells", "grup"], "no such cell; expected some of group, skyline"),
         (&["experiment", "tiny.toml", "--out", "file/x"], "cannot write file/x"),
         (&["report", "."], "it is not the directory of an experiment"),

@@ -258,7 +258,7 @@ fn runs_are_analysed_and_what_they_lack_is_named() {
         "at the end train score",
         "--set log_predictions=true has one",
         "log_predictions=true records them",
-        "a run with reward_model.rlhf_rounds above 0 keeps it for a round",
+        "with reward_model.rlhf_rounds above 0 it stays the same",
         "reward_model.split=true has one",
         "told/analysis.svg",
     ] {

@@ -54,7 +54,12 @@ fn unexpected(key: &Key, given: &str) -> String {
     let numeric = matches!(key.kind, Kind::Bool | Kind::Whole | Kind::Number);
     let given = match given.trim_matches('"') {
         "" => "empty".to_string(),
-        _ if numeric && given.starts_with('"') => format!("the text {given}; write it without quotes"),
+        text if numeric
+            && given.starts_with('"')
+            && (text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok()) =>
+        {
+            format!("the text {given}; write it without quotes")
+        }
         text => text.to_string(),
     };
     format!("`{}` is {given}; expected {}", key.name, key.expected)

@@ -156,7 +156,7 @@ fn two_people_at_a_time_and_a_server_that_goes_away_for_a_while() {
     ana.wait_for(WATCHED);
     server.end();
     ana.key("ArrowLeft", 37);
-    ana.wait_for("document.getElementById('message').textContent.includes('nothing is lost')");
+    ana.wait_for("document.getElementById('message').textContent.includes('Your answers are safe')");
     let _server = serve(&address.to_string());
     let first = pair(&mut ana);
     ana.wait_for(&format!("document.body.dataset.pair !== '{first}'"));
