@@ -3,7 +3,7 @@
 //! - `host`: environments on all cores, any learner and any scorer;
 //! - `burn` (with a feature of Burn's): environments on the learner's own device, thousands at once.
 //!
-//! The training loop is written once over the trait [`Backend`]. The devices themselves are in
+//! The training loop is written once over the trait `Backend`. The devices themselves are in
 //! [`base::device`](crate::base::device).
 
 pub use crate::base::device::{Adapter, Device, DeviceError, NAMES, adapters, is_built, open};

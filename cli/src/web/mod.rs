@@ -1,4 +1,4 @@
-//! The two web pages: [`label`](crate::web::label), where people compare trajectories, and [`watch`](crate::web::watch),
+//! The two web pages: [`label`], where people compare trajectories, and [`watch`],
 //! which shows runs live.
 //!
 //! They share:

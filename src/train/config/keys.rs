@@ -1,6 +1,6 @@
 //! What is known about every key: its meaning, type, range, default and source.
 //!
-//! This is read from the fields of [`Config`](super::Config) and of its sections, through their JSON schema.
+//! This is read from the fields of [`Config`] and of its sections, through their JSON schema.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
