@@ -42,7 +42,7 @@ pub(super) fn choose(config: &Config, env: &dyn Env, device: &Device) -> Result<
                 }
                 return Ok(Ok((task, device.clone())));
             }
-            "the task does not run on a GPU; `spo envs` marks the tasks that do"
+            "the task is not one of equations, which alone run on a GPU; `spo envs` marks them"
         }
         (None, _) => "the learner computes on the host, has a categorical policy, or baseline=group",
     };
