@@ -85,6 +85,16 @@ impl Policy {
         if head == Head::SquashedGaussian { 2 * dim } else { dim }
     }
 
+    /// Number of outputs of a network for an action space; `None` where its bounds do not fit each other.
+    pub(crate) fn outputs_for(head: Head, action: &ActionSpace) -> Option<usize> {
+        match action {
+            ActionSpace::Continuous { low, high } => {
+                (low.len() == high.len()).then(|| Self::outputs(head, low.len()))
+            }
+            ActionSpace::Discrete(options) => Some(*options),
+        }
+    }
+
     /// Number of log standard deviations stored after the network's weights.
     pub fn log_stds(head: Head, outputs: usize) -> usize {
         match head {

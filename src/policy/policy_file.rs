@@ -113,14 +113,9 @@ fn decode(tensors: &SafeTensors<'_>, head: Head, activation: Activation) -> Resu
     let log_stds = Policy::log_stds(head, *outputs);
     let log_std = if log_stds == 0 { Vec::new() } else { get("actor.log_std")?.1 };
     let expected = *count * (mlp.params() + log_stds);
-    let heads = match &action {
-        ActionSpace::Continuous { low, high } if low.len() == high.len() => Policy::outputs(head, low.len()),
-        ActionSpace::Continuous { .. } => 0,
-        ActionSpace::Discrete(options) => *options,
-    };
     let stored = layers.iter().map(|(w, b)| w.1.len() + b.1.len()).sum::<usize>() + log_std.len();
     let statistics = mean.len() == count * inputs && std.len() == count * inputs && seen.len() == *count;
-    if stored != expected || !statistics || heads != *outputs {
+    if stored != expected || !statistics || Policy::outputs_for(head, &action) != Some(*outputs) {
         return Err("the shapes of its tensors do not match each other".into());
     }
     let part = |values: &[f32], m: usize| {

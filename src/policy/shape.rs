@@ -42,14 +42,9 @@ impl PolicyShape {
     /// # Errors
     /// Sizes that do not fit each other.
     pub fn policy(&self, params: Vec<f32>, normalizer: Normalizer) -> Result<Policy, String> {
-        let heads = match &self.action {
-            ActionSpace::Continuous { low, high } if low.len() == high.len() => {
-                Policy::outputs(self.head, low.len())
-            }
-            ActionSpace::Continuous { .. } => 0,
-            ActionSpace::Discrete(options) => *options,
-        };
-        if heads == 0 || heads != self.outputs || self.inputs == 0 || self.hidden.contains(&0) {
+        let outputs = Policy::outputs_for(self.head, &self.action);
+        if self.outputs == 0 || outputs != Some(self.outputs) || self.inputs == 0 || self.hidden.contains(&0)
+        {
             return Err("the sizes of its policy do not fit each other".into());
         }
         let mlp = Mlp::new(self.inputs, &self.hidden, self.outputs, self.activation);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::keys::{self, Key, Named};
+use super::keys::{self, Key, Kind, Named};
 use super::{Config, ConfigError, value};
 use crate::base::toml_error;
 use crate::learner::LearnerKind;
@@ -300,14 +300,16 @@ fn assemble(entries: Vec<Entry>) -> Result<(Config, Vec<String>), ConfigError> {
             Given::Text(text) => value::parse(key, &text),
         };
         let value = value.map_err(|why| ConfigError::Parse { origin: entry.origin.clone(), why })?;
-        put(&mut table, key, value.clone());
-        // The messages of these types do not name the key, so it is added here.
-        parsed(table.clone(), &entry.origin).map_err(|e| match e {
-            ConfigError::Parse { origin, why } => {
-                ConfigError::Parse { origin, why: format!("`{}`: {why}", key.name) }
-            }
-            other => other,
-        })?;
+        put(&mut table, key, value);
+        // A text has a type of its own, whose message does not name the key. Other kinds are checked already.
+        if key.kind == Kind::Text {
+            parsed(table.clone(), &entry.origin).map_err(|e| match e {
+                ConfigError::Parse { origin, why } => {
+                    ConfigError::Parse { origin, why: format!("`{}`: {why}", key.name) }
+                }
+                other => other,
+            })?;
+        }
     }
     Ok((parsed(table, "the configuration")?, warnings))
 }
